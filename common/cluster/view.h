@@ -1,0 +1,68 @@
+// The view: an immutable snapshot of the cluster that a process works from.
+//
+// The balancer makes it and sends it to the servers; every process holds it behind a
+// std::shared_ptr<const View> and swaps the pointer when a newer version arrives.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/ids.h"
+
+namespace tandem {
+
+// What a server tells of itself. Pushed whole, so that a lost one does no harm.
+struct Status {
+  std::uint64_t sequence = 0;    // the sender's own count; an older one never replaces a newer
+  std::uint32_t primaries = 0;   // confirmed sessions that it serves as primary
+  std::uint32_t capacity = 0;    // the most sessions that it takes as primary
+  std::uint32_t threshold = 0;   // over this number new sessions are given to another
+  std::uint32_t alternates = 0;  // sessions that it stands ready to take over
+  bool draining = false;         // takes no new sessions, as primary or as alternate
+
+  bool operator==(const Status&) const = default;
+};
+
+enum class ServerKind : std::uint8_t {
+  kTandem,  // tandem-server: sessions, mirrors, referral
+  kPlain,   // any HTTP server named in the balancer's conf
+};
+
+struct ServerRecord {
+  ServerId id;  // ServerId::of(name)
+  std::string name;
+  ServerKind kind = ServerKind::kTandem;
+  std::string data_address;  // host:port as seen by the other processes
+  std::string peer_address;  // empty for plain servers
+  std::string zone;          // empty: not named
+  std::string group;
+  std::uint64_t incarnation = 0;  // grows with every start of the server's process
+  bool online = false;
+  Status status;
+
+  // Chosen for new sessions, as primary or alternate?
+  bool takes_sessions() const { return online && !status.draining; }
+  bool operator==(const ServerRecord&) const = default;
+};
+
+struct View {
+  std::uint64_t version = 0;         // grows with every change but those of status
+  std::uint32_t balancers = 1;       // how many balancers assign sessions
+  std::vector<ServerRecord> servers; // in the order of round robin; by name
+
+  // The server with this id, or null. Linear: a view of a few dozen servers; the paths that are
+  // walked per request keep their own index.
+  const ServerRecord* find(ServerId id) const {
+    auto it = std::find_if(servers.begin(), servers.end(),
+                           [id](const ServerRecord& server) { return server.id == id; });
+    return it == servers.end() ? nullptr : &*it;
+  }
+  bool operator==(const View&) const = default;
+};
+
+using ViewPtr = std::shared_ptr<const View>;
+
+}  // namespace tandem

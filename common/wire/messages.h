@@ -1,0 +1,173 @@
+// What processes tell each other on the control wire (server–balancer) and the peer wire
+// (server–server), as plain values. The codec (common/wire/codec.h) turns them into protobuf;
+// machines and the simulator see only these.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/cluster/view.h"
+#include "common/session/epoch.h"
+#include "common/session/validator.h"
+
+namespace tandem {
+
+// --- both wires -------------------------------------------------------------------------------
+
+// The first message on every connection. The key proves membership, not identity: one's own name
+// (a reflection) and the name of a living other are refused.
+struct Hello {
+  std::uint32_t protocol = 1;
+  std::string name;
+  bool balancer = false;
+  std::uint64_t incarnation = 0;
+
+  bool operator==(const Hello&) const = default;
+};
+
+// --- control wire -----------------------------------------------------------------------------
+
+// server -> balancer, after Hello.
+struct Register {
+  std::string data_address;
+  std::string peer_address;
+  std::string zone;
+  std::string group;
+  Status status;
+
+  bool operator==(const Register&) const = default;
+};
+
+// balancer -> server: the registration is refused, and the connection will be closed.
+struct Refused {
+  std::string reason;
+
+  bool operator==(const Refused&) const = default;
+};
+
+// server -> balancer.
+struct StatusReport {
+  Status status;
+
+  bool operator==(const StatusReport&) const = default;
+};
+
+// balancer -> server: the view, whole.
+struct ViewUpdate {
+  View view;
+
+  bool operator==(const ViewUpdate&) const = default;
+};
+
+// balancer -> server: the status of the servers in the view; does not change its version.
+struct StatusUpdate {
+  struct Entry {
+    ServerId server;
+    Status status;
+
+    bool operator==(const Entry&) const = default;
+  };
+  std::vector<Entry> entries;
+
+  bool operator==(const StatusUpdate&) const = default;
+};
+
+// balancer -> server: the administrator wants it drained (or no longer).
+struct Drain {
+  bool draining = true;
+
+  bool operator==(const Drain&) const = default;
+};
+
+// server -> balancer: a normal shutdown, announced.
+struct Leave {
+  bool operator==(const Leave&) const = default;
+};
+
+// --- peer wire --------------------------------------------------------------------------------
+
+// A content, once for each content and peer.
+struct Content {
+  Validator validator;
+  std::shared_ptr<const std::string> bytes;
+
+  bool operator==(const Content& other) const {
+    return validator == other.validator &&
+           (bytes == other.bytes || (bytes && other.bytes && *bytes == *other.bytes));
+  }
+};
+
+// One change of a mirror: the client's cache now holds this item with this content, or no longer
+// holds it.
+struct MirrorChange {
+  CacheId cache;
+  ItemKey key;
+  bool evicted = false;
+  Validator validator;  // meaningless if evicted
+
+  bool operator==(const MirrorChange&) const = default;
+};
+
+// primary -> alternate (or alternate -> third server while the primary is offline): the session
+// exists, at this epoch, with this primary, and its mirror changes like this. The first batch of a
+// session on a link is a snapshot: it replaces what the receiver has.
+struct MirrorBatch {
+  SessionId session;
+  Epoch epoch;
+  ServerId primary;
+  std::uint64_t sequence = 0;  // per session and link, from 1, without gaps
+  bool snapshot = false;
+  std::vector<MirrorChange> changes;
+  std::vector<Content> contents;
+
+  bool operator==(const MirrorBatch&) const = default;
+};
+
+// alternate -> primary.
+struct MirrorAck {
+  enum class Answer : std::uint8_t {
+    kApplied,
+    kWantSnapshot,  // a gap, or the session is not known here
+    kStale,         // a newer epoch is known here: `epoch`
+  };
+  SessionId session;
+  Epoch epoch;
+  std::uint64_t sequence = 0;
+  Answer answer = Answer::kApplied;
+
+  bool operator==(const MirrorAck&) const = default;
+};
+
+// primary -> former alternate: another one has been chosen; forget the mirror, note where to refer.
+struct MirrorRelease {
+  SessionId session;
+  Epoch epoch;
+
+  bool operator==(const MirrorRelease&) const = default;
+};
+
+// Both ways when two servers meet (again): what they share. The newer epoch wins; the older side
+// drops the session from its clients. Sent in bounded parts.
+struct SessionExchange {
+  static constexpr std::size_t kEntriesMax = 4096;
+  struct Entry {
+    SessionId session;
+    Epoch epoch;
+    bool primary = false;  // the sender serves it as primary
+
+    bool operator==(const Entry&) const = default;
+  };
+  std::vector<Entry> entries;
+  bool last = true;
+
+  bool operator==(const SessionExchange&) const = default;
+};
+
+using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate, Drain,
+                             Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange>;
+
+}  // namespace tandem
