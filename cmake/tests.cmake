@@ -22,8 +22,8 @@ function(tandem_unit_tests folder)
 endfunction()
 
 foreach(folder common/base common/crypto common/session common/cluster common/http common/wire
-               common/config common/net common/storage lb/core lb/io lb/app lb/ctl server/core server/io
-               server/app client/core client/io client/cli)
+               common/config common/net common/storage lb/core lb/conf lb/io lb/app lb/ctl server/core
+               server/conf server/io server/app client/core client/io client/cli)
   tandem_unit_tests(${folder})
 endforeach()
 

@@ -1,0 +1,83 @@
+// What tandem-lb.toml says, as plain structs. The keys, ranges and help are in conf.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/address.h"
+#include "common/base/time.h"
+#include "common/config/sections.h"
+
+namespace tandem::lb {
+
+struct FrontConf {
+  std::vector<Address> listen;
+  std::vector<Address> tls_listen;
+  std::vector<std::string> certificates;  // paths: PEM, chain and key in one file; chosen by SNI
+  HttpLimitsConf limits;                  // keys of [front] as well
+};
+
+// Connections to servers, and what may be resent over them.
+struct UpstreamConf {
+  Duration connect_timeout = 3s;
+  Duration response_timeout = 60s;          // from the request's end to the response's head
+  Duration idle_timeout = 30s;              // of a pooled connection
+  std::uint32_t idle_connections_max = 64;  // pooled, for each server and worker
+  std::uint64_t retry_buffer = 64 * 1024;   // bytes of a request's body kept for a resend
+  Duration resolve_interval = 10s;          // names of servers are resolved again
+};
+
+struct ControlConf {
+  std::optional<Address> listen;  // none: plain servers alone
+  std::string key_file;           // path; empty: a key of its own beside the conf file
+  Duration status_interval = 1s;  // servers push their status at least this often
+  std::uint32_t balancers = 1;    // how many balancers assign sessions to these servers
+};
+
+enum class Affinity : std::uint8_t { kCookie };
+enum class SameSite : std::uint8_t { kLax, kStrict, kNone };
+enum class CookieSecure : std::uint8_t { kAuto, kAlways, kNever };  // auto: under TLS
+
+struct SessionConf {
+  Affinity affinity = Affinity::kCookie;
+  std::string cookie = "tandem";
+  std::string cookie_path = "/";
+  std::string cookie_domain;  // empty: no Domain attribute
+  SameSite cookie_samesite = SameSite::kLax;
+  CookieSecure cookie_secure = CookieSecure::kAuto;
+  Duration ttl = 30min;  // of a token; renewed at half of it
+};
+
+// Active health checks of plain servers.
+struct CheckConf {
+  Duration interval = 1s;
+  Duration timeout = 1s;
+  std::uint32_t rise = 2;  // so many successes in a row: online
+  std::uint32_t fall = 3;  // so many failures in a row: offline
+  std::string path;        // empty: a TCP connect is enough
+};
+
+struct PlainServerConf {
+  std::string name;
+  Address address;
+  std::uint32_t capacity = 1000;
+  std::uint32_t threshold = 0;  // as read: never 0; 80 % of capacity where the file is silent
+  std::string zone;
+};
+
+struct Conf {
+  std::uint32_t workers = 1;
+  Duration drain_timeout = 30s;  // SIGTERM: requests under way may take this long
+  FrontConf front;
+  UpstreamConf upstream;
+  ControlConf control;
+  SessionConf session;
+  CheckConf check;
+  AdminConf admin;
+  LogConf log;
+  std::vector<PlainServerConf> servers;
+};
+
+}  // namespace tandem::lb

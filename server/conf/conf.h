@@ -1,0 +1,72 @@
+// What tandem-server.toml says, as plain structs. The keys, ranges and help are in conf.cc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/address.h"
+#include "common/base/time.h"
+#include "common/config/sections.h"
+
+namespace tandem::server {
+
+enum class SourceKind : std::uint8_t { kHttp, kSqlite };
+enum class EtagMode : std::uint8_t { kOrigin, kContent };
+enum class ValidatorKind : std::uint8_t { kDigest, kCrc32 };  // CRC-32 with SHA-256, or alone
+
+struct SourceUrl {
+  SourceKind kind = SourceKind::kHttp;
+  Address address;   // http://host:port
+  std::string path;  // sqlite:path
+};
+
+struct SourceConf {
+  SourceUrl url;
+  EtagMode etag = EtagMode::kOrigin;
+  ValidatorKind validator = ValidatorKind::kDigest;
+  std::uint64_t validate_body_max = 1024 * 1024;  // larger bodies stream without a validator
+  Duration connect_timeout = 3s;
+  Duration response_timeout = 60s;
+  Duration idle_timeout = 30s;              // of a pooled connection to the origin
+  std::uint32_t idle_connections_max = 64;  // pooled
+};
+
+struct SessionConf {
+  Duration ttl = 30min;            // of a token; renewed at half of it
+  Duration idle = 30min;           // a session without a request for so long is dropped
+  Duration provisional_ttl = 10s;  // a session whose token did not come back is dropped
+};
+
+enum class MirrorClients : std::uint8_t { kLibrary, kAll, kOff };
+
+struct MirrorConf {
+  MirrorClients clients = MirrorClients::kLibrary;
+  std::uint64_t bytes = 256 * 1024 * 1024;  // of the content store that all sessions share
+  std::uint32_t entries_max = 10000;        // items mirrored for one client cache
+};
+
+struct Conf {
+  std::string name;
+  Address listen;
+  Address peer_listen;
+  std::optional<Address> advertise;       // data address told to others; none: `listen` as bound
+  std::optional<Address> peer_advertise;  // the same for `peer_listen`
+  std::vector<Address> balancers;
+  std::string key_file;  // path
+  std::uint32_t capacity = 1000;
+  std::uint32_t threshold = 0;  // as read: never 0; 80 % of capacity where the file is silent
+  std::string zone;
+  std::string group = "default";
+  Duration status_interval = 1s;
+  Duration drain_timeout = 30s;  // SIGTERM: requests under way may take this long
+  HttpLimitsConf limits;
+  SourceConf source;
+  SessionConf session;
+  MirrorConf mirror;
+  AdminConf admin;
+  LogConf log;
+};
+
+}  // namespace tandem::server
