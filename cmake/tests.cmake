@@ -5,6 +5,12 @@ find_package(GTest REQUIRED)
 add_library(tandem_test_flags INTERFACE)
 target_link_libraries(tandem_test_flags INTERFACE tandem_flags GTest::gtest GTest::gtest_main)
 
+# What has threads, for ThreadSanitizer: build target `threaded`, tests labelled `threads`.
+set(TANDEM_THREADED common/base common/net lb/io lb/app)
+add_custom_target(threaded)
+# All fuzzers of the preset fuzz.
+add_custom_target(fuzzers)
+
 # tandem_unit_tests(FOLDER): the unit tests of FOLDER, linked with FOLDER's library (and USES).
 function(tandem_unit_tests folder)
   cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
@@ -19,6 +25,10 @@ function(tandem_unit_tests folder)
   target_link_libraries(${name} PRIVATE ${target} ${uses} tandem_test_flags)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS unit)
+  if(folder IN_LIST TANDEM_THREADED)
+    add_dependencies(threaded ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "unit;threads")
+  endif()
 endfunction()
 
 foreach(folder common/base common/crypto common/session common/cluster common/http common/wire
@@ -42,6 +52,7 @@ function(tandem_fuzzer name)
     set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 120 LABELS fuzz)
   endif()
   target_link_libraries(fuzz_${name} PRIVATE ${uses} tandem_flags)
+  add_dependencies(fuzzers fuzz_${name})
 endfunction()
 
 foreach(part fuzz sim integration golden tidy bench tour)

@@ -25,7 +25,9 @@ struct Error {
   Retry retry = Retry::kNever;
   std::string message;  // one sentence without a full stop, as a log line wants it
 
-  static Error peer(std::string message) { return {Side::kPeer, Retry::kNever, std::move(message)}; }
+  static Error peer(std::string message) {
+    return {Side::kPeer, Retry::kNever, std::move(message)};
+  }
   static Error conf(std::string message) {
     return {Side::kOperator, Retry::kNever, std::move(message)};
   }

@@ -167,7 +167,7 @@ struct SessionExchange {
   bool operator==(const SessionExchange&) const = default;
 };
 
-using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate, Drain,
-                             Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange>;
+using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
+                             Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange>;
 
 }  // namespace tandem

@@ -1,0 +1,43 @@
+# What one types. Everything is built below build/; each recipe is a script that also runs alone.
+.PHONY: help run test bench format lint clean
+
+help:
+	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
+	@echo '              (make run ONCE=1 ends after the tour, with its verdict as exit status)'
+	@echo 'make test     build and run all tests, with AddressSanitizer and UBSan'
+	@echo 'make bench    tandem-lb beside HAProxy and nginx (ARGS=--quick for a short one)'
+	@echo 'make format   lay the sources out with clang-format'
+	@echo 'make lint     clang-format check and clang-tidy'
+
+run:
+	@tools/packages build tests
+	@tools/build release tandem-lb tandem-server tandemctl tandem-get tandem-swarm
+	@tools/site
+	@exec /usr/bin/python3 tests/tour/tour.py --build build/release --site build/site $(ARGS)
+
+test:
+	@tools/packages build tests
+	@tools/build dev
+	@tools/site
+	@exec ctest --test-dir build/dev --output-on-failure -j $(JOBS) $(ARGS)
+
+bench:
+	@tools/packages build tests
+	@tools/build release tandem-lb bench_load bench_origin
+	@exec /usr/bin/python3 tests/bench/bench.py --build build/release --json build/bench.json $(ARGS)
+
+format:
+	@tools/packages checks
+	@tools/format
+
+lint:
+	@tools/packages build checks
+	@tools/format --check
+	@tools/lint
+
+clean:
+	rm -rf build
+
+# Integration tests mostly wait for each other's processes: somewhat more of them than cores.
+JOBS ?= $(shell echo $$(( $$(nproc) + 1 )))
+export ONCE
