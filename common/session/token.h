@@ -19,7 +19,8 @@ enum TokenFlags : std::uint8_t {
   kNoFlags = 0,
   kNewSession = 1,  // the client brought no token; make the session with this id
   kTakeover = 2,    // the primary is gone: the receiver is to become primary
-  kMustServe = 4,   // handed on once already: no further referral
+  kMustServe = 4,   // handed on already: no further referral
+  kReferred = 8,    // handed on once by a server; may be handed on once more
 };
 
 struct SessionToken {

@@ -114,12 +114,13 @@ struct MirrorChange {
 
 // primary -> alternate (or alternate -> third server while the primary is offline): the session
 // exists, at this epoch, with this primary, and its mirror changes like this. The first batch of a
-// session on a link is a snapshot: it replaces what the receiver has.
+// stream (a session on a link, until it goes down or another receiver is chosen) is a snapshot: it
+// replaces what the receiver has.
 struct MirrorBatch {
   SessionId session;
   Epoch epoch;
   ServerId primary;
-  std::uint64_t sequence = 0;  // per session and link, from 1, without gaps
+  std::uint64_t sequence = 0;  // grows by 1; a snapshot may start at any number
   bool snapshot = false;
   std::vector<MirrorChange> changes;
   std::vector<Content> contents;
@@ -132,20 +133,23 @@ struct MirrorAck {
   enum class Answer : std::uint8_t {
     kApplied,
     kWantSnapshot,  // a gap, or the session is not known here
-    kStale,         // a newer epoch is known here: `epoch`
+    kStale,         // this epoch is known here, a newer one, or the same from the primary itself
+    kRefused,       // no room, or draining: choose another
   };
   SessionId session;
   Epoch epoch;
-  std::uint64_t sequence = 0;
+  std::uint64_t sequence = 0;  // of the batch
   Answer answer = Answer::kApplied;
 
   bool operator==(const MirrorAck&) const = default;
 };
 
-// primary -> former alternate: another one has been chosen; forget the mirror, note where to refer.
+// who fed a mirror -> who was fed: forget the mirror, note where to refer. Another alternate has
+// been chosen, or the sender has lost the session to a newer epoch.
 struct MirrorRelease {
   SessionId session;
-  Epoch epoch;
+  Epoch epoch;         // the newest known; its server is the primary
+  ServerId alternate;  // who has the mirror now, if the sender knows
 
   bool operator==(const MirrorRelease&) const = default;
 };

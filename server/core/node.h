@@ -1,0 +1,123 @@
+// The node: everything that a tandem-server decides about sessions, mirrors and takeover.
+//
+// Pure: no socket, no clock, no lock; one thread. The shell (server/io) or the simulator
+//   - asks on_request() before it executes a request, and carries out the Decision;
+//   - shows on_retrieved() the body that it is about to send, and sends or says "use yours";
+//   - asks token_to_set() when it writes the head of a response;
+//   - delivers messages of the peer wire, links going up and down, views, status and the time;
+//   - calls flush() at the end of every round of its event loop, and sends what is in the outbox.
+// Only messages to peers whose link is up are ever put into an outbox. A link is FIFO and loses
+// nothing until it goes down; a new one starts anew. The node seals nothing: tokens are values.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/cluster/machine.h"
+#include "common/cluster/view.h"
+#include "common/session/token.h"
+#include "common/session/validator.h"
+#include "common/wire/messages.h"
+#include "server/core/node_options.h"
+
+namespace tandem {
+
+using PeerOutbox = Outbox<Message>;
+
+struct RequestInfo {
+  SessionToken token;                // the client's own (flags 0) or a request token; opened
+  CacheId cache;                     // of the client library; none: an ordinary client
+  std::span<const ItemKey> evicted;  // from that cache since its last request
+};
+
+struct Decision {
+  enum class Kind : std::uint8_t {
+    kServe,        // execute the request; the session is `session`
+    kRefer,        // 421, Tandem-Refer: `refer`, sealed; refer.primary is who shall get the request
+    kUnavailable,  // 503 with Retry-After: no place for a new session
+  };
+  Kind kind = Kind::kUnavailable;
+  SessionId session;
+  SessionToken refer;
+};
+
+// A whole body of a 200 response to GET that the source delivered.
+struct Retrieved {
+  SessionId session;
+  CacheId cache;
+  ItemKey key;
+  std::span<const Validator> announced;        // those of If-None-Match that are ours; none: empty
+  std::shared_ptr<const std::string> content;  // not null
+  bool storable = true;                        // false (no-store): kept nowhere, only compared
+};
+
+struct Comparison {
+  enum class Answer : std::uint8_t {
+    kSend,              // 200 with the body
+    kReuseByMirror,     // 304, Tandem-Reuse: mirror
+    kReuseByValidator,  // 304, Tandem-Reuse: validator
+  };
+  Answer answer = Answer::kSend;
+  Validator validator;  // of the content: the response's ETag where it is ours
+};
+
+class Node {
+ public:
+  // `now` is the time of the process's start.
+  Node(NodeOptions options, Instant now);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // --- the data wire ---
+  // Decides before anything is executed. Forged, expired and flagged-by-the-client tokens never
+  // come here: the shell answers 400 to a request without a token that opens.
+  Decision on_request(Instant now, UnixSeconds wall, const RequestInfo& request);
+  // Compares, and keeps the mirror. Answers "use yours" only if something was announced.
+  Comparison on_retrieved(Instant now, const Retrieved& item);
+  // The token that the response to a request with `request_token` shall set, if any; asked when the
+  // head is written. Nothing once the session has been lost to a newer epoch.
+  std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
+
+  // --- the peer wire --- (MirrorBatch, MirrorAck, MirrorRelease, SessionExchange; others ignored)
+  void on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnation, PeerOutbox& out);
+  void on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out);
+  void on_message(Instant now, ServerId from, const Message& message, PeerOutbox& out);
+
+  // --- the control wire ---
+  void on_view(Instant now, const ViewPtr& view, PeerOutbox& out);
+  void on_status(Instant now, const StatusUpdate& update);
+  // Takes no new sessions, as primary or alternate; its own go to their alternates with their next
+  // request, once the mirror there is complete.
+  void set_draining(bool draining);
+  void set_limits(std::uint32_t capacity, std::uint32_t threshold);
+  // The status to push, with the next sequence number.
+  Status next_status();
+  // Threshold, capacity or draining was crossed since next_status(): push at once.
+  bool status_is_urgent() const;
+
+  // --- time ---
+  void on_deadline(Instant now, PeerOutbox& out);
+  Instant next_deadline() const;  // may be in the past: there is work left; kNever: nothing
+  // Sends what mirrors owe their alternates, as far as windows and the outbox allow.
+  void flush(Instant now, PeerOutbox& out);
+
+  // --- what it says of itself ---
+  ServerId self() const;
+  Status status() const;  // as now, with the sequence number that was pushed last
+  const NodeCounters& counters() const;
+  NodeGauges gauges() const;
+  // What this server knows of a session, for `tandemctl explain` and the simulator.
+  std::optional<SessionReport> report(SessionId session) const;
+
+ private:
+  class Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tandem

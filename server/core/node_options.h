@@ -1,0 +1,119 @@
+// What a node is told at its start, and what it tells of itself: options, counters, gauges.
+// Every bound of the node has its name here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/session/epoch.h"
+
+namespace tandem {
+
+// Whose caches are mirrored.
+enum class MirrorClients : std::uint8_t {
+  kOff,
+  kLibrary,  // of requests that carry a cache id
+  kAll,      // of ordinary clients, too: the session is then the cache
+};
+
+struct MirrorOptions {
+  MirrorClients clients = MirrorClients::kLibrary;
+  std::uint64_t content_bytes_max = 256ULL << 20;  // of the store that all sessions share
+  std::size_t contents_max = 1 << 20;              // entries of that store, with or without bytes
+  std::size_t caches_max = 4;                      // per session; the least recently used goes
+  std::size_t entries_max = 4096;                  // per cache
+  std::size_t entries_total_max = 4 << 20;         // of all sessions; over it nothing is added
+  // The sender.
+  std::size_t batch_changes_max = 256;
+  std::size_t batch_bytes_max = 256 << 10;      // contents; one larger content goes alone
+  std::size_t window_batches_max = 256;         // unacknowledged, per peer
+  std::uint64_t window_bytes_max = 4ULL << 20;  // unacknowledged, per peer
+  std::size_t backlog_changes_max = 1024;       // per session; over it a snapshot is sent instead
+  std::size_t peer_contents_max = 1 << 16;      // remembered as being known to a peer
+};
+
+struct NodeOptions {
+  std::string name;  // its id is ServerId::of(name)
+  std::string zone;
+  std::uint32_t capacity = 1000;
+  std::uint32_t threshold = 800;
+
+  UnixSeconds token_ttl = 1800;    // renewed at half of it
+  Duration provisional_ttl = 10s;  // a session whose token has not come back
+  Duration idle_slack = 60s;       // a session is idle after token_ttl and this
+  Duration link_patience = 5s;     // an alternate without link is replaced after this
+  Duration refusal_pause = 5s;     // a server that refused a mirror is not asked again so soon
+  Duration stall_suspicion = 3s;   // later than its deadline by this: it suspects itself
+
+  std::size_t sessions_max = 1 << 18;     // as primary and alternate; over it the idlest goes
+  std::size_t provisional_max = 1 << 16;  // over it the oldest goes
+  std::size_t notes_max = 1 << 16;        // forwarding notes; over it the oldest goes
+  std::size_t moves_per_step = 512;       // alternates chosen anew in one step
+  std::size_t expiries_per_step = 512;
+
+  bool validator_digest = true;  // false: validator = "crc32"
+  MirrorOptions mirror;
+};
+
+// Counts since the start.
+struct NodeCounters {
+  std::uint64_t sessions_new = 0;
+  std::uint64_t sessions_confirmed = 0;
+  std::uint64_t sessions_expired = 0;  // idle
+  std::uint64_t provisional_expired = 0;
+  std::uint64_t sessions_displaced = 0;  // dropped for a bound
+  std::uint64_t sessions_lost = 0;       // a newer epoch was learned: removed from the clients
+  std::uint64_t takeovers_warm = 0;      // as alternate, with the mirror
+  std::uint64_t takeovers_cold = 0;      // nothing was known of the session
+  std::uint64_t referrals_new = 0;       // hand-off over the threshold
+  std::uint64_t referrals_moved = 0;     // another is primary, or has the mirror
+  std::uint64_t referrals_drain = 0;
+  std::uint64_t unavailable = 0;
+  std::uint64_t alternates_chosen = 0;
+  std::uint64_t thirds_chosen = 0;  // the primary is offline: a copy of the copy
+  std::uint64_t reused_by_mirror = 0;
+  std::uint64_t reused_by_validator = 0;
+  std::uint64_t changed = 0;  // announced, but the content is another one
+  std::uint64_t sent = 0;     // nothing was announced
+  std::uint64_t mirror_batches_sent = 0;
+  std::uint64_t mirror_snapshots_sent = 0;
+  std::uint64_t mirror_contents_sent = 0;
+  std::uint64_t mirror_content_bytes_sent = 0;
+  std::uint64_t mirror_batches_applied = 0;
+  std::uint64_t mirror_gaps = 0;
+  std::uint64_t mirror_stale = 0;
+  std::uint64_t mirror_refused = 0;
+  std::uint64_t exchange_entries_sent = 0;
+};
+
+// As now.
+struct NodeGauges {
+  std::size_t sessions_primary = 0;
+  std::size_t sessions_alternate = 0;
+  std::size_t sessions_provisional = 0;
+  std::size_t sessions_alone = 0;  // primary here, but no alternate is to be had
+  std::size_t notes = 0;
+  std::size_t links = 0;
+  std::size_t mirror_entries = 0;
+  std::size_t contents = 0;
+  std::uint64_t content_bytes = 0;
+  std::size_t lag_sessions = 0;  // whose copy elsewhere is not complete
+  std::size_t lag_batches = 0;   // sent, not acknowledged
+  std::uint64_t lag_bytes = 0;
+};
+
+enum class Role : std::uint8_t { kProvisional, kPrimary, kAlternate };
+
+struct SessionReport {
+  Role role = Role::kProvisional;
+  Epoch epoch;
+  ServerId primary;
+  ServerId alternate;          // as alternate: the third server that has a copy, if any
+  bool copy_complete = false;  // that copy holds all that this one holds
+  std::size_t mirror_entries = 0;
+};
+
+}  // namespace tandem
