@@ -1,0 +1,91 @@
+#include "lb/core/exchange.h"
+
+#include <algorithm>
+
+namespace tandem {
+
+void Exchange::on_attempt(ServerId server, bool reused) {
+  server_ = server;
+  reused_ = reused;
+  ++attempts_;
+}
+
+Verdict Exchange::give_up(std::uint16_t status, bool report_failure) const {
+  if (responding_) return Verdict{Step::kAbort, 0, report_failure};
+  return Verdict{Step::kAnswer, status, report_failure};
+}
+
+void Exchange::note_failed() {
+  const auto known = failed();
+  if (std::find(known.begin(), known.end(), server_) != known.end()) return;
+  if (failed_count_ < failed_.size()) failed_[failed_count_++] = server_;
+}
+
+Verdict Exchange::take_over() {
+  note_failed();
+  if (responding_ || attempts_ >= kAttemptsMax) return give_up(502, true);
+  return Verdict{Step::kTakeover, 0, true};
+}
+
+Verdict Exchange::on_connect_failed() {
+  // Nothing of this attempt reached the server, but something of an earlier one may have.
+  if (!may_resend()) {
+    note_failed();
+    return give_up(502, true);
+  }
+  return take_over();
+}
+
+// Our own trouble says nothing about the server, and another server would not help.
+Verdict Exchange::on_shortage() { return give_up(503, false); }
+
+Verdict Exchange::on_broken(RetryBudget& budget) {
+  if (responding_) return Verdict{Step::kAbort, 0, false};
+  // A server may close an idle connection at any moment, and the request may just have met that:
+  // it says nothing about the server.
+  if (reused_) {
+    if (!may_resend() || attempts_ >= kAttemptsMax) return give_up(502, false);
+    return Verdict{Step::kResendFresh, 0, false};
+  }
+  if (!may_resend() || !budget.take()) {
+    note_failed();
+    return give_up(502, true);
+  }
+  return take_over();
+}
+
+Verdict Exchange::on_offline() {
+  if (responding_) return Verdict{};
+  if (!may_resend()) {
+    note_failed();
+    return give_up(504, false);
+  }
+  Verdict verdict = take_over();
+  verdict.report_failure = false;  // it is from membership that we know
+  return verdict;
+}
+
+// A server that is slow, yet online, is not taken over: the work would only double.
+Verdict Exchange::on_timeout() { return give_up(504, true); }
+
+Verdict Exchange::on_referral() {
+  if (responding_) return Verdict{Step::kAbort, 0, false};
+  if (referrals_ >= kReferralsMax || !whole_ || attempts_ >= kAttemptsMax) {
+    return give_up(502, false);
+  }
+  ++referrals_;
+  reached_ = false;
+  return Verdict{Step::kRefer, 0, false};
+}
+
+Verdict Exchange::on_response() {
+  responding_ = true;
+  return Verdict{Step::kRelay, 0, false};
+}
+
+Verdict Exchange::on_bad_response() { return give_up(502, false); }
+
+// Servers were there and failed, or there was none at all.
+Verdict Exchange::on_no_route() const { return give_up(failed_count_ > 0 ? 502 : 503, false); }
+
+}  // namespace tandem

@@ -1,0 +1,103 @@
+#include "lb/core/route.h"
+
+#include <bit>
+
+namespace tandem {
+
+ViewIndex::ViewIndex(ViewPtr view) : view_(std::move(view)) {
+  const std::size_t size = std::bit_ceil(2 * view_->servers.size() + 2);
+  mask_ = static_cast<std::uint32_t>(size - 1);
+  table_.resize(size);
+  for (std::uint32_t slot = 0; slot < view_->servers.size(); ++slot) {
+    const ServerId id = view_->servers[slot].id;
+    std::uint32_t at = id.value & mask_;
+    while (table_[at].id) at = (at + 1) & mask_;
+    table_[at] = Entry{id, slot};
+  }
+}
+
+namespace {
+
+bool contains(std::span<const ServerId> failed, ServerId id) {
+  return std::find(failed.begin(), failed.end(), id) != failed.end();
+}
+
+std::uint32_t living_slot(const ViewIndex& index, ServerId id, std::span<const ServerId> failed) {
+  return contains(failed, id) ? ViewIndex::kNoSlot : index.online_slot(id);
+}
+
+// The assignment and the index may be a view apart for a moment: a server that the index does not
+// know is none.
+Route to_server(const ViewIndex& index, ServerId server, RouteKind kind, std::uint8_t flags) {
+  const std::uint32_t slot = index.slot(server);
+  return slot == ViewIndex::kNoSlot ? Route{} : Route{kind, slot, flags};
+}
+
+}  // namespace
+
+Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
+            std::span<const ServerId> failed) {
+  if (token == nullptr) {
+    const auto choice = assignment.choose(failed);
+    if (!choice) return Route{};
+    const std::uint8_t flags = choice->must_serve ? kNewSession | kMustServe : kNewSession;
+    return to_server(index, choice->server, RouteKind::kNew, flags);
+  }
+  if (const auto slot = living_slot(index, token->primary, failed); slot != ViewIndex::kNoSlot) {
+    return Route{RouteKind::kWarm, slot, kNoFlags};
+  }
+  if (const auto slot = living_slot(index, token->alternate, failed); slot != ViewIndex::kNoSlot) {
+    return Route{RouteKind::kTakeover, slot, kTakeover};
+  }
+  const auto any = assignment.choose_takeover(failed);
+  if (!any) return Route{};
+  return to_server(index, *any, RouteKind::kLost, kTakeover | kMustServe);
+}
+
+SessionToken request_token(const Route& route, const SessionToken* client, const ViewIndex& index,
+                           SessionId fresh, UnixSeconds wall) {
+  SessionToken token;
+  if (client != nullptr) {
+    token = *client;
+  } else {
+    token.session = fresh;
+    token.primary = index.at(route.slot).id;
+  }
+  token.flags = route.flags;
+  token.issued = wall;
+  return token;
+}
+
+PlainToken plain_token(const Route& route, const SessionToken* client, const ViewIndex& index,
+                       Assignment& assignment, SessionId fresh, UnixSeconds wall, UnixSeconds ttl) {
+  const ServerId self = index.at(route.slot).id;
+  PlainToken result;
+  if (client == nullptr) {
+    result.set = true;
+    result.token.session = fresh;
+    result.token.epoch = Epoch{1, self};
+    result.token.primary = self;
+    result.token.issued = wall;
+    return result;
+  }
+  result.token = *client;
+  result.token.issued = wall;
+  const bool provisional = client->epoch.counter < 2;
+  if (route.kind != RouteKind::kWarm || provisional) {
+    result.token.epoch = client->epoch.raised_by(self);
+    if (result.token.epoch.counter < 2) result.token.epoch.counter = 2;
+    result.token.primary = self;
+    result.token.alternate = assignment.choose_alternate(self, client->session.low);
+    result.set = result.counted = true;
+    return result;
+  }
+  if (index.online_slot(client->alternate) == ViewIndex::kNoSlot) {
+    result.token.alternate = assignment.choose_alternate(self, client->session.low);
+    result.set = result.token.alternate && result.token.alternate != client->alternate;
+  }
+  if (wall - client->issued >= ttl / 2) result.set = true;
+  result.counted = result.set;
+  return result;
+}
+
+}  // namespace tandem

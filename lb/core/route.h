@@ -1,0 +1,91 @@
+// Routing: which server gets a request, and what the server is told about it.
+//
+// All that routing needs is in the client's token and the view; the balancer holds no session
+// table.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/cluster/view.h"
+#include "common/session/token.h"
+#include "lb/core/assignment.h"
+
+namespace tandem {
+
+// A worker's hash index over one immutable view: ServerId -> slot, the server's place in
+// view->servers. Open addressing at a load of at most one half; built once for each view.
+class ViewIndex {
+ public:
+  static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
+
+  ViewIndex() : ViewIndex(std::make_shared<const View>()) {}
+  explicit ViewIndex(ViewPtr view);
+
+  std::uint32_t slot(ServerId id) const {
+    for (std::uint32_t at = id.value & mask_;; at = (at + 1) & mask_) {
+      if (table_[at].id == id) return table_[at].slot;
+      if (!table_[at].id) return kNoSlot;
+    }
+  }
+  // The slot of a server that is online; kNoSlot if it is unknown or offline.
+  std::uint32_t online_slot(ServerId id) const {
+    const std::uint32_t found = id ? slot(id) : kNoSlot;
+    return found != kNoSlot && view_->servers[found].online ? found : kNoSlot;
+  }
+  const ServerRecord& at(std::uint32_t slot) const { return view_->servers[slot]; }
+  std::size_t size() const { return view_->servers.size(); }
+  const ViewPtr& view() const { return view_; }
+
+ private:
+  struct Entry {
+    ServerId id;
+    std::uint32_t slot = kNoSlot;
+  };
+  ViewPtr view_;
+  std::uint32_t mask_ = 0;
+  std::vector<Entry> table_;
+};
+
+enum class RouteKind : std::uint8_t {
+  kWarm,         // to the primary, the client's token verbatim
+  kNew,          // no token: a new session
+  kTakeover,     // the primary is gone: to the alternate
+  kLost,         // primary and alternate are gone: to any
+  kUnavailable,  // nobody can serve it: 503 with Retry-After
+};
+
+struct Route {
+  RouteKind kind = RouteKind::kUnavailable;
+  std::uint32_t slot = ViewIndex::kNoSlot;
+  std::uint8_t flags = kNoFlags;  // of the request token; kNoFlags: the client's own will do
+
+  bool operator==(const Route&) const = default;
+};
+
+// Where a request with this token (null: none) goes. `failed` are the servers that have failed for
+// this request already; they count as offline.
+Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
+            std::span<const ServerId> failed = {});
+
+// The token for this one request, to be sealed for a tandem-server: `client` is the client's token,
+// null for a new session, which gets the id `fresh`.
+SessionToken request_token(const Route& route, const SessionToken* client, const ViewIndex& index,
+                           SessionId fresh, UnixSeconds wall);
+
+// The client's token for a session on a plain server, whose tokens the balancer itself seals.
+struct PlainToken {
+  bool set = false;      // `token` is to be set in this response
+  bool counted = false;  // the session counts from now on, or goes on counting: a renewal
+  SessionToken token;
+};
+
+// A provisional token is {epoch 1, no alternate}. Once it has come back the session is confirmed:
+// the epoch is raised, an alternate chosen, and the session counted. Renewed at half of `ttl`; also
+// set anew when the alternate is gone and another is to be had.
+PlainToken plain_token(const Route& route, const SessionToken* client, const ViewIndex& index,
+                       Assignment& assignment, SessionId fresh, UnixSeconds wall, UnixSeconds ttl);
+
+}  // namespace tandem

@@ -1,0 +1,251 @@
+#include "lb/core/route.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+namespace tandem {
+namespace {
+
+const ServerId kA = ServerId::of("a");
+const ServerId kB = ServerId::of("b");
+const ServerId kC = ServerId::of("c");
+constexpr UnixSeconds kWall = 1'700'000'000;
+constexpr UnixSeconds kTtl = 1800;
+
+ServerRecord record(const std::string& name, bool online = true) {
+  ServerRecord server;
+  server.id = ServerId::of(name);
+  server.name = name;
+  server.online = online;
+  server.status.capacity = 100;
+  server.status.threshold = 80;
+  return server;
+}
+
+struct Cluster {
+  explicit Cluster(std::vector<ServerRecord> servers) {
+    auto view = std::make_shared<View>();
+    view->version = 1;
+    view->servers = std::move(servers);
+    index = ViewIndex(view);
+    assignment.on_view(*view);
+  }
+  Route to(const SessionToken* token, std::span<const ServerId> failed = {}) {
+    return route(token, index, assignment, failed);
+  }
+  ServerId at(const Route& r) const { return index.at(r.slot).id; }
+
+  ViewIndex index;
+  Assignment assignment{Random(1), 1};
+};
+
+SessionToken token(ServerId primary, ServerId alternate, std::uint32_t counter = 3) {
+  SessionToken t;
+  t.session = SessionId{1, 2};
+  t.epoch = Epoch{counter, primary};
+  t.primary = primary;
+  t.alternate = alternate;
+  t.issued = kWall - 10;
+  return t;
+}
+
+TEST(ViewIndex, FindsEveryServerAndNoOther) {
+  std::vector<ServerRecord> servers;
+  for (int i = 0; i < 500; ++i) servers.push_back(record("s" + std::to_string(i), i % 2 == 0));
+  auto view = std::make_shared<View>();
+  view->servers = servers;
+  const ViewIndex index{ViewPtr(view)};
+  for (std::uint32_t i = 0; i < 500; ++i) {
+    EXPECT_EQ(index.slot(servers[i].id), i);
+    EXPECT_EQ(index.online_slot(servers[i].id), i % 2 == 0 ? i : ViewIndex::kNoSlot);
+  }
+  EXPECT_EQ(index.slot(ServerId::of("nobody")), ViewIndex::kNoSlot);
+  EXPECT_EQ(index.online_slot(ServerId{}), ViewIndex::kNoSlot);
+}
+
+TEST(ViewIndex, AnEmptyViewHasNobody) {
+  EXPECT_EQ(ViewIndex().slot(kA), ViewIndex::kNoSlot);
+  EXPECT_EQ(ViewIndex().size(), 0u);
+}
+
+TEST(Route, WithAPrimaryOnlineTheClientsTokenWillDo) {
+  Cluster cluster({record("a"), record("b")});
+  const SessionToken t = token(kB, kA);
+  const Route r = cluster.to(&t);
+  EXPECT_EQ(r.kind, RouteKind::kWarm);
+  EXPECT_EQ(cluster.at(r), kB);
+  EXPECT_EQ(r.flags, kNoFlags);
+}
+
+TEST(Route, ADrainingPrimaryStillServesItsSessions) {
+  ServerRecord draining = record("a");
+  draining.status.draining = true;
+  Cluster cluster({draining, record("b")});
+  const SessionToken t = token(kA, kB);
+  EXPECT_EQ(cluster.to(&t).kind, RouteKind::kWarm);
+  EXPECT_EQ(cluster.at(cluster.to(nullptr)), kB);
+}
+
+TEST(Route, WithThePrimaryOfflineTheAlternateTakesOver) {
+  Cluster cluster({record("a", false), record("b"), record("c")});
+  const SessionToken t = token(kA, kC);
+  const Route r = cluster.to(&t);
+  EXPECT_EQ(r.kind, RouteKind::kTakeover);
+  EXPECT_EQ(cluster.at(r), kC);
+  EXPECT_EQ(r.flags, kTakeover);
+}
+
+TEST(Route, APrimaryThatJustFailedCountsAsOffline) {
+  Cluster cluster({record("a"), record("b"), record("c")});
+  const SessionToken t = token(kA, kC);
+  const std::array failed{kA};
+  const Route r = cluster.to(&t, failed);
+  EXPECT_EQ(r.kind, RouteKind::kTakeover);
+  EXPECT_EQ(cluster.at(r), kC);
+}
+
+TEST(Route, AnUnknownPrimaryCountsAsOffline) {
+  Cluster cluster({record("b")});
+  const SessionToken t = token(kA, kB);
+  EXPECT_EQ(cluster.to(&t).kind, RouteKind::kTakeover);
+}
+
+TEST(Route, WithBothGoneAnyServerMustServe) {
+  Cluster cluster({record("a", false), record("b"), record("c", false)});
+  const SessionToken t = token(kA, kC);
+  const Route r = cluster.to(&t);
+  EXPECT_EQ(r.kind, RouteKind::kLost);
+  EXPECT_EQ(cluster.at(r), kB);
+  EXPECT_EQ(r.flags, kTakeover | kMustServe);
+}
+
+TEST(Route, ATakeoverIgnoresCapacity) {
+  ServerRecord full = record("b");
+  full.status.primaries = 100;
+  Cluster cluster({record("a", false), full});
+  const SessionToken t = token(kA, ServerId{});
+  EXPECT_EQ(cluster.to(&t).kind, RouteKind::kLost);
+  EXPECT_EQ(cluster.to(nullptr).kind, RouteKind::kUnavailable);
+}
+
+TEST(Route, WithNobodyLeftItIsUnavailable) {
+  Cluster cluster({record("a", false), record("b")});
+  const SessionToken t = token(kA, kB);
+  const std::array failed{kB};
+  EXPECT_EQ(cluster.to(&t, failed).kind, RouteKind::kUnavailable);
+  EXPECT_EQ(cluster.to(nullptr, failed).kind, RouteKind::kUnavailable);
+}
+
+TEST(Route, NewSessionsGoRound) {
+  Cluster cluster({record("a"), record("b"), record("c")});
+  const Route first = cluster.to(nullptr);
+  EXPECT_EQ(first.kind, RouteKind::kNew);
+  EXPECT_EQ(first.flags, kNewSession);
+  for (std::uint32_t i = 1; i < 9; ++i) {
+    EXPECT_EQ(cluster.to(nullptr).slot, (first.slot + i) % 3);
+  }
+}
+
+TEST(Route, WhenAllAreOverTheirThresholdTheNewSessionMustBeServed) {
+  ServerRecord a = record("a"), b = record("b");
+  a.status.primaries = 95;
+  b.status.primaries = 90;
+  Cluster cluster({a, b});
+  const Route r = cluster.to(nullptr);
+  EXPECT_EQ(cluster.at(r), kB);
+  EXPECT_EQ(r.flags, kNewSession | kMustServe);
+}
+
+TEST(RequestToken, OfANewSessionNamesTheChosenServer) {
+  Cluster cluster({record("a")});
+  const Route r = cluster.to(nullptr);
+  const SessionToken t = request_token(r, nullptr, cluster.index, SessionId{7, 8}, kWall);
+  EXPECT_EQ(t, (SessionToken{SessionId{7, 8}, Epoch{}, kA, ServerId{}, kWall, kNewSession}));
+}
+
+TEST(RequestToken, OfATakeoverKeepsWhatTheClientHas) {
+  Cluster cluster({record("a", false), record("b")});
+  const SessionToken client = token(kA, kB);
+  const SessionToken t =
+      request_token(cluster.to(&client), &client, cluster.index, SessionId{7, 8}, kWall);
+  SessionToken expected = client;
+  expected.flags = kTakeover;
+  expected.issued = kWall;
+  EXPECT_EQ(t, expected);
+}
+
+struct Plain : ::testing::Test {
+  PlainToken set(const SessionToken* client) {
+    return plain_token(cluster.to(client), client, cluster.index, cluster.assignment,
+                       SessionId{7, 8}, kWall, kTtl);
+  }
+  Cluster cluster{{record("a"), record("b")}};
+};
+
+TEST_F(Plain, ANewSessionIsProvisional) {
+  const PlainToken p = set(nullptr);
+  EXPECT_TRUE(p.set);
+  EXPECT_FALSE(p.counted);
+  EXPECT_EQ(p.token.session, (SessionId{7, 8}));
+  EXPECT_EQ(p.token.epoch.counter, 1u);
+  EXPECT_FALSE(p.token.alternate);
+  EXPECT_EQ(p.token.flags, kNoFlags);
+}
+
+TEST_F(Plain, TheTokenThatComesBackIsConfirmedAndGetsAnAlternate) {
+  const SessionToken client = set(nullptr).token;
+  const PlainToken p = set(&client);
+  EXPECT_TRUE(p.set);
+  EXPECT_TRUE(p.counted);
+  EXPECT_EQ(p.token.session, client.session);
+  EXPECT_EQ(p.token.primary, client.primary);
+  EXPECT_EQ(p.token.alternate, client.primary == kA ? kB : kA);
+  EXPECT_GT(p.token.epoch, client.epoch);
+}
+
+TEST_F(Plain, AConfirmedTokenIsLeftAloneUntilHalfItsLife) {
+  SessionToken client = token(kA, kB);
+  EXPECT_FALSE(set(&client).set);
+  client.issued = kWall - kTtl / 2;
+  const PlainToken p = set(&client);
+  EXPECT_TRUE(p.set);
+  EXPECT_TRUE(p.counted);
+  EXPECT_EQ(p.token.issued, kWall);
+  EXPECT_EQ(p.token.epoch, client.epoch);
+}
+
+TEST_F(Plain, AnAlternateThatIsGoneIsReplaced) {
+  const SessionToken client = token(kA, kC);
+  const PlainToken p = set(&client);
+  EXPECT_TRUE(p.set);
+  EXPECT_EQ(p.token.alternate, kB);
+}
+
+TEST(PlainToken, WithoutAnotherServerTheTokenIsNotSetAgainAndAgain) {
+  Cluster cluster({record("a")});
+  SessionToken client = token(kA, ServerId{}, 1);
+  PlainToken p = plain_token(cluster.to(&client), &client, cluster.index, cluster.assignment,
+                             SessionId{}, kWall, kTtl);
+  EXPECT_TRUE(p.set);
+  EXPECT_FALSE(p.token.alternate);
+  client = p.token;
+  p = plain_token(cluster.to(&client), &client, cluster.index, cluster.assignment, SessionId{},
+                  kWall, kTtl);
+  EXPECT_FALSE(p.set);
+}
+
+TEST(PlainToken, ATakeoverRaisesTheEpoch) {
+  Cluster cluster({record("a", false), record("b"), record("c")});
+  const SessionToken client = token(kA, kB);
+  const PlainToken p = plain_token(cluster.to(&client), &client, cluster.index, cluster.assignment,
+                                   SessionId{}, kWall, kTtl);
+  EXPECT_TRUE(p.set);
+  EXPECT_EQ(p.token.primary, kB);
+  EXPECT_EQ(p.token.alternate, kC);
+  EXPECT_EQ(p.token.epoch, (Epoch{4, kB}));
+}
+
+}  // namespace
+}  // namespace tandem
