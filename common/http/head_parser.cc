@@ -199,6 +199,9 @@ bool HeadParser::finish_target(RequestHead& head) {
 
 // What only the whole head can tell.
 bool HeadParser::finish_request(RequestHead& head) {
+  if (head.method_ == Method::kConnect && (head.chunked_ || head.has_content_length())) {
+    return refuse(400, "CONNECT with content");
+  }
   const Field* host = head.find(FieldId::kHost);
   if (host == nullptr) {
     if (head.version_minor_ == 0) return true;

@@ -8,7 +8,7 @@
 //  - Transfer-Encoding twice, in HTTP/1.0, or not ending in `chunked` (400); codings before a final
 //    `chunked` (501);
 //  - Host missing from HTTP/1.1, repeated, empty or malformed; a Host that differs from the
-//    authority of an absolute target; user information in a target (400);
+//    authority of an absolute target; user information in a target; content with CONNECT (400);
 //  - a version other than HTTP/1.0 and HTTP/1.1 (505), an Expect other than 100-continue (417);
 //  - a start line over its limit (414), a head or a number of fields over its limit (431).
 // One empty line before a request is skipped. In responses every fault is 502; a status line may
