@@ -1,0 +1,201 @@
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/wire/codec.h"
+#include "common/wire/proto_map.h"
+#include "common/wire/tandem.pb.h"
+
+namespace tandem::proto_map {
+namespace {
+
+bool take(std::string& from, std::string& to) {
+  to = std::move(from);
+  return to.size() <= kWireTextBytesMax;
+}
+
+// A session that a message is about: never none.
+bool get(const wire::SessionId& from, SessionId& to) {
+  to = SessionId{from.high(), from.low()};
+  return static_cast<bool>(to);
+}
+
+bool get(const wire::Epoch& from, Epoch& to) {
+  to = Epoch{from.counter(), ServerId{from.server()}};
+  return true;
+}
+
+bool get(const wire::Status& from, Status& to) {
+  to = Status{.sequence = from.sequence(),
+              .primaries = from.primaries(),
+              .capacity = from.capacity(),
+              .threshold = from.threshold(),
+              .alternates = from.alternates(),
+              .draining = from.draining()};
+  return true;
+}
+
+bool get(const wire::Validator& from, Validator& to) {
+  to.crc = from.crc();
+  to.length = from.length();
+  to.has_digest = !from.digest().empty();
+  if (!to.has_digest) return true;
+  if (from.digest().size() != to.digest.size()) return false;
+  std::copy(from.digest().begin(), from.digest().end(), to.digest.begin());
+  return true;
+}
+
+bool get(wire::ServerRecord& from, ServerRecord& to) {
+  if (!take(*from.mutable_name(), to.name) || to.name.empty()) return false;
+  to.id = ServerId::of(to.name);
+  if (from.kind() != wire::ServerRecord::TANDEM && from.kind() != wire::ServerRecord::PLAIN) {
+    return false;
+  }
+  to.kind = from.kind() == wire::ServerRecord::PLAIN ? ServerKind::kPlain : ServerKind::kTandem;
+  to.incarnation = from.incarnation();
+  to.online = from.online();
+  return take(*from.mutable_data_address(), to.data_address) &&
+         take(*from.mutable_peer_address(), to.peer_address) &&
+         take(*from.mutable_zone(), to.zone) && take(*from.mutable_group(), to.group) &&
+         get(from.status(), to.status);
+}
+
+bool get(wire::Content& from, Content& to) {
+  if (!get(from.validator(), to.validator)) return false;
+  if (!from.has_bytes()) return true;
+  to.bytes = std::make_shared<const std::string>(std::move(*from.mutable_bytes()));
+  return to.bytes->size() == to.validator.length;
+}
+
+bool get(const wire::MirrorChange& from, MirrorChange& to) {
+  to.cache = CacheId{from.cache()};
+  to.key = ItemKey{from.key()};
+  to.evicted = !from.has_validator();
+  return to.cache && get(from.validator(), to.validator);
+}
+
+bool get(const wire::StatusUpdate::Entry& from, StatusUpdate::Entry& to) {
+  to.server = ServerId{from.server()};
+  return to.server && get(from.status(), to.status);
+}
+
+bool get(const wire::SessionExchange::Entry& from, SessionExchange::Entry& to) {
+  to.primary = from.primary();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
+// A repeated field, element by element, at most `count_max` of them.
+template <class Repeated, class T>
+bool get_all(Repeated& from, std::vector<T>& to, std::size_t count_max) {
+  if (static_cast<std::size_t>(from.size()) > count_max) return false;
+  to.reserve(static_cast<std::size_t>(from.size()));
+  for (auto& element : from) {
+    if (!get(element, to.emplace_back())) return false;
+  }
+  return true;
+}
+
+bool get(wire::Hello& from, Hello& to) {
+  to.protocol = from.protocol();
+  to.balancer = from.balancer();
+  to.incarnation = from.incarnation();
+  return to.protocol > 0 && take(*from.mutable_name(), to.name) && !to.name.empty();
+}
+
+bool get(wire::Register& from, Register& to) {
+  return take(*from.mutable_data_address(), to.data_address) &&
+         take(*from.mutable_peer_address(), to.peer_address) &&
+         take(*from.mutable_zone(), to.zone) && take(*from.mutable_group(), to.group) &&
+         get(from.status(), to.status);
+}
+
+bool get(wire::Refused& from, Refused& to) { return take(*from.mutable_reason(), to.reason); }
+
+bool get(wire::StatusReport& from, StatusReport& to) { return get(from.status(), to.status); }
+
+bool get(wire::ViewUpdate& from, ViewUpdate& to) {
+  to.view.version = from.version();
+  to.view.balancers = from.balancers();
+  return to.view.balancers > 0 &&
+         get_all(*from.mutable_servers(), to.view.servers, kWireServersMax);
+}
+
+bool get(wire::StatusUpdate& from, StatusUpdate& to) {
+  return get_all(*from.mutable_entries(), to.entries, kWireServersMax);
+}
+
+bool get(wire::Drain& from, Drain& to) {
+  to.draining = from.draining();
+  return true;
+}
+
+bool get(wire::Leave&, Leave&) { return true; }
+
+bool get(wire::MirrorBatch& from, MirrorBatch& to) {
+  to.primary = ServerId{from.primary()};
+  to.sequence = from.sequence();
+  to.snapshot = from.snapshot();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch) && to.primary &&
+         to.sequence > 0 && get_all(*from.mutable_changes(), to.changes, kFrameChangesMax) &&
+         get_all(*from.mutable_contents(), to.contents, kFrameChangesMax);
+}
+
+bool get(wire::MirrorAck& from, MirrorAck& to) {
+  if (from.answer() < wire::MirrorAck::APPLIED || from.answer() > wire::MirrorAck::STALE) {
+    return false;
+  }
+  to.answer = static_cast<MirrorAck::Answer>(from.answer());
+  to.sequence = from.sequence();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
+bool get(wire::MirrorRelease& from, MirrorRelease& to) {
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
+bool get(wire::SessionExchange& from, SessionExchange& to) {
+  to.last = from.last();
+  return get_all(*from.mutable_entries(), to.entries, SessionExchange::kEntriesMax);
+}
+
+template <class Plain, class Proto>
+bool get_as(Proto& from, Message& to) {
+  return get(from, to.emplace<Plain>());
+}
+
+}  // namespace
+
+bool read(wire::Envelope& envelope, Message& message) {
+  switch (envelope.body_case()) {
+    case wire::Envelope::kHello:
+      return get_as<Hello>(*envelope.mutable_hello(), message);
+    case wire::Envelope::kRegister:
+      return get_as<Register>(*envelope.mutable_register_(), message);
+    case wire::Envelope::kRefused:
+      return get_as<Refused>(*envelope.mutable_refused(), message);
+    case wire::Envelope::kStatusReport:
+      return get_as<StatusReport>(*envelope.mutable_status_report(), message);
+    case wire::Envelope::kViewUpdate:
+      return get_as<ViewUpdate>(*envelope.mutable_view_update(), message);
+    case wire::Envelope::kStatusUpdate:
+      return get_as<StatusUpdate>(*envelope.mutable_status_update(), message);
+    case wire::Envelope::kDrain:
+      return get_as<Drain>(*envelope.mutable_drain(), message);
+    case wire::Envelope::kLeave:
+      return get_as<Leave>(*envelope.mutable_leave(), message);
+    case wire::Envelope::kMirrorBatch:
+      return get_as<MirrorBatch>(*envelope.mutable_mirror_batch(), message);
+    case wire::Envelope::kMirrorAck:
+      return get_as<MirrorAck>(*envelope.mutable_mirror_ack(), message);
+    case wire::Envelope::kMirrorRelease:
+      return get_as<MirrorRelease>(*envelope.mutable_mirror_release(), message);
+    case wire::Envelope::kSessionExchange:
+      return get_as<SessionExchange>(*envelope.mutable_session_exchange(), message);
+    case wire::Envelope::BODY_NOT_SET:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace tandem::proto_map

@@ -1,0 +1,153 @@
+#include "common/wire/proto_map.h"
+#include "common/wire/tandem.pb.h"
+
+namespace tandem::proto_map {
+namespace {
+
+void put(SessionId from, wire::SessionId& to) {
+  to.set_high(from.high);
+  to.set_low(from.low);
+}
+
+void put(Epoch from, wire::Epoch& to) {
+  to.set_counter(from.counter);
+  to.set_server(from.server.value);
+}
+
+void put(const Status& from, wire::Status& to) {
+  to.set_sequence(from.sequence);
+  to.set_primaries(from.primaries);
+  to.set_capacity(from.capacity);
+  to.set_threshold(from.threshold);
+  to.set_alternates(from.alternates);
+  to.set_draining(from.draining);
+}
+
+void put(const Validator& from, wire::Validator& to) {
+  to.set_crc(from.crc);
+  to.set_length(from.length);
+  if (from.has_digest) to.set_digest(from.digest.data(), from.digest.size());
+}
+
+void put(const ServerRecord& from, wire::ServerRecord& to) {
+  to.set_name(from.name);
+  to.set_kind(from.kind == ServerKind::kPlain ? wire::ServerRecord::PLAIN
+                                              : wire::ServerRecord::TANDEM);
+  to.set_data_address(from.data_address);
+  to.set_peer_address(from.peer_address);
+  to.set_zone(from.zone);
+  to.set_group(from.group);
+  to.set_incarnation(from.incarnation);
+  to.set_online(from.online);
+  put(from.status, *to.mutable_status());
+}
+
+struct Writer {
+  wire::Envelope& envelope;
+
+  void operator()(const Hello& from) const {
+    wire::Hello& to = *envelope.mutable_hello();
+    to.set_protocol(from.protocol);
+    to.set_name(from.name);
+    to.set_balancer(from.balancer);
+    to.set_incarnation(from.incarnation);
+  }
+
+  void operator()(const Register& from) const {
+    wire::Register& to = *envelope.mutable_register_();
+    to.set_data_address(from.data_address);
+    to.set_peer_address(from.peer_address);
+    to.set_zone(from.zone);
+    to.set_group(from.group);
+    put(from.status, *to.mutable_status());
+  }
+
+  void operator()(const Refused& from) const {
+    envelope.mutable_refused()->set_reason(from.reason);
+  }
+
+  void operator()(const StatusReport& from) const {
+    put(from.status, *envelope.mutable_status_report()->mutable_status());
+  }
+
+  void operator()(const ViewUpdate& from) const {
+    wire::ViewUpdate& to = *envelope.mutable_view_update();
+    to.set_version(from.view.version);
+    to.set_balancers(from.view.balancers);
+    for (const ServerRecord& server : from.view.servers) put(server, *to.add_servers());
+  }
+
+  void operator()(const StatusUpdate& from) const {
+    wire::StatusUpdate& to = *envelope.mutable_status_update();
+    for (const StatusUpdate::Entry& entry : from.entries) {
+      wire::StatusUpdate::Entry& added = *to.add_entries();
+      added.set_server(entry.server.value);
+      put(entry.status, *added.mutable_status());
+    }
+  }
+
+  void operator()(const Drain& from) const {
+    envelope.mutable_drain()->set_draining(from.draining);
+  }
+
+  void operator()(const Leave&) const { envelope.mutable_leave(); }
+
+  void operator()(const MirrorBatch& from) const {
+    wire::MirrorBatch& to = *envelope.mutable_mirror_batch();
+    put(from.session, *to.mutable_session());
+    put(from.epoch, *to.mutable_epoch());
+    to.set_primary(from.primary.value);
+    to.set_sequence(from.sequence);
+    to.set_snapshot(from.snapshot);
+    for (const MirrorChange& change : from.changes) {
+      wire::MirrorChange& added = *to.add_changes();
+      added.set_cache(change.cache.value);
+      added.set_key(change.key.value);
+      if (!change.evicted) put(change.validator, *added.mutable_validator());
+    }
+    for (const Content& content : from.contents) {
+      wire::Content& added = *to.add_contents();
+      put(content.validator, *added.mutable_validator());
+      if (content.bytes) added.set_bytes(*content.bytes);
+    }
+  }
+
+  void operator()(const MirrorAck& from) const {
+    wire::MirrorAck& to = *envelope.mutable_mirror_ack();
+    put(from.session, *to.mutable_session());
+    put(from.epoch, *to.mutable_epoch());
+    to.set_sequence(from.sequence);
+    to.set_answer(static_cast<wire::MirrorAck::Answer>(from.answer));
+  }
+
+  void operator()(const MirrorRelease& from) const {
+    wire::MirrorRelease& to = *envelope.mutable_mirror_release();
+    put(from.session, *to.mutable_session());
+    put(from.epoch, *to.mutable_epoch());
+  }
+
+  void operator()(const SessionExchange& from) const {
+    wire::SessionExchange& to = *envelope.mutable_session_exchange();
+    for (const SessionExchange::Entry& entry : from.entries) {
+      wire::SessionExchange::Entry& added = *to.add_entries();
+      put(entry.session, *added.mutable_session());
+      put(entry.epoch, *added.mutable_epoch());
+      added.set_primary(entry.primary);
+    }
+    to.set_last(from.last);
+  }
+};
+
+// MirrorAck::Answer crosses the wire by its number.
+static_assert(static_cast<int>(MirrorAck::Answer::kApplied) == wire::MirrorAck::APPLIED &&
+              static_cast<int>(MirrorAck::Answer::kWantSnapshot) ==
+                  wire::MirrorAck::WANT_SNAPSHOT &&
+              static_cast<int>(MirrorAck::Answer::kStale) == wire::MirrorAck::STALE);
+
+}  // namespace
+
+void write(const Message& message, wire::Envelope& envelope) {
+  std::visit(Writer{envelope}, message);
+}
+
+}  // namespace tandem::proto_map

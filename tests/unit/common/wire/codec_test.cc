@@ -1,0 +1,227 @@
+#include "common/wire/codec.h"
+
+#include <gtest/gtest.h>
+
+#include "common/base/random.h"
+
+namespace tandem {
+namespace {
+
+// Makes any value of any message, within what the wire allows.
+class Maker {
+ public:
+  explicit Maker(std::uint64_t seed) : random_(seed) {}
+
+  std::string text() { return std::string(random_.below(20), static_cast<char>('a' + below(26))); }
+  std::string name() { return "n" + text(); }
+  std::uint32_t u32() { return static_cast<std::uint32_t>(random_.next()); }
+  std::uint64_t u64() { return random_.next() >> random_.below(64); }
+  bool flip() { return random_.chance(0.5); }
+  std::size_t below(std::size_t bound) { return random_.below(bound); }
+  SessionId session() { return {random_.next(), random_.next() | 1}; }
+  Epoch epoch() { return {u32(), ServerId{u32()}}; }
+  Status status() { return {u64(), u32(), u32(), u32(), u32(), flip()}; }
+  Validator validator() { return Validator::of(text(), flip()); }
+
+  ServerRecord server() {
+    const std::string named = name();
+    return {.id = ServerId::of(named),
+            .name = named,
+            .kind = flip() ? ServerKind::kPlain : ServerKind::kTandem,
+            .data_address = text(),
+            .peer_address = text(),
+            .zone = text(),
+            .group = text(),
+            .incarnation = u64(),
+            .online = flip(),
+            .status = status()};
+  }
+  Content content() {
+    std::string bytes = text();
+    const Validator validator = Validator::of(bytes, flip());
+    if (flip()) return {validator, nullptr};
+    return {validator, std::make_shared<const std::string>(std::move(bytes))};
+  }
+  MirrorChange change() {
+    const bool evicted = flip();
+    return {CacheId{u64() | 1}, ItemKey{u64()}, evicted, evicted ? Validator{} : validator()};
+  }
+  template <class Make>
+  auto many(Make make) {
+    std::vector<decltype(make())> all;
+    for (std::size_t count = below(5); count > 0; --count) all.push_back(make());
+    return all;
+  }
+
+  Message message(std::size_t kind) {
+    switch (kind) {
+      case 0:
+        return Hello{u32() | 1, name(), flip(), u64()};
+      case 1:
+        return Register{text(), text(), text(), text(), status()};
+      case 2:
+        return Refused{text()};
+      case 3:
+        return StatusReport{status()};
+      case 4:
+        return ViewUpdate{{u64(), u32() | 1, many([this] { return server(); })}};
+      case 5:
+        return StatusUpdate{many([this] {
+          return StatusUpdate::Entry{ServerId{u32() | 1}, status()};
+        })};
+      case 6:
+        return Drain{flip()};
+      case 7:
+        return Leave{};
+      case 8:
+        return MirrorBatch{session(),
+                           epoch(),
+                           ServerId{u32() | 1},
+                           u64() | 1,
+                           flip(),
+                           many([this] { return change(); }),
+                           many([this] { return content(); })};
+      case 9:
+        return MirrorAck{session(), epoch(), u64(), static_cast<MirrorAck::Answer>(below(3))};
+      case 10:
+        return MirrorRelease{session(), epoch()};
+      default:
+        return SessionExchange{many([this] {
+                                 return SessionExchange::Entry{session(), epoch(), flip()};
+                               }),
+                               flip()};
+    }
+  }
+
+ private:
+  Random random_;
+};
+
+std::string frame_of(const Message& message) {
+  std::string bytes;
+  EXPECT_TRUE(encode(message, bytes));
+  return bytes;
+}
+
+std::string framed(std::string_view envelope) {
+  std::string bytes = {'\0', '\0', static_cast<char>(envelope.size() >> 8),
+                       static_cast<char>(envelope.size())};
+  return bytes.append(envelope);
+}
+
+MirrorBatch empty_batch() {
+  MirrorBatch batch;
+  batch.session = {1, 1};
+  batch.epoch = {9, ServerId{9}};
+  batch.primary = ServerId{1};
+  batch.sequence = 1;
+  return batch;
+}
+
+TEST(Codec, EveryMessageComesBackAsItWas) {
+  static_assert(std::variant_size_v<Message> == 12);  // a new one needs a case in Maker::message
+  for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
+    for (std::uint64_t seed = 0; seed < 200; ++seed) {
+      const Message message = Maker(seed).message(kind);
+      ASSERT_EQ(message.index(), kind);
+      FrameReader reader;
+      reader.feed(frame_of(message));
+      const auto read = reader.next();
+      ASSERT_TRUE(read && *read) << kind << " " << seed;
+      EXPECT_EQ(**read, message) << kind << " " << seed;
+      EXPECT_EQ(reader.buffered_bytes(), 0u);
+    }
+  }
+}
+
+TEST(FrameReader, PutsFramesTogetherHoweverTheyAreCut) {
+  std::string bytes;
+  std::vector<Message> sent;
+  for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
+    sent.push_back(Maker(7).message(kind));
+    ASSERT_TRUE(encode(sent.back(), bytes));
+  }
+  for (const std::size_t piece : {1u, 2u, 3u, 5u, 64u, 100000u}) {
+    FrameReader reader;
+    std::vector<Message> got;
+    for (std::size_t begin = 0; begin < bytes.size(); begin += piece) {
+      reader.feed(std::string_view(bytes).substr(begin, piece));
+      for (;;) {
+        auto read = reader.next();
+        ASSERT_TRUE(read);
+        if (!*read) break;
+        got.push_back(std::move(**read));
+      }
+    }
+    EXPECT_EQ(got, sent) << piece;
+  }
+}
+
+TEST(FrameReader, SkipsKindsAndFieldsFromTheFuture) {
+  FrameReader reader;
+  reader.feed(
+      framed("\xfa\x01\x03"
+             "abc"));                                    // field 31, of an unknown body
+  reader.feed(framed("\x3a\x06\x08\x01\xfa\x01\x01x"));  // Drain with a field 31 of its own
+  const auto read = reader.next();
+  ASSERT_TRUE(read && *read);
+  EXPECT_EQ(**read, Message(Drain{true}));
+  EXPECT_EQ(reader.skipped(), 1u);
+}
+
+TEST(FrameReader, RefusesGarbage) {
+  FrameReader not_protobuf;
+  not_protobuf.feed(framed("\x0a\x7f"));
+  EXPECT_FALSE(not_protobuf.next());
+  FrameReader too_long;
+  too_long.feed("GET / HTTP/1.1\r\n");
+  const auto read = too_long.next();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message, "a frame of 1195725856 bytes is over the limit of 4194304");
+}
+
+TEST(FrameReader, RefusesWhatCannotBe) {
+  const auto refused = [](const Message& message) {
+    FrameReader reader;
+    reader.feed(frame_of(message));
+    return !reader.next();
+  };
+  const std::string endless(kWireTextBytesMax + 1, 'x');
+  EXPECT_TRUE(refused(Hello{.name = ""}));
+  EXPECT_TRUE(refused(Hello{.name = endless}));
+  EXPECT_TRUE(refused(Hello{.protocol = 0, .name = "a"}));
+  EXPECT_TRUE(refused(Refused{endless}));
+  EXPECT_TRUE(refused(ViewUpdate{{.version = 1, .balancers = 0, .servers = {}}}));
+  EXPECT_TRUE(refused(StatusUpdate{{{ServerId{0}, {}}}}));
+  EXPECT_TRUE(refused(MirrorRelease{}));  // of no session
+  MirrorBatch batch = empty_batch();
+  EXPECT_FALSE(refused(batch));
+  batch.sequence = 0;
+  EXPECT_TRUE(refused(batch));
+  batch.sequence = 1;
+  batch.contents = {{Validator::of("abc"), std::make_shared<const std::string>("ab")}};
+  EXPECT_TRUE(refused(batch));  // a content whose length is not the one that it claims
+  SessionExchange exchange;
+  exchange.entries.resize(SessionExchange::kEntriesMax + 1, {{1, 1}, {}, false});
+  EXPECT_TRUE(refused(exchange));
+  exchange.entries.pop_back();
+  EXPECT_FALSE(refused(exchange));
+  EXPECT_TRUE(refused(MirrorAck{{1, 1}, {}, 1, static_cast<MirrorAck::Answer>(3)}));
+}
+
+TEST(Codec, TheLargestBatchFitsAndALargerIsAnError) {
+  MirrorBatch batch = empty_batch();
+  const auto half = std::make_shared<const std::string>(kFrameContentBytesMax / 2, 'x');
+  batch.contents = {{Validator::of(*half), half}, {Validator::of(*half), half}};
+  const Validator validator = Validator::of(*half);
+  batch.changes.resize(kFrameChangesMax, {CacheId{~0ull}, ItemKey{~0ull}, false, validator});
+  std::string bytes = "before";
+  EXPECT_TRUE(encode(batch, bytes));
+  bytes = "before";
+  batch.contents.insert(batch.contents.end(), 2, batch.contents.front());
+  EXPECT_FALSE(encode(batch, bytes));
+  EXPECT_EQ(bytes, "before");
+}
+
+}  // namespace
+}  // namespace tandem
