@@ -1,0 +1,12 @@
+// The only place that reads the clocks. Loops cache what it says once a round
+// (EventLoop::now, EventLoop::unix_now); everyone else is handed the time.
+#pragma once
+
+#include "common/base/time.h"
+
+namespace tandem {
+
+Instant monotonic_now();   // CLOCK_MONOTONIC
+UnixSeconds unix_clock();  // CLOCK_REALTIME, whole seconds
+
+}  // namespace tandem

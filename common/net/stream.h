@@ -1,0 +1,140 @@
+// A connected byte stream: TCP, or TLS over it. One class and one code path for both.
+//
+// The descriptor is registered once, edge-triggered. The stream remembers what the kernel last
+// said: after a short read there is nothing more until the next edge, so read() then answers
+// kWouldBlock without a system call; the same for writes. So the pattern for a user is
+//   on_stream():  read until kWouldBlock, or until it wants no more (later: read again at once, if
+//                 may_read()); write first, and wait for on_stream() only when write() took less.
+// A user that stops reading is not told again of what it has left: it asks may_read() when it goes
+// on.
+//
+// Belongs to its loop's thread. May be destroyed from within on_stream().
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+#include "common/net/address.h"
+#include "common/net/descriptor.h"
+#include "common/net/event_loop.h"
+
+namespace tandem {
+
+class TlsContext;  // common/net/tls.h
+class TlsSession;
+
+struct IoResult {
+  enum class Kind : std::uint8_t {
+    kOk,          // bytes > 0
+    kWouldBlock,  // wait for on_stream()
+    kEnd,         // reads only: the peer has ended its side in order
+    kError,       // see Stream::error(); close it
+  };
+  Kind kind = Kind::kOk;
+  std::size_t bytes = 0;
+
+  bool ok() const { return kind == Kind::kOk; }
+  bool would_block() const { return kind == Kind::kWouldBlock; }
+  bool end() const { return kind == Kind::kEnd; }
+  bool failed() const { return kind == Kind::kError; }
+};
+
+class StreamHandler {
+ public:
+  // Something has changed: bytes or the end to read, room to write, connected, handshake done, or
+  // an error (read() or write() will say which). Spurious calls are harmless.
+  virtual void on_stream(bool readable, bool writable) = 0;
+
+ protected:
+  ~StreamHandler() = default;
+};
+
+class Stream final : private Watcher {
+ public:
+  // Takes a connected socket (from Listener). TCP_NODELAY is inherited from the listener.
+  Stream(EventLoop& loop, Descriptor socket, StreamHandler* handler);
+  // Begins to connect. Not connected() yet on return; on_stream() tells of success or failure
+  // (failed() then). An immediate failure with side kSystem is our own shortage (descriptors, local
+  // ports), with side kPeer the other end's.
+  static Result<std::unique_ptr<Stream>> connect(EventLoop& loop, const SocketAddress& to,
+                                                 StreamHandler* handler);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // Speaks TLS from now on, as the context's side; before the first read or write. `server_name` is
+  // what a client wants (SNI, and checked against the certificate where the context verifies). The
+  // context must live until the stream is gone. Reads and writes would block until the handshake is
+  // done; a failed handshake is an error of the next read or write.
+  void start_tls(const TlsContext& context, const std::string& server_name = {});
+  bool is_tls() const { return tls_ != nullptr; }
+  // Connected, and with TLS the handshake done.
+  bool ready() const;
+  // The negotiated parameters, for TLS streams; empty otherwise. "TLSv1.3"
+  std::string_view tls_version() const;
+
+  // Who is told from now on; may be null for a while (then edges are only remembered).
+  void set_handler(StreamHandler* handler) { handler_ = handler; }
+
+  // Reads what is there, up to the buffer's size.
+  IoResult read(std::span<char> into);
+  // Writes as much as fits. Taking less than given means that it would block now.
+  IoResult write(std::string_view bytes);
+  IoResult writev(std::span<const iovec> parts);  // at most IOV_MAX parts
+  // Sealed bytes that the socket has not taken yet; they go out by themselves as it takes them, but
+  // are lost if the stream is destroyed before. Always false for plain streams.
+  bool has_unsent() const;
+  // Half-close: the peer reads the end after what was written. TLS: a close_notify.
+  void shutdown_write();
+
+  bool connected() const { return state_ == State::kConnected; }
+  // Would a read be worth a try (no kWouldBlock known)? And a write?
+  bool may_read() const;
+  bool may_write() const { return may_write_; }
+  bool failed() const { return errno_ != 0 || !tls_error_.empty(); }
+  // The peer has ended its side or reset; for idle pooled connections: no longer of use.
+  bool hung_up() const { return hung_up_; }
+  // After kError, or a failed connect.
+  Error error() const;
+
+  // A reset that arrives together with the last bytes is told by libevent as plain readiness, and
+  // a short read then hides it. A sweep over connections that wait long for the peer calls this: it
+  // makes may_read() true again, so that the next read asks the kernel.
+  void recheck() { may_read_ = true; }
+
+  int fd() const { return socket_.get(); }
+  SocketAddress local_address() const { return SocketAddress::local_of(fd()); }
+  SocketAddress peer_address() const;
+  // A reset instead of an orderly end when destroyed: for broken exchanges.
+  void reset_on_close();
+
+ private:
+  friend class TlsSession;
+  enum class State : std::uint8_t { kConnecting, kConnected };
+  void on_ready(Readiness ready) override;
+  void finish_connect();
+  IoResult fail_with(int error_number);
+  IoResult raw_read(std::span<char> into);
+  IoResult raw_writev(std::span<const iovec> parts);
+
+  EventLoop& loop_;
+  StreamHandler* handler_;
+  Descriptor socket_;
+  State state_;
+  bool may_read_ = false;
+  bool may_write_ = false;
+  bool hung_up_ = false;
+  int errno_ = 0;
+  std::string tls_error_;
+  std::unique_ptr<TlsSession> tls_;
+  Watch watch_;  // after socket_: unregistered before it is closed
+};
+
+}  // namespace tandem

@@ -1,0 +1,135 @@
+#include "common/net/event_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace tandem {
+namespace {
+
+TEST(EventLoop, TimersFireInOrderAndNeverEarly) {
+  EventLoop loop;
+  std::string order;
+  const Instant start = loop.now();
+  Timer a(loop, [&] { order += 'a'; });
+  Timer b(loop, [&] { order += 'b'; });
+  Timer c(loop, [&] { order += 'c'; });
+  Timer last(loop, [&] {
+    EXPECT_GE(loop.now() - start, 30ms);
+    loop.stop();
+  });
+  c.set(start + 20ms);
+  a.set(start + 5ms);
+  b.set(start + 1ms);
+  b.set(start + 10ms);  // moved
+  last.set(start + 30ms);
+  loop.run();
+  EXPECT_EQ(order, "abc");
+}
+
+TEST(EventLoop, CancelledTimersStaySilent) {
+  EventLoop loop;
+  std::vector<std::unique_ptr<Timer>> timers;
+  int fired = 0;
+  for (int i = 0; i < 100; ++i) {
+    timers.push_back(std::make_unique<Timer>(loop, [&] { ++fired; }));
+    timers.back()->set_after(std::chrono::microseconds((i * 37) % 100));
+  }
+  for (int i = 0; i < 100; i += 2) timers[i]->cancel();
+  for (int i = 1; i < 100; i += 4) timers[i].reset();
+  Timer end(loop, [&] { loop.stop(); });
+  end.set_after(5ms);
+  loop.run();
+  EXPECT_EQ(fired, 25);
+}
+
+TEST(EventLoop, ATimerThatSetsItselfAgainAtOnceStarvesNobody) {
+  EventLoop loop;
+  int turns = 0;
+  std::unique_ptr<Timer> busy;
+  busy = std::make_unique<Timer>(loop, [&] {
+    ++turns;
+    busy->set_after(0ns);
+  });
+  busy->set_after(0ns);
+  Timer end(loop, [&] { loop.stop(); });
+  end.set_after(10ms);
+  loop.run();
+  EXPECT_GT(turns, 1);
+}
+
+TEST(EventLoop, PostedWorkRunsInOrderOnTheLoopsThread) {
+  EventLoop loop;
+  constexpr int kEach = 2000;
+  int seen[2] = {};
+  const auto self = std::this_thread::get_id();
+  auto poster = [&](int who) {
+    for (int i = 0; i < kEach; ++i) {
+      loop.post([&, who, i] {
+        EXPECT_EQ(std::this_thread::get_id(), self);
+        EXPECT_EQ(seen[who], i);
+        ++seen[who];
+        if (seen[0] + seen[1] == 2 * kEach) loop.stop();
+      });
+    }
+  };
+  std::thread a(poster, 0), b(poster, 1);
+  loop.run();
+  a.join();
+  b.join();
+  EXPECT_EQ(seen[0] + seen[1], 2 * kEach);
+}
+
+TEST(EventLoop, StopsFromAnotherThread) {
+  EventLoop loop;
+  std::thread other([&] { loop.stop(); });
+  loop.run();
+  other.join();
+}
+
+TEST(EventLoop, RoundEndsThenDeferredThenDisposed) {
+  EventLoop loop;
+  std::string order;
+  struct End : RoundEnd {
+    std::string& order;
+    explicit End(std::string& o) : order(o) {}
+    void on_round_end() override { order += 'r'; }
+  } end(order), cancelled(order);
+  struct Object : Disposable {
+    std::string& order;
+    explicit Object(std::string& o) : order(o) {}
+    ~Object() override { order += 'x'; }
+  };
+  loop.post([&] {
+    loop.dispose(std::make_unique<Object>(order));
+    loop.defer([&] {
+      order += 'd';
+      loop.defer([&] {
+        order += 'e';
+        loop.stop();
+      });
+    });
+    loop.at_round_end(cancelled);
+    loop.at_round_end(end);
+    loop.cancel_round_end(cancelled);
+  });
+  loop.run();
+  EXPECT_EQ(order, "rdex");
+}
+
+TEST(EventLoop, TheTimeStandsStillWithinARound) {
+  EventLoop loop;
+  loop.post([&] {
+    const Instant before = loop.now();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    EXPECT_EQ(loop.now(), before);
+    loop.post([&, before] {
+      EXPECT_GT(loop.now(), before);
+      loop.stop();
+    });
+  });
+  loop.run();
+}
+
+}  // namespace
+}  // namespace tandem
