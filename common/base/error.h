@@ -18,18 +18,18 @@ enum class Side : std::uint8_t {
 };
 
 // May the very same operation be tried again?
-enum class Retry : std::uint8_t { kNever, kLater };
+enum class Retry : std::uint8_t { kNo, kLater };
 
 struct Error {
   Side side = Side::kPeer;
-  Retry retry = Retry::kNever;
+  Retry retry = Retry::kNo;
   std::string message;  // one sentence without a full stop, as a log line wants it
 
   static Error peer(std::string message) {
-    return {Side::kPeer, Retry::kNever, std::move(message)};
+    return {Side::kPeer, Retry::kNo, std::move(message)};
   }
   static Error conf(std::string message) {
-    return {Side::kOperator, Retry::kNever, std::move(message)};
+    return {Side::kOperator, Retry::kNo, std::move(message)};
   }
   static Error system(std::string message, Retry retry = Retry::kLater) {
     return {Side::kSystem, retry, std::move(message)};

@@ -90,7 +90,7 @@ TEST(EventLoop, StopsFromAnotherThread) {
 TEST(EventLoop, RoundEndsThenDeferredThenDisposed) {
   EventLoop loop;
   std::string order;
-  struct End : RoundEnd {
+  struct End final : RoundEnd {
     std::string& order;
     explicit End(std::string& o) : order(o) {}
     void on_round_end() override { order += 'r'; }

@@ -12,8 +12,8 @@ namespace tandem {
 namespace {
 
 // Accepts streams and keeps them.
-struct Acceptor : AcceptHandler {
-  explicit Acceptor(EventLoop& loop) : loop(loop) {
+struct Acceptor final : AcceptHandler {
+  explicit Acceptor(EventLoop& on) : loop(on) {
     auto opened = Listener::open(loop, SocketAddress::loopback(0), {}, *this);
     EXPECT_TRUE(opened) << opened.error().message;
     listener = std::move(*opened);
@@ -28,7 +28,7 @@ struct Acceptor : AcceptHandler {
   std::function<void(Stream&)> told;
 };
 
-struct Connected : ConnectHandler {
+struct Connected final : ConnectHandler {
   void on_connected(std::unique_ptr<Stream> made) override {
     stream = std::move(made);
     if (done) done();
@@ -45,8 +45,8 @@ struct Connected : ConnectHandler {
 };
 
 // Reads all that there is.
-struct Reader : StreamHandler {
-  explicit Reader(Stream& stream) : stream(stream) { stream.set_handler(this); }
+struct Reader final : StreamHandler {
+  explicit Reader(Stream& of) : stream(of) { stream.set_handler(this); }
   void on_stream(bool, bool) override {
     char buffer[4096];
     for (;;) {
@@ -126,8 +126,8 @@ TEST_F(StreamTest, EndRightAfterDataIsSeen) {
 TEST_F(StreamTest, WritingStopsWhenFullAndGoesOn) {
   connect(here());
   ASSERT_TRUE(connected.stream);
-  struct Writer : StreamHandler {
-    explicit Writer(Stream& stream) : stream(stream) {}
+  struct Writer final : StreamHandler {
+    explicit Writer(Stream& of) : stream(of) {}
     void on_stream(bool, bool) override {
       while (left > 0) {
         const IoResult put = stream.write(std::string_view(block).substr(0, left));
