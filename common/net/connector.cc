@@ -26,7 +26,7 @@ void Connector::begin(Duration timeout, std::string what) {
   timer_.set_after(timeout);
 }
 
-void Connector::start(const HostPort& to, Duration timeout) {
+void Connector::start(const Address& to, Duration timeout) {
   begin(timeout, to.text());
   // A numeric answer comes before resolve() returns; the handler is promised to be called later.
   loop_.defer([self = self_, to] {

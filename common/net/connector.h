@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "common/base/result.h"
-#include "common/net/address.h"
 #include "common/net/event_loop.h"
 #include "common/net/resolver.h"
+#include "common/net/socket_address.h"
 #include "common/net/stream.h"
 
 namespace tandem {
@@ -30,7 +30,7 @@ class Connector final : private StreamHandler {
 
   // Tries each of the name's addresses in turn until one answers or the time is up. Calls the
   // handler later, never before returning.
-  void start(const HostPort& to, Duration timeout);
+  void start(const Address& to, Duration timeout);
   void start(const SocketAddress& to, Duration timeout);
   void cancel();
   bool busy() const { return busy_; }

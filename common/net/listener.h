@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "common/base/result.h"
-#include "common/net/address.h"
 #include "common/net/descriptor.h"
 #include "common/net/event_loop.h"
+#include "common/net/socket_address.h"
 
 namespace tandem {
 

@@ -12,7 +12,7 @@ namespace tandem {
 // Outlives the resolver while its thread is inside getaddrinfo, which cannot be interrupted.
 struct Resolver::Shared : std::enable_shared_from_this<Shared> {
   struct Question {
-    HostPort name;
+    Address name;
     Callback callback;
   };
   std::mutex mutex;
@@ -63,7 +63,7 @@ Resolver::~Resolver() {
   }
 }
 
-void Resolver::resolve(const HostPort& name, Callback callback) {
+void Resolver::resolve(const Address& name, Callback callback) {
   if (const auto numeric = SocketAddress::numeric(name)) return callback(Addresses{*numeric});
   std::unique_lock lock(shared_->mutex);
   if (shared_->questions.size() >= kQueueMax) {
@@ -79,7 +79,7 @@ void Resolver::resolve(const HostPort& name, Callback callback) {
   shared_->wake.notify_one();
 }
 
-Result<Addresses> Resolver::resolve_now(const HostPort& name) {
+Result<Addresses> Resolver::resolve_now(const Address& name) {
   if (const auto numeric = SocketAddress::numeric(name)) return Addresses{*numeric};
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

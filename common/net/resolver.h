@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "common/base/result.h"
-#include "common/net/address.h"
 #include "common/net/event_loop.h"
+#include "common/net/socket_address.h"
 
 namespace tandem {
 
@@ -27,11 +27,11 @@ class Resolver {
 
   // Calls back on the loop's thread: for a numeric host before returning, else later. At most
   // kQueueMax wait at a time; more are refused (side kSystem).
-  void resolve(const HostPort& name, Callback callback);
+  void resolve(const Address& name, Callback callback);
   static constexpr std::size_t kQueueMax = 1024;
 
   // Blocks. For start-up (listen addresses) and command-line tools.
-  static Result<Addresses> resolve_now(const HostPort& name);
+  static Result<Addresses> resolve_now(const Address& name);
 
  private:
   struct Shared;

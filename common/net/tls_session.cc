@@ -63,7 +63,7 @@ TlsSession::TlsSession(Stream& stream, const TlsContext& context, const std::str
   }
   SSL_set_connect_state(ssl_);
   if (server_name.empty()) return;
-  const auto numeric = SocketAddress::numeric(HostPort{server_name, 0});
+  const auto numeric = SocketAddress::numeric(Address{server_name, 0});
   if (!numeric) SSL_set_tlsext_host_name(ssl_, server_name.c_str());
   if (!context.verifies()) return;
   if (numeric) {

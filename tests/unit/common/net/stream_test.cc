@@ -71,7 +71,7 @@ struct Reader final : StreamHandler {
 struct StreamTest : ::testing::Test {
   StreamTest() : resolver(loop), acceptor(loop), connector(loop, resolver, connected) {}
   // Runs until both ends of a connection exist.
-  void connect(const HostPort& to) {
+  void connect(const Address& to) {
     auto check = [this] {
       if (connected.failed || (connected.stream && !acceptor.accepted.empty())) loop.stop();
     };
@@ -82,7 +82,7 @@ struct StreamTest : ::testing::Test {
     connected.done = nullptr;
     acceptor.told = nullptr;
   }
-  HostPort here() const { return {"127.0.0.1", acceptor.listener->address().port()}; }
+  Address here() const { return {"127.0.0.1", acceptor.listener->address().port()}; }
 
   EventLoop loop;
   Resolver resolver;
@@ -169,12 +169,12 @@ TEST_F(StreamTest, AResetIsAnError) {
 }
 
 TEST_F(StreamTest, NamesAreResolved) {
-  connect(HostPort{"localhost", here().port});
+  connect(Address{"localhost", here().port});
   EXPECT_TRUE(connected.stream) << connected.error.message;
 }
 
 TEST_F(StreamTest, RefusedIsThePeersFault) {
-  const HostPort to = here();
+  const Address to = here();
   acceptor.listener.reset();
   connect(to);
   ASSERT_TRUE(connected.failed);
@@ -197,7 +197,7 @@ TEST_F(StreamTest, UnknownNameIsToldLater) {
     called = true;
     loop.stop();
   };
-  connector.start(HostPort{"no-such-host.invalid", 1}, 10s);
+  connector.start(Address{"no-such-host.invalid", 1}, 10s);
   EXPECT_FALSE(called);
   loop.run();
   EXPECT_TRUE(connected.failed);
