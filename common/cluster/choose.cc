@@ -70,6 +70,7 @@ ServerId choose_alternate(const View& view, ServerId primary, const AlternateSha
   std::optional<Candidate> best;
   for (const ServerRecord& server : view.servers) {
     if (server.id == primary || !server.takes_sessions() || contains(excluded, server.id)) continue;
+    if (from != nullptr && from->kind != server.kind) continue;
     const auto share = shares.find(server.id);
     const Status& status = server.status;
     const Candidate candidate{

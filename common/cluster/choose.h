@@ -36,7 +36,7 @@ std::optional<SecondChoice> choose_second(std::span<const ServerRecord> servers,
 // How many sessions of one primary have their alternate on each server.
 using AlternateShares = std::unordered_map<ServerId, std::uint32_t>;
 
-// The alternate of a session of `primary`, or nobody if no other server takes sessions.
+// The alternate of a session of `primary`, or nobody if no other server of its kind takes sessions.
 //
 // In this order: not on a server that would pass its capacity if the primary died, while another
 // would not (N+1-safe); in another zone than the primary's, where zones are named; spread over all

@@ -75,6 +75,13 @@ TEST(ChooseAlternate, NeverItselfDrainingOrOffline) {
   EXPECT_EQ(alternate_of(view, "a"), "nobody");
 }
 
+TEST(ChooseAlternate, OfTheSameKind) {
+  View view = view_of({server("a", 0), server("b", 0), server("c", 60)});
+  view.servers[1].kind = ServerKind::kPlain;
+  EXPECT_EQ(alternate_of(view, "a"), "c");
+  EXPECT_EQ(alternate_of(view, "b"), "nobody");
+}
+
 TEST(ChooseAlternate, SessionsAsPrimaryChangeTheChoice) {
   EXPECT_EQ(alternate_of(view_of({server("a", 0), server("b", 20), server("c", 30)}), "a"), "b");
   EXPECT_EQ(alternate_of(view_of({server("a", 0), server("b", 40), server("c", 30)}), "a"), "c");

@@ -1,0 +1,166 @@
+// Who is a member of the cluster, who of them is online, and who has to be told: the balancer's
+// seat of membership. A machine: messages, results and the time in, actions out; the shell
+// (lb/io/control, lb/io/check) and the simulator carry the actions out.
+//
+// tandem-servers register over the control wire and are judged by Liveness; plain servers come from
+// the conf and are judged by HealthCheck. The view's version grows with every change but those of
+// status. Everybody gets every view; a status at once when it changes a choice (a threshold or the
+// capacity is crossed, draining), else all new ones together once a status interval.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/result.h"
+#include "common/base/time.h"
+#include "common/cluster/choose.h"
+#include "common/cluster/view.h"
+#include "common/wire/messages.h"
+#include "lb/core/health_check.h"
+#include "lb/core/liveness.h"
+
+namespace tandem {
+
+// The shell's number for one control connection; never used twice.
+using ConnectionId = std::uint64_t;
+
+struct PlainServer {
+  std::string name;
+  std::string address;  // host:port
+  std::uint32_t capacity = 1000;
+  std::uint32_t threshold = 800;
+  std::string zone;
+
+  bool operator==(const PlainServer&) const = default;
+};
+
+// --- what the shell is to do --------------------------------------------------------------------
+// Contact the server's data port, then say on_probe_result(). kTandem: an answer to the health
+// request; kPlain: what the conf asks for.
+struct StartProbe {
+  ServerId server;
+  ServerKind kind = ServerKind::kTandem;
+  std::string address;
+  std::uint64_t serial = 0;
+};
+struct SendMessage {
+  ConnectionId to = 0;
+  Message message;
+};
+// To every registered server.
+struct Broadcast {
+  std::vector<ConnectionId> to;
+  Message message;
+};
+// Once what was sent on it has left.
+struct CloseConnection {
+  ConnectionId connection = 0;
+};
+// A new view, for the workers.
+struct PublishView {
+  ViewPtr view;
+};
+// New status of some servers, for the workers.
+struct PublishStatus {
+  StatusUpdate update;
+};
+// A change that an administrator wants to read of.
+struct Note {
+  std::string text;
+};
+using MembershipAction = std::variant<StartProbe, SendMessage, Broadcast, CloseConnection,
+                                      PublishView, PublishStatus, Note>;
+using MembershipActions = std::vector<MembershipAction>;
+
+class Membership {
+ public:
+  struct Options {
+    Duration status_interval = 1s;
+    std::uint32_t balancers = 1;
+    HealthCheck::Options check;
+  };
+  static constexpr std::size_t kMembersMax = 4096;  // more are refused
+  static constexpr std::size_t kNameBytesMax = 64;
+  static constexpr Duration kViewGap = 10ms;  // between two views, unless nothing was sent for long
+
+  Membership(Instant now, Options options);
+
+  // Sets options and plain servers: those not named any more leave, new ones join, others keep
+  // their state and take their new figures. Fails, and changes nothing, if a name belongs to a
+  // registered server or the id of two names is the same.
+  Result<void> configure(Instant now, Options options, const std::vector<PlainServer>& plain);
+
+  void on_message(Instant now, ConnectionId from, const Message& message,
+                  MembershipActions& actions);
+  void on_connection_lost(Instant now, ConnectionId connection, MembershipActions& actions);
+  // `detail`: what failed, for the log.
+  void on_probe_result(Instant now, ServerId server, std::uint64_t serial, bool answered,
+                       std::string_view detail, MembershipActions& actions);
+  // Somebody met a connect failure or a reset.
+  void on_failure_report(Instant now, ServerId server, MembershipActions& actions);
+  // What the workers counted for a plain server.
+  void on_plain_count(Instant now, ServerId server, std::uint32_t primaries,
+                      std::uint32_t alternates);
+  // An administrator's wish; kept while the name is known. False: no such server.
+  bool set_drain(Instant now, std::string_view name, bool draining, MembershipActions& actions);
+
+  // Everything above may leave something due at once: call on_deadline() after it.
+  void on_deadline(Instant now, MembershipActions& actions);
+  Instant next_deadline() const;
+
+  // The servers as they are now (newer than in the last view published, maybe).
+  View view() const;
+
+  // For /status.
+  struct MemberState {
+    bool connected = false;  // a control connection (kTandem)
+    bool left = false;       // announced its shutdown
+    bool drain_wanted = false;
+  };
+  MemberState state_of(ServerId server) const;
+
+ private:
+  struct Member {
+    ServerRecord record;
+    ConnectionId connection = 0;  // 0: none
+    bool drain_wanted = false;
+    bool status_new = false;   // not told yet
+    std::uint64_t serial = 0;  // of the probe under way
+    std::variant<Liveness, HealthCheck> health;
+  };
+
+  Member* registered_on(ConnectionId connection);
+  Member* find(ServerId server);
+  void on_hello(Instant now, ConnectionId from, const Hello& hello, MembershipActions& actions);
+  void on_register(Instant now, ConnectionId from, const Register& message,
+                   MembershipActions& actions);
+  void on_status(Member& member, Status status);
+  std::string objection(Instant now, ConnectionId from, const Hello& hello) const;
+  void refuse(ConnectionId from, std::string reason, MembershipActions& actions);
+  bool make_room();
+  void put_plain(Instant now, const PlainServer& plain);
+  void sync_online(Instant now, Member& member, std::string_view why, MembershipActions& actions);
+  void publish(Instant now, MembershipActions& actions);
+  std::vector<ConnectionId> registered() const;
+
+  Options options_;
+  std::map<std::string, Member, std::less<>> members_;  // by name: the order of round robin
+  std::map<ServerId, std::string> names_;               // of members_
+  std::map<ConnectionId, Hello> hellos_;                // greeted, not registered yet
+  std::map<ConnectionId, std::string> connections_;     // registered: the member's name
+  std::uint64_t version_ = 1;
+  std::uint64_t serials_ = 0;
+  bool view_new_ = true;        // not told yet
+  bool status_new_ = false;     // of some members, not told yet
+  bool status_urgent_ = false;  // at once
+  Instant view_sent_;
+  Instant status_sent_;
+};
+
+}  // namespace tandem

@@ -1,0 +1,455 @@
+#include "lb/core/membership.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace tandem {
+namespace {
+
+// A membership with virtual time, servers that answer probes or not, and a record of what was told.
+class MembershipTest : public ::testing::Test {
+ protected:
+  MembershipTest() { settle(); }
+
+  static Membership::Options options() {
+    Membership::Options options;
+    options.check = {1s, 2, 3};
+    return options;
+  }
+  Result<void> configure(std::vector<PlainServer> plain) {
+    auto result = machine_.configure(now_, options(), plain);
+    settle();
+    return result;
+  }
+
+  // Carries out what is due now. Probes are answered as `alive_` says, 5 ms later.
+  void settle() {
+    machine_.on_deadline(now_, actions_);
+    carry_out();
+  }
+  void carry_out() {
+    for (MembershipAction& action : std::exchange(actions_, {})) {
+      if (auto* probe = std::get_if<StartProbe>(&action)) {
+        ++probes_[probe->address];
+        answers_.emplace(now_ + 5ms, *probe);
+      } else if (auto* send = std::get_if<SendMessage>(&action)) {
+        sent_[send->to].push_back(send->message);
+      } else if (auto* broadcast = std::get_if<Broadcast>(&action)) {
+        for (ConnectionId to : broadcast->to) sent_[to].push_back(broadcast->message);
+      } else if (auto* close = std::get_if<CloseConnection>(&action)) {
+        closed_.insert(close->connection);
+      } else if (auto* view = std::get_if<PublishView>(&action)) {
+        views_.push_back(view->view);
+      } else if (auto* status = std::get_if<PublishStatus>(&action)) {
+        statuses_.push_back({now_, status->update});
+      } else if (auto* note = std::get_if<Note>(&action)) {
+        notes_.push_back(note->text);
+      }
+    }
+  }
+  void run(Duration span) {
+    const Instant end = now_ + span;
+    for (;;) {
+      Instant next = machine_.next_deadline();
+      if (!answers_.empty()) next = std::min(next, answers_.begin()->first);
+      for (const auto& [name, when] : reports_) next = std::min(next, when);
+      if (next > end) break;
+      now_ = std::max(now_, next);
+      while (!answers_.empty() && answers_.begin()->first <= now_) {
+        const StartProbe probe = answers_.begin()->second;
+        answers_.erase(answers_.begin());
+        const bool alive = dead_.count(probe.address) == 0;
+        machine_.on_probe_result(now_, probe.server, probe.serial, alive,
+                                 alive ? "" : "connection refused", actions_);
+      }
+      for (auto& [name, when] : reports_) {
+        if (when > now_) continue;
+        when += 1s;
+        report(name, status_[name]);
+      }
+      settle();
+    }
+    now_ = end;
+  }
+
+  void tell(ConnectionId from, Message message) {
+    machine_.on_message(now_, from, message, actions_);
+    settle();
+  }
+  // Registers, and from then on reports every second.
+  void enter(const std::string& name, ConnectionId connection, std::uint64_t incarnation = 1) {
+    Hello hello;
+    hello.name = name;
+    hello.incarnation = incarnation;
+    tell(connection, hello);
+    status_[name] = {1, 0, 1000, 800, 0, false};
+    tell(connection, Register{name + ":80", name + ":90", "", "default", status_[name]});
+    connection_[name] = connection;
+    reports_[name] = now_ + 1s;
+  }
+  void report(const std::string& name, Status& status) {
+    ++status.sequence;
+    tell(connection_[name], StatusReport{status});
+  }
+  void lose(const std::string& name) {
+    reports_.erase(name);
+    machine_.on_connection_lost(now_, connection_[name], actions_);
+    settle();
+  }
+  void die(const std::string& name) {
+    dead_.insert(name + ":80");
+    lose(name);
+  }
+
+  bool online(const std::string& name) const {
+    const View view = machine_.view();
+    const ServerRecord* record = view.find(ServerId::of(name));
+    return record != nullptr && record->online;
+  }
+  std::uint64_t version() const { return machine_.view().version; }
+  const ServerRecord* told(const std::string& name) const {
+    return views_.back()->find(ServerId::of(name));
+  }
+  template <class M>
+  std::vector<M> sent(ConnectionId to) const {
+    std::vector<M> found;
+    const auto it = sent_.find(to);
+    if (it == sent_.end()) return found;
+    for (const Message& message : it->second) {
+      if (const M* m = std::get_if<M>(&message)) found.push_back(*m);
+    }
+    return found;
+  }
+
+  Instant now_ = Instant{} + 100s;
+  Membership machine_{now_, options()};
+  MembershipActions actions_;
+  std::map<ConnectionId, std::vector<Message>> sent_;
+  std::set<ConnectionId> closed_;
+  std::vector<ViewPtr> views_;
+  std::vector<std::pair<Instant, StatusUpdate>> statuses_;
+  std::vector<std::string> notes_;
+  std::map<std::string, int> probes_;
+  std::set<std::string> dead_;
+  std::multimap<Instant, StartProbe> answers_;
+  std::map<std::string, Instant> reports_;
+  std::map<std::string, Status> status_;
+  std::map<std::string, ConnectionId> connection_;
+};
+
+TEST_F(MembershipTest, ARegisteredServerIsInTheViewThatAllAreTold) {
+  enter("b", 2);
+  enter("a", 1);
+  run(20ms);
+  ASSERT_EQ(views_.back()->servers.size(), 2U);
+  EXPECT_EQ(views_.back()->servers[0].name, "a");  // by name
+  EXPECT_TRUE(told("a")->online);
+  EXPECT_EQ(told("a")->data_address, "a:80");
+  EXPECT_EQ(told("a")->peer_address, "a:90");
+  for (ConnectionId to : {1, 2}) {
+    ASSERT_FALSE(sent<ViewUpdate>(to).empty());
+    EXPECT_EQ(sent<ViewUpdate>(to).back().view, *views_.back());
+  }
+}
+
+TEST_F(MembershipTest, TheVersionGrowsWithEveryChangeButThoseOfStatus) {
+  enter("a", 1);
+  const std::uint64_t one = version();
+  enter("b", 2);
+  const std::uint64_t two = version();
+  EXPECT_GT(two, one);
+  status_["a"].primaries = 5;
+  run(10s);
+  EXPECT_EQ(version(), two);
+  die("a");
+  run(1s);
+  EXPECT_GT(version(), two);
+}
+
+TEST_F(MembershipTest, ManyChangesAtOnceAreFewViews) {
+  const std::size_t before = views_.size();
+  for (int i = 0; i < 200; ++i) enter("s" + std::to_string(i), 1 + i);
+  run(20ms);
+  EXPECT_EQ(views_.back()->servers.size(), 200U);
+  EXPECT_LE(views_.size() - before, 3U);
+}
+
+TEST_F(MembershipTest, StatusGoesToAllOnceAnInterval) {
+  enter("a", 1);
+  enter("b", 2);
+  run(10ms);
+  statuses_.clear();
+  sent_.clear();
+  status_["a"].primaries = 7;
+  run(10s);
+  EXPECT_GE(statuses_.size(), 9U);
+  EXPECT_LE(statuses_.size(), 11U);
+  const auto updates = sent<StatusUpdate>(2);
+  ASSERT_FALSE(updates.empty());
+  const auto& entries = updates.back().entries;
+  const auto a = std::find_if(entries.begin(), entries.end(),
+                              [](const auto& e) { return e.server == ServerId::of("a"); });
+  ASSERT_NE(a, entries.end());
+  EXPECT_EQ(a->status.primaries, 7U);
+}
+
+TEST_F(MembershipTest, AStatusThatCrossesTheThresholdIsToldAtOnce) {
+  enter("a", 1);
+  enter("b", 2);
+  run(2500ms);
+  statuses_.clear();
+  status_["a"].primaries = 801;
+  report("a", status_["a"]);
+  ASSERT_EQ(statuses_.size(), 1U);
+  EXPECT_EQ(statuses_[0].first, now_);
+  EXPECT_EQ(statuses_[0].second.entries[0].status.primaries, 801U);
+}
+
+TEST_F(MembershipTest, AnOlderStatusReplacesNothing) {
+  enter("a", 1);
+  Status newer = status_["a"];
+  newer.sequence = 10;
+  newer.primaries = 10;
+  tell(1, StatusReport{newer});
+  newer.sequence = 9;
+  newer.primaries = 9;
+  tell(1, StatusReport{newer});
+  EXPECT_EQ(machine_.view().servers[0].status.primaries, 10U);
+}
+
+TEST_F(MembershipTest, AServerWhoseConnectionEndsAndWhoseProbeFailsIsOfflineAndAllAreTold) {
+  enter("a", 1);
+  enter("b", 2);
+  run(5s);
+  die("a");
+  EXPECT_TRUE(online("a"));  // not before the probe failed
+  run(10ms);
+  EXPECT_FALSE(online("a"));
+  EXPECT_FALSE(told("a")->online);
+  EXPECT_FALSE(sent<ViewUpdate>(2).back().view.find(ServerId::of("a"))->online);
+  EXPECT_EQ(notes_.back(),
+            "server a is offline: its control connection is gone and a probe failed: connection "
+            "refused");
+}
+
+TEST_F(MembershipTest, AServerThatOnlyLostItsControlConnectionStaysOnline) {
+  enter("a", 1);
+  lose("a");
+  run(60s);
+  EXPECT_TRUE(online("a"));
+}
+
+TEST_F(MembershipTest, AFrozenServerIsOfflineAfterThreeSilentIntervals) {
+  enter("a", 1);
+  run(5s);
+  reports_.clear();
+  dead_.insert("a:80");
+  run(2500ms);
+  EXPECT_TRUE(online("a"));
+  run(600ms);
+  EXPECT_FALSE(online("a"));
+}
+
+TEST_F(MembershipTest, AFailureReportProbesAtOnce) {
+  enter("a", 1);
+  run(1500ms);
+  machine_.on_failure_report(now_, ServerId::of("a"), actions_);
+  settle();
+  EXPECT_EQ(probes_["a:80"], 1);
+  EXPECT_TRUE(online("a"));
+}
+
+TEST_F(MembershipTest, AnOfflineServerThatAnswersAProbeOrRegistersIsOnlineAgain) {
+  enter("a", 1);
+  enter("b", 2);
+  die("a");
+  die("b");
+  run(5s);
+  EXPECT_FALSE(online("a"));
+  dead_.clear();
+  run(1100ms);
+  EXPECT_TRUE(online("a"));
+  EXPECT_TRUE(told("a")->online);
+  dead_.insert("b:80");
+  run(5s);
+  enter("b", 4, 2);
+  run(20ms);
+  EXPECT_TRUE(told("b")->online);
+  EXPECT_EQ(told("b")->incarnation, 2U);
+}
+
+TEST_F(MembershipTest, TheNameOfALivingServerIsRefused) {
+  enter("a", 1);
+  enter("a", 2, 99);
+  ASSERT_EQ(sent<Refused>(2).size(), 2U);  // the Hello and the Register after it
+  EXPECT_EQ(sent<Refused>(2)[0].reason, "a server of this name is registered and alive");
+  EXPECT_EQ(closed_.count(2), 1U);
+  EXPECT_EQ(machine_.view().servers[0].incarnation, 1U);
+}
+
+TEST_F(MembershipTest, TheSameProcessMayComeOnANewConnection) {
+  enter("a", 1);
+  enter("a", 2);
+  EXPECT_TRUE(sent<Refused>(2).empty());
+  EXPECT_EQ(closed_.count(1), 1U);
+  machine_.on_connection_lost(now_, 1, actions_);  // the old one: of no consequence
+  run(10s);
+  EXPECT_TRUE(online("a"));
+  EXPECT_EQ(probes_["a:80"], 0);
+}
+
+TEST_F(MembershipTest, TheNameOfASilentServerMayBeTakenByItsNextIncarnation) {
+  enter("a", 1);
+  reports_.clear();
+  run(4s);
+  enter("a", 2, 2);
+  EXPECT_TRUE(sent<Refused>(2).empty());
+  EXPECT_EQ(machine_.view().servers[0].incarnation, 2U);
+}
+
+TEST_F(MembershipTest, ANameWithTheIdOfALivingOtherIsRefused) {
+  // Two names with one 32-bit id, found by trying.
+  std::map<ServerId, std::string> seen;
+  std::string one, other;
+  for (int i = 0; one.empty(); ++i) {
+    const std::string name = "n" + std::to_string(i);
+    const auto [it, inserted] = seen.emplace(ServerId::of(name), name);
+    if (!inserted) one = it->second, other = name;
+  }
+  enter(one, 1);
+  enter(other, 2);
+  ASSERT_FALSE(sent<Refused>(2).empty());
+  EXPECT_EQ(sent<Refused>(2)[0].reason,
+            "the name has the same id as that of " + one + ": choose another");
+  reports_.erase(other);
+  die(one);
+  run(1s);
+  enter(other, 3);
+  EXPECT_TRUE(online(other));
+  EXPECT_EQ(machine_.view().servers.size(), 1U);
+}
+
+TEST_F(MembershipTest, WhoDoesNotGreetOrRegisterIsRefused) {
+  tell(1, StatusReport{});
+  EXPECT_EQ(sent<Refused>(1).size(), 1U);
+  tell(2, Register{});
+  EXPECT_EQ(sent<Refused>(2).size(), 1U);
+  Hello hello;
+  hello.name = "no spaces, please";
+  tell(3, hello);
+  EXPECT_EQ(sent<Refused>(3).size(), 1U);
+  EXPECT_TRUE(machine_.view().servers.empty());
+}
+
+TEST_F(MembershipTest, ALeaveIsOfflineAtOnceWithoutAProbe) {
+  enter("a", 1);
+  enter("b", 2);
+  run(50ms);
+  tell(1, Leave{});
+  EXPECT_FALSE(told("a")->online);
+  EXPECT_TRUE(machine_.state_of(ServerId::of("a")).left);
+  lose("a");
+  run(10s);
+  EXPECT_EQ(probes_["a:80"], 0);
+}
+
+TEST_F(MembershipTest, DrainIsToldToTheServerAndToAllAndKept) {
+  enter("a", 1);
+  enter("b", 2);
+  run(1500ms);
+  EXPECT_TRUE(machine_.set_drain(now_, "a", true, actions_));
+  settle();
+  run(10ms);
+  EXPECT_EQ(sent<Drain>(1).back(), Drain{true});
+  EXPECT_TRUE(statuses_.back().second.entries[0].status.draining);
+  run(3s);  // its own reports do not say so yet
+  EXPECT_TRUE(machine_.view().servers[0].status.draining);
+  die("a");
+  run(1s);
+  enter("a", 3, 2);
+  EXPECT_EQ(sent<Drain>(3).back(), Drain{true});
+  EXPECT_FALSE(machine_.set_drain(now_, "nobody", true, actions_));
+}
+
+TEST_F(MembershipTest, PlainServersAreCheckedAndAreNotToldToServers) {
+  ASSERT_TRUE(configure({{"p", "p:80", 100, 80, ""}, {"q", "q:80", 100, 80, ""}}));
+  enter("a", 1);
+  run(10s);
+  EXPECT_GE(probes_["p:80"], 9);
+  EXPECT_EQ(views_.back()->servers.size(), 3U);
+  EXPECT_EQ(sent<ViewUpdate>(1).back().view.servers.size(), 1U);
+  dead_.insert("p:80");
+  run(4s);
+  EXPECT_FALSE(told("p")->online);
+  EXPECT_TRUE(told("q")->online);
+  dead_.clear();
+  run(3s);
+  EXPECT_TRUE(told("p")->online);
+}
+
+TEST_F(MembershipTest, AReloadChangesFiguresWithoutDisturbingTheRest) {
+  const PlainServer p{"p", "p:80", 100, 80, ""}, q{"q", "q:80", 100, 80, ""};
+  ASSERT_TRUE(configure({p, q}));
+  dead_.insert("q:80");
+  run(5s);
+  const std::uint64_t before = version();
+  const int probes = probes_["q:80"];
+  PlainServer bigger = p;
+  bigger.capacity = 200;
+  bigger.threshold = 160;
+  ASSERT_TRUE(configure({bigger, q}));
+  run(10ms);
+  EXPECT_EQ(version(), before);
+  EXPECT_EQ(statuses_.back().second.entries.size(), 1U);
+  EXPECT_EQ(statuses_.back().second.entries[0].status.capacity, 200U);
+  EXPECT_FALSE(online("q"));
+  EXPECT_EQ(probes_["q:80"], probes);
+}
+
+TEST_F(MembershipTest, AReloadAddsAndRemovesPlainServers) {
+  ASSERT_TRUE(configure({{"p", "p:80", 100, 80, ""}}));
+  enter("a", 1);
+  run(1s);
+  ASSERT_TRUE(configure({{"q", "q:80", 100, 80, ""}}));
+  run(20ms);
+  EXPECT_EQ(told("p"), nullptr);
+  EXPECT_TRUE(told("q")->online);
+  EXPECT_TRUE(told("a")->online);
+  // Another address is another server.
+  ASSERT_TRUE(configure({{"q", "q2:80", 100, 80, ""}}));
+  run(20ms);
+  EXPECT_EQ(told("q")->data_address, "q2:80");
+  EXPECT_EQ(probes_["q2:80"], 1);
+}
+
+TEST_F(MembershipTest, AReloadWithTheNameOfARegisteredServerIsRefused) {
+  enter("a", 1);
+  const auto result = configure({{"a", "x:80", 100, 80, ""}});
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "the name \"a\" belongs to a registered server");
+  EXPECT_EQ(machine_.view().servers[0].data_address, "a:80");
+}
+
+TEST_F(MembershipTest, ThePlainServersCountIsItsStatus) {
+  ASSERT_TRUE(configure({{"p", "p:80", 100, 80, ""}}));
+  run(20ms);
+  machine_.on_plain_count(now_, ServerId::of("p"), 81, 3);
+  run(1s);
+  EXPECT_EQ(statuses_.back().second.entries[0].status.primaries, 81U);
+  EXPECT_EQ(statuses_.back().second.entries[0].status.alternates, 3U);
+}
+
+TEST_F(MembershipTest, AnIdleMachineAsksForNothing) {
+  Membership idle(now_, options());
+  MembershipActions actions;
+  idle.on_deadline(now_, actions);
+  EXPECT_EQ(idle.next_deadline(), kNever);
+}
+
+}  // namespace
+}  // namespace tandem
