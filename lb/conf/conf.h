@@ -10,6 +10,11 @@
 #include "common/base/time.h"
 #include "common/config/sections.h"
 
+namespace tandem {
+template <class T>
+struct Schema;  // common/config/schema.h
+}
+
 namespace tandem::lb {
 
 struct FrontConf {
@@ -79,5 +84,8 @@ struct Conf {
   LogConf log;
   std::vector<PlainServerConf> servers;
 };
+
+// Read it with load_conf(schema(), file), common/config/reader.h.
+const Schema<Conf>& schema();
 
 }  // namespace tandem::lb

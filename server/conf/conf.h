@@ -10,6 +10,11 @@
 #include "common/base/time.h"
 #include "common/config/sections.h"
 
+namespace tandem {
+template <class T>
+struct Schema;  // common/config/schema.h
+}
+
 namespace tandem::server {
 
 enum class SourceKind : std::uint8_t { kHttp, kSqlite };
@@ -68,5 +73,8 @@ struct Conf {
   AdminConf admin;
   LogConf log;
 };
+
+// Read it with load_conf(schema(), file), common/config/reader.h.
+const Schema<Conf>& schema();
 
 }  // namespace tandem::server

@@ -1,0 +1,210 @@
+#include "server/conf/conf.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "common/config/section_tables.h"
+
+namespace tandem::server {
+namespace {
+
+constexpr std::string_view kHttpScheme = "http://";
+constexpr std::string_view kSqliteScheme = "sqlite:";
+constexpr const char* kUrlExample = "\"http://host:port\" or \"sqlite:file\"";
+
+std::optional<SourceUrl> read_url(const Node& node, ReadContext& context) {
+  if (node.kind != Node::Kind::kString) {
+    context.complain_of_kind(node, kUrlExample);
+    return std::nullopt;
+  }
+  const std::string_view text = node.text;
+  if (text.starts_with(kHttpScheme)) {
+    auto authority = text.substr(kHttpScheme.size());
+    if (authority.ends_with('/')) authority.remove_suffix(1);
+    if (auto address = Address::parse(authority); address && address->port != 0) {
+      return SourceUrl{SourceKind::kHttp, std::move(*address), ""};
+    }
+  } else if (text.starts_with(kSqliteScheme)) {
+    const std::string file(text.substr(kSqliteScheme.size()));
+    if (!file.empty() && file.find('\0') == std::string::npos) {
+      return SourceUrl{
+          SourceKind::kSqlite, {}, file.starts_with('/') ? file : context.folder + file};
+    }
+  }
+  context.complain(node.where,
+                   fmt::format("{} is not a source; write {}", quoted(text), kUrlExample));
+  return std::nullopt;
+}
+
+std::string show_url(const SourceUrl& url) {
+  if (url.kind == SourceKind::kSqlite) return toml_string(std::string(kSqliteScheme) + url.path);
+  return toml_string(std::string(kHttpScheme) + url.address.text());
+}
+
+Table<SourceConf> source_table() {
+  Table<SourceConf> table("The data source: where items come from.");
+  table
+      .option("url", &SourceConf::url, Codec<SourceUrl>{"URL", kUrlExample, read_url, show_url},
+              "An HTTP origin, or an SQLite database, which is made on first use.")
+      .must()
+      .shown_as("\"http://127.0.0.1:8000\"");
+  table.option("etag", &SourceConf::etag,
+               choice<EtagMode>({{"origin", EtagMode::kOrigin}, {"content", EtagMode::kContent}}),
+               "\"origin\" keeps an origin's strong ETag and adds a validator where there is none. "
+               "\"content\" replaces it on GET, so that it is the same on every server even if the "
+               "origins disagree; an If-Match against a replaced one is answered 412.");
+  table.option(
+      "validator", &SourceConf::validator,
+      choice<ValidatorKind>({{"digest", ValidatorKind::kDigest}, {"crc32", ValidatorKind::kCrc32}}),
+      "What a validator holds besides CRC-32 and length: \"digest\" adds 128 bits of "
+      "SHA-256, which confirm an equal CRC-32. \"crc32\" leaves them out: of two different "
+      "contents of one length, one pair in four thousand million is then taken for equal, "
+      "and whoever can choose contents can make such pairs at will.");
+  table.option("validate_body_max", &SourceConf::validate_body_max, size(0, 64 * 1024 * 1024),
+               "Larger bodies stream through without a validator, and are not mirrored.");
+  table.option("connect_timeout", &SourceConf::connect_timeout, duration(10ms, 1h),
+               "A connection to the origin must stand after this time; else the client gets 502.");
+  table.option("response_timeout", &SourceConf::response_timeout, duration(10ms, 24h),
+               "The head of the response must come so long after the end of the request; else the "
+               "client gets 504.");
+  table.option("idle_timeout", &SourceConf::idle_timeout, duration(10ms, 24h),
+               "An idle connection to the origin is closed after this time.");
+  table.option("idle_connections_max", &SourceConf::idle_connections_max, integer(0, 100000),
+               "The most idle connections kept to the origin.");
+  return table;
+}
+
+Table<SessionConf> session_table() {
+  Table<SessionConf> table("How long sessions last.");
+  table.option("ttl", &SessionConf::ttl, duration(10s, 365 * 24h),
+               "How long a session token is good; it is renewed at half of it. The same on all "
+               "balancers and servers.");
+  table.option("idle", &SessionConf::idle, duration(1s, 365 * 24h),
+               "A session without a request for this time is dropped.");
+  table.option(
+      "provisional_ttl", &SessionConf::provisional_ttl, duration(100ms, 1h),
+      "A session whose token has not come back after this time is dropped. Until then it is "
+      "not counted against the capacity.");
+  return table;
+}
+
+Table<MirrorConf> mirror_table() {
+  Table<MirrorConf> table("The mirrors of the clients' caches.");
+  table.option(
+      "clients", &MirrorConf::clients,
+      choice<MirrorClients>({{"library", MirrorClients::kLibrary},
+                             {"all", MirrorClients::kAll},
+                             {"off", MirrorClients::kOff}}),
+      "Whose caches are mirrored: those of clients that use the library, of all clients, or "
+      "none. Whoever is not mirrored is still answered by validator.");
+  table.option("bytes", &MirrorConf::bytes, size(0, std::uint64_t{1} << 40),
+               "The most bytes of content, which all sessions share. What is dropped costs a "
+               "comparison by validator.");
+  table.option("entries_max", &MirrorConf::entries_max, integer(1, 10000000),
+               "The most items mirrored for one client's cache.");
+  return table;
+}
+
+Table<Conf> top_table() {
+  Table<Conf> table("The conf file of tandem-server.");
+  table
+      .option(
+          "name", &Conf::name, name(),
+          "The server's name, unlike any other's in the cluster. It routes the sessions' tokens: "
+          "keep it over restarts.")
+      .must()
+      .shown_as("\"a\"");
+  table
+      .option(
+          "listen", &Conf::listen, listen_address(),
+          "Where balancers (and clients, directly) reach the server with HTTP. Port 0 is chosen "
+          "by the system.")
+      .must()
+      .shown_as("\"127.0.0.1:9101\"");
+  table
+      .option("peer_listen", &Conf::peer_listen, listen_address(),
+              "Where the other servers reach it with mirrors.")
+      .must()
+      .shown_as("\"127.0.0.1:9201\"");
+  table
+      .option("advertise", &Conf::advertise, maybe(address()),
+              "The address of \"listen\" as others see it.")
+      .defaults_to("as listened on");
+  table
+      .option("peer_advertise", &Conf::peer_advertise, maybe(address()),
+              "The address of \"peer_listen\" as others see it.")
+      .defaults_to("as listened on");
+  table
+      .option("balancers", &Conf::balancers, list(address()),
+              "The control listeners of the balancers where the server registers.")
+      .must()
+      .shown_as("[\"127.0.0.1:7400\"]");
+  table
+      .option("key_file", &Conf::key_file, path(),
+              "The cluster key, made by \"tandemctl keygen\"; the same file on all balancers and "
+              "servers.")
+      .must()
+      .shown_as("\"cluster.key\"");
+  table
+      .option("capacity", &Conf::capacity, integer(1, 100000000),
+              "The most sessions that the server takes as primary.")
+      .reloads();
+  table
+      .option("threshold", &Conf::threshold, integer(1, 100000000),
+              "Over this number of sessions, new ones are given to another server.")
+      .defaults_to("80 % of the capacity")
+      .reloads();
+  table.option("zone", &Conf::zone, name(),
+               "Where it stands. An alternate is chosen in another zone where zones are named.");
+  table.option("group", &Conf::group, name(), "Its failover group.");
+  table.option("status_interval", &Conf::status_interval, duration(10ms, 1h),
+               "The status is told to the balancers at least this often. The same as theirs.");
+  table.option("drain_timeout", &Conf::drain_timeout, duration(0s, 24h),
+               "After SIGTERM, requests under way may take this long.");
+  table.table("limits", &Conf::limits, http_limits_table());
+  table.table("source", &Conf::source, source_table());
+  table.table("session", &Conf::session, session_table());
+  table.table("mirror", &Conf::mirror, mirror_table());
+  table.table("admin", &Conf::admin, admin_table());
+  table.table("log", &Conf::log, log_table());
+  return table;
+}
+
+bool listens_everywhere(const Address& address) {
+  return address.host == "0.0.0.0" || address.host == "::";
+}
+
+void settle_addresses(Conf& conf, Rules& rules) {
+  std::vector<Listener> listeners = {{"listen", conf.listen}, {"peer_listen", conf.peer_listen}};
+  if (conf.admin.listen) listeners.push_back({"admin.listen", *conf.admin.listen});
+  complain_of_duplicates(listeners, rules);
+  if (listens_everywhere(conf.listen) && !conf.advertise && rules.sound("advertise")) {
+    rules.complain("listen", "listens on every address; set advertise to the one for others");
+  }
+  if (listens_everywhere(conf.peer_listen) && !conf.peer_advertise &&
+      rules.sound("peer_advertise")) {
+    rules.complain("peer_listen",
+                   "listens on every address; set peer_advertise to the one for others");
+  }
+  if (conf.balancers.empty() && rules.given("balancers") && rules.sound("balancers")) {
+    rules.complain("balancers", "names none");
+  }
+}
+
+void settle_numbers(Conf& conf, Rules& rules) {
+  if (rules.given("name") && rules.sound("name") && conf.name.empty()) {
+    rules.complain("name", "must not be empty");
+  }
+  settle_threshold("", conf.capacity, conf.threshold, rules);
+}
+
+}  // namespace
+
+const Schema<Conf>& schema() {
+  static const Schema<Conf> schema{
+      "tandem-server.toml", top_table(), {settle_addresses, settle_numbers}};
+  return schema;
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,85 @@
+#include "lb/conf/conf.h"
+
+#include <gtest/gtest.h>
+
+#include "common/config/reader.h"
+
+namespace tandem::lb {
+namespace {
+
+Reading<Conf> read(const std::string& text) {
+  return read_conf(schema(), ConfText{"etc/tandem-lb.toml", text});
+}
+
+const std::string kFront = "[front]\nlisten = [\"127.0.0.1:8080\"]\n";
+const std::string kServer = "[[server]]\nname = \"app1\"\naddress = \"127.0.0.1:9001\"\n";
+
+TEST(LbConf, ReadsTheKeysThatAdministratorsRelyOn) {
+  const auto reading = read(R"(
+workers = 2
+[front]
+listen = ["127.0.0.1:8080"]
+tls_listen = ["127.0.0.1:8443"]
+certificates = ["site.pem"]
+header_timeout = "5s"
+[control]
+listen = "127.0.0.1:7400"
+key_file = "cluster.key"
+[session]
+affinity = "cookie"
+cookie = "sticky"
+ttl = "1h"
+[admin]
+listen = "127.0.0.1:7480"
+[log]
+access = "access.log"
+[check]
+interval = "2s"
+path = "/health"
+[[server]]
+name = "app1"
+address = "127.0.0.1:9001"
+capacity = 10
+threshold = 8
+)");
+  ASSERT_TRUE(reading) << reading.error();
+  const Conf& conf = reading->conf;
+  EXPECT_EQ(conf.workers, 2u);
+  EXPECT_EQ(conf.front.certificates, std::vector<std::string>{"etc/site.pem"});
+  EXPECT_EQ(conf.front.limits.header_timeout, 5s);
+  EXPECT_EQ(conf.control.listen->port, 7400);
+  EXPECT_EQ(conf.control.key_file, "etc/cluster.key");
+  EXPECT_EQ(conf.session.cookie, "sticky");
+  EXPECT_EQ(conf.session.ttl, 1h);
+  EXPECT_EQ(conf.admin.listen->port, 7480);
+  EXPECT_EQ(conf.log.access, "etc/access.log");
+  EXPECT_EQ(conf.check.path, "/health");
+  ASSERT_EQ(conf.servers.size(), 1u);
+  EXPECT_EQ(conf.servers[0].threshold, 8u);
+}
+
+TEST(LbConf, PlainServersNeedNoControlAndNoKey) {
+  const auto reading = read(kFront + kServer);
+  ASSERT_TRUE(reading) << reading.error();
+  EXPECT_FALSE(reading->conf.control.listen);
+  EXPECT_TRUE(reading->conf.control.key_file.empty());
+}
+
+TEST(LbConf, ThresholdFollowsTheCapacity) {
+  const auto reading = read(kFront + kServer + "capacity = 10\n");
+  ASSERT_TRUE(reading) << reading.error();
+  EXPECT_EQ(reading->conf.servers[0].threshold, 8u);
+  EXPECT_EQ(read(kFront + kServer + "capacity = 1\n")->conf.servers[0].threshold, 1u);
+}
+
+TEST(LbConf, AReloadChangesServersAndChecks) {
+  const Conf before = read(kFront + kServer)->conf;
+  const Conf after = read(kFront + kServer + "capacity = 3\n[check]\nrise = 7\n")->conf;
+  EXPECT_TRUE(restart_needed(schema(), before, after).empty());
+  const Conf other = read("workers = 3\n[front]\nlisten = [\"127.0.0.1:81\"]\n" + kServer)->conf;
+  EXPECT_EQ(restart_needed(schema(), before, other),
+            (std::vector<std::string>{"workers", "front.listen"}));
+}
+
+}  // namespace
+}  // namespace tandem::lb
