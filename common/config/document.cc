@@ -16,6 +16,19 @@ Position position_of(const toml::source_region& region) {
   return {region.begin.line, region.begin.column};
 }
 
+// The library quotes the file raw.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (char c : text) {
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    }
+  }
+  return line;
+}
+
 Node convert(const toml::node& from);
 
 Node convert_table(const toml::table& table) {
@@ -75,8 +88,7 @@ Node parse_document(const ConfText& source, std::vector<Complaint>& complaints) 
   const toml::parse_result result = toml::parse(source.text, source.name);
   if (result) return convert_table(result.table());
   const toml::parse_error& error = result.error();
-  complaints.push_back(
-      {position_of(error.source()), "not TOML: " + std::string(error.description())});
+  complaints.push_back({position_of(error.source()), "not TOML: " + one_line(error.description())});
   return {};
 }
 

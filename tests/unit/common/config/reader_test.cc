@@ -164,7 +164,7 @@ TEST(Reader, RulesRunAfterwardsAndKnowWhatIsSound) {
 
 TEST(Reader, SyntaxErrorsHaveTheSameForm) {
   EXPECT_EQ(complaints_about("workers = 1\nloud = tru\n"),
-            "s.toml:2:11: not TOML: Error while parsing boolean: expected 'true', saw 'tru'\n"
+            "s.toml:2:11: not TOML: Error while parsing boolean: expected 'true', saw 'tru\\n'\n"
             "loud = tru\n          ^\n");
 }
 
