@@ -142,7 +142,7 @@ bool get(wire::MirrorBatch& from, MirrorBatch& to) {
 }
 
 bool get(wire::MirrorAck& from, MirrorAck& to) {
-  if (from.answer() < wire::MirrorAck::APPLIED || from.answer() > wire::MirrorAck::STALE) {
+  if (from.answer() < wire::MirrorAck::APPLIED || from.answer() > wire::MirrorAck::REFUSED) {
     return false;
   }
   to.answer = static_cast<MirrorAck::Answer>(from.answer());
@@ -151,6 +151,7 @@ bool get(wire::MirrorAck& from, MirrorAck& to) {
 }
 
 bool get(wire::MirrorRelease& from, MirrorRelease& to) {
+  to.alternate = ServerId{from.alternate()};
   return get(from.session(), to.session) && get(from.epoch(), to.epoch);
 }
 

@@ -124,6 +124,7 @@ struct Writer {
     wire::MirrorRelease& to = *envelope.mutable_mirror_release();
     put(from.session, *to.mutable_session());
     put(from.epoch, *to.mutable_epoch());
+    to.set_alternate(from.alternate.value);
   }
 
   void operator()(const SessionExchange& from) const {
@@ -142,7 +143,8 @@ struct Writer {
 static_assert(static_cast<int>(MirrorAck::Answer::kApplied) == wire::MirrorAck::APPLIED &&
               static_cast<int>(MirrorAck::Answer::kWantSnapshot) ==
                   wire::MirrorAck::WANT_SNAPSHOT &&
-              static_cast<int>(MirrorAck::Answer::kStale) == wire::MirrorAck::STALE);
+              static_cast<int>(MirrorAck::Answer::kStale) == wire::MirrorAck::STALE &&
+              static_cast<int>(MirrorAck::Answer::kRefused) == wire::MirrorAck::REFUSED);
 
 }  // namespace
 

@@ -43,7 +43,7 @@ void check_fields(const std::uint8_t* data, std::size_t size) {
   token.epoch = {data[2] * 0x01010101u, ServerId{data[3] * 0x01010101u}};
   token.primary = ServerId{data[4] * 0x01010101u};
   token.alternate = ServerId{data[4] + data[5] * 0x100u};
-  token.flags = data[5] & 7;
+  token.flags = data[5] & 15;
   token.issued = kNow;
   SealedToken sealed = codec.seal(token, kNow);
   TANDEM_CHECK(codec.open(sealed.view(), kNow, 1800).token == token);

@@ -82,9 +82,9 @@ class Maker {
                            many([this] { return change(); }),
                            many([this] { return content(); })};
       case 9:
-        return MirrorAck{session(), epoch(), u64(), static_cast<MirrorAck::Answer>(below(3))};
+        return MirrorAck{session(), epoch(), u64(), static_cast<MirrorAck::Answer>(below(4))};
       case 10:
-        return MirrorRelease{session(), epoch()};
+        return MirrorRelease{session(), epoch(), ServerId{u32()}};
       default:
         return SessionExchange{many([this] {
                                  return SessionExchange::Entry{session(), epoch(), flip()};
@@ -206,7 +206,7 @@ TEST(FrameReader, RefusesWhatCannotBe) {
   EXPECT_TRUE(refused(exchange));
   exchange.entries.pop_back();
   EXPECT_FALSE(refused(exchange));
-  EXPECT_TRUE(refused(MirrorAck{{1, 1}, {}, 1, static_cast<MirrorAck::Answer>(3)}));
+  EXPECT_TRUE(refused(MirrorAck{{1, 1}, {}, 1, static_cast<MirrorAck::Answer>(4)}));
 }
 
 TEST(Codec, TheLargestBatchFitsAndALargerIsAnError) {
