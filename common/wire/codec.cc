@@ -32,7 +32,7 @@ Result<void> encode(const Message& message, std::string& bytes) {
   if (length > kFrameBytesMax) {
     return fail(Error::system(
         fmt::format("a message of {} bytes is over the {} of a frame", length, kFrameBytesMax),
-        Retry::kNever));
+        Retry::kNo));
   }
   const auto prefix = prefix_of(length);
   bytes.append(prefix.data(), prefix.size());
