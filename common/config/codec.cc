@@ -41,7 +41,8 @@ Codec<T> with_unit(const std::string& type, const std::string& example, T min, T
     if (!value) {
       context.complain(node.where, value.error());
     } else if (*value < min || *value > max) {
-      context.complain(node.where, fmt::format("{} is out of range ({})", quoted(*written), range));
+      context.complain(node.where,
+                       fmt::format("{} is out of range ({})", in_quotes(*written), range));
     } else {
       return *value;
     }
@@ -57,7 +58,7 @@ Codec<Address> address_codec(bool port_zero) {
     auto address = Address::parse(*written);
     if (!address) {
       context.complain(node.where,
-                       fmt::format("{} is not an address; write host:port", quoted(*written)));
+                       fmt::format("{} is not an address; write host:port", in_quotes(*written)));
       return std::nullopt;
     }
     if (address->port == 0 && !port_zero) {
@@ -78,6 +79,8 @@ void ReadContext::complain(Position where, const std::string& message) {
 void ReadContext::complain_of_kind(const Node& node, const std::string& expected) {
   complain(node.where, fmt::format("expected {}, not {}", expected, node.kind_name()));
 }
+
+std::string plural(const std::string& type) { return type + (type.ends_with('s') ? "es" : "s"); }
 
 std::string toml_string(std::string_view text) {
   std::string out = "\"";
@@ -134,7 +137,7 @@ Codec<std::string> text() {
     if (written == nullptr) return std::nullopt;
     const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
     if (std::any_of(written->begin(), written->end(), is_control)) {
-      context.complain(node.where, fmt::format("{} has a control character", quoted(*written)));
+      context.complain(node.where, fmt::format("{} has a control character", in_quotes(*written)));
       return std::nullopt;
     }
     return *written;
@@ -150,7 +153,7 @@ Codec<std::string> name() {
         !std::all_of(written->begin(), written->end(), is_name_character)) {
       context.complain(node.where,
                        fmt::format("{} is not a name: letters, digits and -_. only, at most {}",
-                                   quoted(*written), kNameBytesMax));
+                                   in_quotes(*written), kNameBytesMax));
       return std::nullopt;
     }
     return *written;
@@ -166,7 +169,7 @@ Codec<std::string> path_or(std::vector<std::string> words) {
     const auto* written = text_of(node, "a path", context);
     if (written == nullptr) return std::nullopt;
     if (written->empty() || written->find('\0') != std::string::npos) {
-      context.complain(node.where, fmt::format("{} is not a path", quoted(*written)));
+      context.complain(node.where, fmt::format("{} is not a path", in_quotes(*written)));
       return std::nullopt;
     }
     const bool is_word = std::find(words.begin(), words.end(), *written) != words.end();
@@ -187,7 +190,7 @@ std::optional<std::size_t> read_choice(const std::vector<std::string>& words, co
   if (it != words.end()) return static_cast<std::size_t>(it - words.begin());
   const std::string meant = did_you_mean(*written, words);
   context.complain(node.where,
-                   fmt::format("unknown value {}{}", quoted(*written),
+                   fmt::format("unknown value {}{}", in_quotes(*written),
                                meant.empty() ? "; write " + show_choices(words) : meant));
   return std::nullopt;
 }

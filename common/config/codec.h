@@ -42,6 +42,8 @@ struct Codec {
   std::function<std::string(const T&)> show;
 };
 
+std::string plural(const std::string& type);
+
 // A string in TOML's quotes.
 std::string toml_string(std::string_view text);
 
@@ -105,7 +107,7 @@ Codec<std::vector<T>> list(Codec<T> item) {
     for (const auto& value : values) out += (out.size() > 1 ? ", " : "") + item.show(value);
     return out + "]";
   };
-  return {"list, each " + item.type, item.range, read, show};
+  return {"list of " + plural(item.type), item.range, read, show};
 }
 
 // A value that may be missing; it then shows as nothing.

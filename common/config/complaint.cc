@@ -61,7 +61,7 @@ std::string render(const ConfText& source, std::vector<Complaint> complaints) {
   return out;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > kQuotedBytesMax;
   if (cut) {
     auto end = kQuotedBytesMax;

@@ -45,7 +45,7 @@ std::string render(const ConfText& source, const Complaint& complaint);
 std::string render(const ConfText& source, std::vector<Complaint> complaints);
 
 // Text from a file, quoted for a message: control characters as '?', cut after 60 characters.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // Where each key and value of a file stands, by path ("front.listen[0]", "server[1].name"). It is
 // kept beside the conf, so that what goes wrong later (a port in use) points at its character, too.

@@ -77,7 +77,7 @@ class Walk {
     for (const auto& part : table.tables) here.push_back(part.key);
     const std::string meant = elsewhere.empty() ? did_you_mean(member.key, here)
                                                 : "; did you mean \"" + elsewhere.front() + "\"?";
-    context_.complain(member.where, fmt::format("unknown key {}{}", quoted(member.key), meant));
+    context_.complain(member.where, fmt::format("unknown key {}{}", in_quotes(member.key), meant));
   }
 
   void complain_of_missing(const TableSpec& table, void* owner, const Node& node) {

@@ -29,7 +29,8 @@ struct OptionSpec {
   std::string range;
   std::string help;          // sentences
   std::string default_text;  // said instead of the default's value, if set
-  std::string sample;        // TOML; written uncommented into the sample conf, if set
+  std::string sample;        // TOML that the sample conf shows instead of the default
+  bool sample_set = false;   // ... and sets, instead of commenting it out
   bool required = false;
   bool live = false;  // a reload changes it; all others need a restart
   std::function<void(void* owner, const Node&, ReadContext&)> read;
@@ -38,7 +39,8 @@ struct OptionSpec {
   OptionSpec& must() { return required = true, *this; }
   OptionSpec& reloads() { return live = true, *this; }
   OptionSpec& defaults_to(std::string words) { return default_text = std::move(words), *this; }
-  OptionSpec& shown_as(std::string toml) { return sample = std::move(toml), *this; }
+  OptionSpec& example(std::string toml) { return sample = std::move(toml), *this; }
+  OptionSpec& sample_sets(std::string toml) { return sample_set = true, example(std::move(toml)); }
 };
 
 struct TableSpec {
@@ -66,24 +68,18 @@ class Table {
 
   template <class V>
   OptionSpec& option(std::string key, V T::*member, Codec<V> codec, std::string help) {
-    OptionSpec option{
-        std::move(key),
-        codec.type,
-        codec.range,
-        std::move(help),
-        "",
-        "",
-        false,
-        false,
-        [member, read = codec.read](void* owner, const Node& node, ReadContext& context) {
-          if (auto value = read(node, context)) {
-            static_cast<T*>(owner)->*member = std::move(*value);
-          }
-        },
-        [member, show = codec.show](const void* owner) {
-          return show(static_cast<const T*>(owner)->*member);
-        }};
-    return spec_.options.emplace_back(std::move(option));
+    OptionSpec& option = spec_.options.emplace_back();
+    option.key = std::move(key);
+    option.type = codec.type;
+    option.range = codec.range;
+    option.help = std::move(help);
+    option.read = [member, read = codec.read](void* owner, const Node& node, ReadContext& context) {
+      if (auto value = read(node, context)) static_cast<T*>(owner)->*member = std::move(*value);
+    };
+    option.show = [member, show = codec.show](const void* owner) {
+      return show(static_cast<const T*>(owner)->*member);
+    };
+    return option;
   }
 
   // The options of a member struct as options of this very table.

@@ -11,7 +11,8 @@ Table<AdminConf> admin_table() {
   table
       .option("listen", &AdminConf::listen, maybe(listen_address()),
               "Where to listen. Keep it away from clients: whoever reaches it may read it.")
-      .defaults_to("no admin listener");
+      .defaults_to("no admin listener")
+      .example("\"127.0.0.1:7480\"");
   return table;
 }
 

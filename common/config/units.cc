@@ -38,23 +38,25 @@ Parsed<std::int64_t> parse(std::string_view text, std::span<const Unit> units, s
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc::result_out_of_range) {
-    return tl::unexpected(fmt::format("{} is too large", quoted(text)));
+    return tl::unexpected(fmt::format("{} is too large", in_quotes(text)));
   }
   if (error != std::errc() || number < 0) {
     return tl::unexpected(
-        fmt::format("{} is not a whole number with a unit ({})", quoted(text), names_of(units)));
+        fmt::format("{} is not a whole number with a unit ({})", in_quotes(text), names_of(units)));
   }
   const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
   const auto* it = std::find_if(units.data(), units.data() + units.size(),
                                 [&](const Unit& u) { return u.name == unit; });
   if (unit.empty()) {
-    return tl::unexpected(fmt::format("{} lacks a unit; write {}", quoted(text), names_of(units)));
+    return tl::unexpected(
+        fmt::format("{} lacks a unit; write {}", in_quotes(text), names_of(units)));
   }
   if (it == units.data() + units.size()) {
-    return tl::unexpected(fmt::format("unknown unit {}; write {}", quoted(unit), names_of(units)));
+    return tl::unexpected(
+        fmt::format("unknown unit {}; write {}", in_quotes(unit), names_of(units)));
   }
   if (number > limit / it->worth) {
-    return tl::unexpected(fmt::format("{} is too large", quoted(text)));
+    return tl::unexpected(fmt::format("{} is too large", in_quotes(text)));
   }
   return number * it->worth;
 }

@@ -17,7 +17,7 @@ Table<FrontConf> front_table() {
       .option("listen", &FrontConf::listen, list(listen_address()),
               "Where to listen for HTTP. Port 0 is chosen by the system and told in the log and in "
               "/status.")
-      .shown_as("[\"127.0.0.1:8080\"]");
+      .sample_sets("[\"127.0.0.1:8080\"]");
   table.option("tls_listen", &FrontConf::tls_listen, list(listen_address()),
                "Where to listen for HTTPS (TLS 1.2 and 1.3).");
   table.option(
@@ -56,12 +56,14 @@ Table<ControlConf> control_table() {
   table
       .option("listen", &ControlConf::listen, maybe(listen_address()),
               "Where tandem-servers connect. Needs key_file.")
-      .defaults_to("no control listener");
+      .defaults_to("no control listener")
+      .example("\"127.0.0.1:7400\"");
   table
       .option("key_file", &ControlConf::key_file, path(),
               "The cluster key, made by \"tandemctl keygen\"; the same file on all balancers and "
               "servers.")
-      .defaults_to("a key of its own, made and kept beside the conf file");
+      .defaults_to("a key of its own, made and kept beside the conf file")
+      .example("\"cluster.key\"");
   table.option("status_interval", &ControlConf::status_interval, duration(10ms, 1h),
                "Servers tell their status at least this often. A server that is silent for three "
                "intervals is suspected and probed.");
@@ -123,16 +125,17 @@ Table<PlainServerConf> server_table() {
   Table<PlainServerConf> table("A plain server: any HTTP server. One table for each.");
   table.option("name", &PlainServerConf::name, name(), "Its name, unlike any other server's.")
       .must()
-      .shown_as("\"app1\"");
+      .sample_sets("\"app1\"");
   table.option("address", &PlainServerConf::address, address(), "Its address; a name may be used.")
       .must()
-      .shown_as("\"127.0.0.1:9001\"");
+      .sample_sets("\"127.0.0.1:9001\"");
   table.option("capacity", &PlainServerConf::capacity, integer(1, 100000000),
                "The most sessions that it takes; also its weight in the round robin.");
   table
       .option("threshold", &PlainServerConf::threshold, integer(1, 100000000),
               "Over this number of sessions, new ones are given to another server.")
-      .defaults_to("80 % of the capacity");
+      .defaults_to("80 % of the capacity")
+      .example("800");
   table.option("zone", &PlainServerConf::zone, name(),
                "Where it stands. An alternate is chosen in another zone where zones are named.");
   return table;
@@ -228,8 +231,8 @@ void settle_servers(Conf& conf, Rules& rules) {
       if (ServerId::of(other) != ServerId::of(server.name)) continue;
       rules.complain(path + "name",
                      other == server.name
-                         ? fmt::format("{} is already the name of server[{}]", quoted(other), j)
-                         : fmt::format("is too like {}: their numbers collide", quoted(other)));
+                         ? fmt::format("{} is already the name of server[{}]", in_quotes(other), j)
+                         : fmt::format("is too like {}: their numbers collide", in_quotes(other)));
       break;
     }
   }

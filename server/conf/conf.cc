@@ -33,7 +33,7 @@ std::optional<SourceUrl> read_url(const Node& node, ReadContext& context) {
     }
   }
   context.complain(node.where,
-                   fmt::format("{} is not a source; write {}", quoted(text), kUrlExample));
+                   fmt::format("{} is not a source; write {}", in_quotes(text), kUrlExample));
   return std::nullopt;
 }
 
@@ -48,7 +48,7 @@ Table<SourceConf> source_table() {
       .option("url", &SourceConf::url, Codec<SourceUrl>{"URL", kUrlExample, read_url, show_url},
               "An HTTP origin, or an SQLite database, which is made on first use.")
       .must()
-      .shown_as("\"http://127.0.0.1:8000\"");
+      .sample_sets("\"http://127.0.0.1:8000\"");
   table.option("etag", &SourceConf::etag,
                choice<EtagMode>({{"origin", EtagMode::kOrigin}, {"content", EtagMode::kContent}}),
                "\"origin\" keeps an origin's strong ETag and adds a validator where there is none. "
@@ -114,38 +114,40 @@ Table<Conf> top_table() {
           "The server's name, unlike any other's in the cluster. It routes the sessions' tokens: "
           "keep it over restarts.")
       .must()
-      .shown_as("\"a\"");
+      .sample_sets("\"a\"");
   table
       .option(
           "listen", &Conf::listen, listen_address(),
           "Where balancers (and clients, directly) reach the server with HTTP. Port 0 is chosen "
           "by the system.")
       .must()
-      .shown_as("\"127.0.0.1:9101\"");
+      .sample_sets("\"127.0.0.1:9101\"");
   table
       .option("peer_listen", &Conf::peer_listen, listen_address(),
               "Where the other servers reach it with mirrors.")
       .must()
-      .shown_as("\"127.0.0.1:9201\"");
+      .sample_sets("\"127.0.0.1:9201\"");
   table
       .option("advertise", &Conf::advertise, maybe(address()),
               "The address of \"listen\" as others see it.")
-      .defaults_to("as listened on");
+      .defaults_to("as listened on")
+      .example("\"host.example:9101\"");
   table
       .option("peer_advertise", &Conf::peer_advertise, maybe(address()),
               "The address of \"peer_listen\" as others see it.")
-      .defaults_to("as listened on");
+      .defaults_to("as listened on")
+      .example("\"host.example:9201\"");
   table
       .option("balancers", &Conf::balancers, list(address()),
               "The control listeners of the balancers where the server registers.")
       .must()
-      .shown_as("[\"127.0.0.1:7400\"]");
+      .sample_sets("[\"127.0.0.1:7400\"]");
   table
       .option("key_file", &Conf::key_file, path(),
               "The cluster key, made by \"tandemctl keygen\"; the same file on all balancers and "
               "servers.")
       .must()
-      .shown_as("\"cluster.key\"");
+      .sample_sets("\"cluster.key\"");
   table
       .option("capacity", &Conf::capacity, integer(1, 100000000),
               "The most sessions that the server takes as primary.")
@@ -154,6 +156,7 @@ Table<Conf> top_table() {
       .option("threshold", &Conf::threshold, integer(1, 100000000),
               "Over this number of sessions, new ones are given to another server.")
       .defaults_to("80 % of the capacity")
+      .example("800")
       .reloads();
   table.option("zone", &Conf::zone, name(),
                "Where it stands. An alternate is chosen in another zone where zones are named.");
