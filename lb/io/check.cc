@@ -1,0 +1,125 @@
+#include "lb/io/check.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+#include "common/http/head_parser.h"
+#include "common/net/connector.h"
+
+namespace tandem {
+
+// One server being contacted.
+class Checker::Contact final : public Disposable, private ConnectHandler, private StreamHandler {
+ public:
+  Contact(Checker& checker, const StartProbe& probe)
+      : checker_(checker),
+        probe_(probe),
+        connector_(checker.loop_, checker.resolver_, *this),
+        timer_(checker.loop_, [this] { finish(false, on_timer_); }),
+        on_timer_(fmt::format("no answer within {} ms", checker.options_.timeout / 1ms)),
+        path_(probe.kind == ServerKind::kTandem ? std::string(kHealthPath)
+                                                : checker.options_.plain_path),
+        parser_({.start_line_bytes_max = 4096, .head_bytes_max = sizeof bytes_}) {
+    timer_.set_after(checker.options_.timeout);
+    const auto address = Address::parse(probe.address);
+    if (address) {
+      connector_.start(*address, checker.options_.timeout);
+    } else {
+      on_timer_ = "its address cannot be understood";
+      timer_.set_after(0s);
+    }
+  }
+  const StartProbe& probe() const { return probe_; }
+
+ private:
+  void on_connected(std::unique_ptr<Stream> stream) override {
+    if (path_.empty()) return finish(true, {});
+    stream_ = std::move(stream);
+    stream_->set_handler(this);
+    const std::string request = fmt::format(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: tandem-lb/{}\r\nConnection: close\r\n\r\n",
+        path_, probe_.address, TANDEM_VERSION);
+    // A fresh socket has room for a request.
+    if (stream_->write(request).bytes != request.size()) finish(false, "cannot send the request");
+  }
+  void on_connect_failed(Error error) override { finish(false, error.message); }
+
+  void on_stream(bool, bool) override {
+    for (;;) {
+      const IoResult result = stream_->read({bytes_ + size_, sizeof bytes_ - size_});
+      if (result.would_block()) return;
+      if (result.end()) return finish(false, "the connection ended without an answer");
+      if (!result.ok()) return finish(false, stream_->error().message);
+      size_ += result.bytes;
+      switch (parser_.parse({bytes_, size_}, head_)) {
+        case http::Progress::kNeedMore:
+          continue;
+        case http::Progress::kError:
+          return finish(false, "the answer is not HTTP");
+        case http::Progress::kDone:
+          return on_head();
+      }
+    }
+  }
+
+  void on_head() {
+    const int status = head_.status();
+    const bool good =
+        probe_.kind == ServerKind::kTandem ? status == 200 : status >= 200 && status < 400;
+    finish(good, good ? std::string{} : fmt::format("it answered {}", status));
+  }
+
+  void finish(bool answered, const std::string& detail) {
+    timer_.cancel();
+    connector_.cancel();
+    if (stream_) stream_->set_handler(nullptr);
+    checker_.finish(probe_.serial, answered, detail);
+  }
+
+  Checker& checker_;
+  StartProbe probe_;
+  Connector connector_;
+  Timer timer_;
+  std::string on_timer_;  // what is to be said when the time is up
+  std::string path_;
+  std::unique_ptr<Stream> stream_;
+  http::HeadParser parser_;
+  http::ResponseHead head_;
+  char bytes_[16 * 1024];
+  std::size_t size_ = 0;
+};
+
+Checker::Checker(EventLoop& loop, Resolver& resolver, Options options, OnResult on_result)
+    : loop_(loop),
+      resolver_(resolver),
+      options_(std::move(options)),
+      on_result_(std::move(on_result)) {}
+Checker::~Checker() = default;
+
+void Checker::start(const StartProbe& probe) {
+  if (under_way_.size() < kUnderWayMax) return begin(probe);
+  waiting_.push_back(probe);  // at most one for each server
+}
+
+void Checker::begin(const StartProbe& probe) {
+  ++started_;
+  under_way_.emplace(probe.serial, std::make_unique<Contact>(*this, probe));
+}
+
+void Checker::finish(std::uint64_t serial, bool answered, const std::string& detail) {
+  const auto it = under_way_.find(serial);
+  if (it == under_way_.end()) return;
+  const ServerId server = it->second->probe().server;
+  failed_ += !answered;
+  loop_.dispose(std::move(it->second));
+  under_way_.erase(it);
+  if (!waiting_.empty()) {
+    const StartProbe next = std::move(waiting_.front());
+    waiting_.pop_front();
+    begin(next);
+  }
+  on_result_(server, serial, answered, detail);
+}
+
+}  // namespace tandem

@@ -1,0 +1,116 @@
+#include "lb/io/check.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "common/net/admin_server.h"
+
+namespace tandem {
+namespace {
+
+// A server that answers as `status_` says; `frozen_` listens, and its kernel accepts, no more.
+class CheckTest : public ::testing::Test {
+ protected:
+  CheckTest() {
+    auto opened =
+        AdminServer::open(loop_, SocketAddress::loopback(0), [this](const AdminRequest& r) {
+          asked_ = r.path;
+          return AdminResponse{status_, "text/plain", "", {}};
+        });
+    EXPECT_TRUE(opened);
+    server_ = std::move(*opened);
+    frozen_ = Descriptor(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    SocketAddress any = SocketAddress::loopback(0);
+    EXPECT_EQ(::bind(frozen_.get(), any.raw(), any.size()), 0);
+    EXPECT_EQ(::listen(frozen_.get(), 8), 0);
+  }
+  std::string frozen_address() const { return SocketAddress::local_of(frozen_.get()).text(); }
+
+  // The detail of a failed check, "" of a good one.
+  std::string check(ServerKind kind, const std::string& address, const std::string& path = "",
+                    Duration timeout = 5s) {
+    std::optional<std::string> result;
+    Checker checker(
+        loop_, resolver_, {timeout, path},
+        [&](ServerId server, std::uint64_t serial, bool answered, const std::string& d) {
+          EXPECT_EQ(server, ServerId::of("a"));
+          EXPECT_EQ(serial, 7U);
+          EXPECT_EQ(answered, d.empty());
+          result = d;
+          loop_.stop();
+        });
+    checker.start({ServerId::of("a"), kind, address, 7});
+    loop_.run();
+    return result.value_or("not called");
+  }
+
+  EventLoop loop_;
+  Resolver resolver_{loop_};
+  std::unique_ptr<AdminServer> server_;
+  Descriptor frozen_;
+  int status_ = 200;
+  std::string asked_;
+};
+
+TEST_F(CheckTest, ATandemServerIsAskedForItsHealth) {
+  EXPECT_EQ(check(ServerKind::kTandem, server_->address().text()), "");
+  EXPECT_EQ(asked_, "/.well-known/tandem/health");
+  status_ = 503;
+  EXPECT_EQ(check(ServerKind::kTandem, server_->address().text()), "it answered 503");
+}
+
+TEST_F(CheckTest, APlainServerIsAskedForThePath) {
+  status_ = 302;
+  EXPECT_EQ(check(ServerKind::kPlain, server_->address().text(), "/health"), "");
+  EXPECT_EQ(asked_, "/health");
+  status_ = 404;
+  EXPECT_EQ(check(ServerKind::kPlain, server_->address().text(), "/health"), "it answered 404");
+}
+
+TEST_F(CheckTest, WithoutAPathAConnectIsEnough) {
+  EXPECT_EQ(check(ServerKind::kPlain, frozen_address()), "");
+  EXPECT_EQ(asked_, "");
+}
+
+TEST_F(CheckTest, AFrozenServerFails) {
+  EXPECT_EQ(check(ServerKind::kTandem, frozen_address(), "", 30ms), "no answer within 30 ms");
+}
+
+TEST_F(CheckTest, ARefusedConnectionFails) {
+  const std::string address = frozen_address();
+  frozen_.reset();
+  const std::string detail = check(ServerKind::kTandem, address);
+  EXPECT_NE(detail.find("Connection refused"), std::string::npos) << detail;
+}
+
+TEST_F(CheckTest, ANameIsResolved) {
+  const std::string port = std::to_string(server_->address().port());
+  EXPECT_EQ(check(ServerKind::kTandem, "localhost:" + port), "");
+}
+
+TEST_F(CheckTest, AnAddressThatIsNoneFails) {
+  EXPECT_EQ(check(ServerKind::kTandem, "nonsense"), "its address cannot be understood");
+}
+
+TEST_F(CheckTest, MoreThanTheBoundWaitForTheirTurn) {
+  std::map<std::uint64_t, bool> results;
+  const std::size_t wanted = Checker::kUnderWayMax + 20;
+  Checker checker(loop_, resolver_, {5s, ""},
+                  [&](ServerId, std::uint64_t serial, bool answered, const std::string&) {
+                    results[serial] = answered;
+                    if (results.size() == wanted) loop_.stop();
+                  });
+  for (std::uint64_t i = 0; i < wanted; ++i) {
+    checker.start({ServerId::of("a"), ServerKind::kPlain, server_->address().text(), i + 1});
+  }
+  loop_.run();
+  EXPECT_EQ(checker.started(), wanted);
+  EXPECT_EQ(checker.failed(), 0U);
+}
+
+}  // namespace
+}  // namespace tandem
