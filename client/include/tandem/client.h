@@ -1,0 +1,124 @@
+// libtandem: an HTTP client whose session and cache outlive the server that it talks to.
+//
+//     tandem::Client client({.balancer = "http://127.0.0.1:8080"});
+//     tandem::Reply reply = client.get("/index.html");
+//     if (!reply) std::cerr << reply.message << '\n';          // no response at all
+//     else std::cout << reply.status << ' ' << reply.body();
+//
+// What it fetches it keeps, with the validator that came with it, in memory and, if wanted, in a
+// file; every later get() announces the copy, and the servers answer "use yours" where it is still
+// right, also after the server that sent it has died.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tandem {
+
+struct ClientOptions {
+  // "http://HOST[:PORT]" or "https://HOST[:PORT]". Targets of requests are paths on it.
+  std::string balancer{};
+
+  std::size_t cache_bytes = 64 << 20;  // bodies and their headers; 0: no cache
+  std::string cache_file{};            // keeps cache, cache id and token between runs
+  // Answers from the cache without asking while Cache-Control says that the copy is fresh.
+  bool reuse_fresh = false;
+
+  std::chrono::milliseconds timeout{30'000};         // of a call, with all its attempts
+  std::chrono::milliseconds connect_timeout{5'000};  // of one attempt to connect
+  unsigned attempts_max = 4;                         // of a call
+  std::size_t body_bytes_max = std::size_t{1} << 30;
+
+  std::string ca_file{};    // https: trusted certificates, PEM; empty: the system's
+  bool verify_peer = true;  // https: false accepts any certificate
+  std::string user_agent{};
+};
+
+// Names as they came; order kept.
+using HeaderFields = std::vector<std::pair<std::string, std::string>>;
+
+// Where the content of a reply is from.
+enum class ReplySource : std::uint8_t {
+  kFetched,      // sent by the server
+  kByMirror,     // ours: the server compared it with its mirror of our cache
+  kByValidator,  // ours: the server compared it with the validator that we announced
+  kLocal,        // ours, still fresh: nobody was asked
+};
+const char* name_of(ReplySource source);  // "fetched", "mirror", "validator", "local"
+
+// Why there is no response.
+enum class ClientFailure : std::uint8_t {
+  kNone,
+  kOptions,   // a URL, target or header that cannot be, or a cache file that cannot be opened
+  kResolve,   // the balancer's name
+  kConnect,   // nobody answers there
+  kTls,       // its certificate, or the handshake
+  kTimeout,   // the time of the call is over
+  kSend,      // the connection broke while the request was being sent
+  kReceive,   // ... before the response was whole
+  kProtocol,  // what came is not HTTP, or over a limit
+};
+
+struct Reply {
+  ClientFailure failure = ClientFailure::kNone;
+  std::string message{};  // one sentence, where failure is set
+
+  int status = 0;
+  HeaderFields headers{};
+  std::shared_ptr<const std::string> content{};  // shared with the cache; null: none
+
+  ReplySource source = ReplySource::kFetched;
+  bool announced = false;            // a copy was held, and announced with the request
+  std::string server{};              // who answered, as Tandem-Server says
+  unsigned attempts = 0;             // requests that were begun
+  std::uint64_t bytes_received = 0;  // heads and bodies, of all attempts
+  std::chrono::nanoseconds elapsed{0};
+
+  // Was there a response? One with a status of 400 or more is one, too.
+  explicit operator bool() const { return failure == ClientFailure::kNone; }
+  const std::string& body() const;
+  // The first field with this name, in any case; empty if there is none.
+  std::string_view header(std::string_view name) const;
+};
+
+// One session. Not for several threads at once; it may move from thread to thread between calls.
+// Calls block until the reply is whole or the timeout is over; none throws.
+//
+// Idempotent requests (GET, PUT, DELETE) are repeated after a failed connection, a broken one, or a
+// 503 with Retry-After, within timeout and attempts_max. Others are repeated only while no byte of
+// them has been sent.
+class Client {
+ public:
+  explicit Client(ClientOptions options);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  // `target` is a path with an optional query, "/x?y".
+  Reply get(std::string_view target, const HeaderFields& headers = {});
+  Reply put(std::string_view target, std::string body, const HeaderFields& headers = {});
+  Reply post(std::string_view target, std::string body, const HeaderFields& headers = {});
+  Reply remove(std::string_view target, const HeaderFields& headers = {});
+  // Any other method, "HEAD" and "PATCH" say.
+  Reply request(std::string_view method, std::string_view target, std::string body,
+                const HeaderFields& headers = {});
+
+  // The names under which the servers know this client; empty until there is a session.
+  const std::string& session_token() const;
+  std::string cache_id() const;
+  // Items held now.
+  std::size_t cached_items() const;
+  std::size_t cached_bytes() const;
+
+ private:
+  class Body;
+  std::unique_ptr<Body> body_;
+};
+
+}  // namespace tandem
