@@ -4,12 +4,8 @@
 // streams that use it.
 #pragma once
 
-#include <cstddef>
-#include <functional>
 #include <memory>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
@@ -27,19 +23,22 @@ struct TlsServerOptions {
 
 struct TlsClientOptions {
   bool verify = true;
-  std::string ca_file;  // empty: the system's
+  std::string ca_file{};  // empty: the system's
+};
+
+struct TlsPsk {
+  std::string identity;  // public: names the key
+  std::string key;       // 32 bytes
 };
 
 class TlsContext {
  public:
   static Result<std::shared_ptr<const TlsContext>> server(const TlsServerOptions& options);
   static Result<std::shared_ptr<const TlsContext>> client(const TlsClientOptions& options);
-  // TLS 1.3 with an external pre-shared key and nothing else: both ends prove that they know `key`
-  // (32 bytes), and no certificate is involved. `identity` is public.
-  static std::shared_ptr<const TlsContext> psk_server(std::string_view key,
-                                                      std::string_view identity);
-  static std::shared_ptr<const TlsContext> psk_client(std::string_view key,
-                                                      std::string_view identity);
+  // TLS 1.3 with an external pre-shared key and nothing else: both ends prove that they know the
+  // key, and no certificate is involved. A server takes any of its keys, a client uses one.
+  static std::shared_ptr<const TlsContext> psk_server(std::vector<TlsPsk> keys);
+  static std::shared_ptr<const TlsContext> psk_client(TlsPsk key);
   ~TlsContext();
 
   bool is_server() const { return server_; }
