@@ -93,6 +93,7 @@ struct Pair final : AcceptHandler {
     client.done = [&] {
       if (client.text.size() == sent.size() || client.over) loop.stop();
     };
+    client.on_stream(true, true);  // write first; the handshake may be under way
     loop.run();
     return client.text;
   }
