@@ -36,7 +36,7 @@ void Head::clear() {
   begin_ = fields_begin_ = end_ = 0;
   field_count_ = 0;
   version_minor_ = 1;
-  chunked_ = says_close_ = says_keep_alive_ = says_upgrade_ = false;
+  chunked_ = says_close_ = says_keep_alive_ = says_upgrade_ = names_fields_ = false;
   content_length_ = 0;
   present_ = repeated_ = 0;
 }

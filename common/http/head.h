@@ -71,6 +71,8 @@ class Head {
   bool says_close() const { return says_close_; }
   bool says_keep_alive() const { return says_keep_alive_; }
   bool upgrades() const { return says_upgrade_ && version_minor_ >= 1 && has(FieldId::kUpgrade); }
+  // Does Connection name anything but close, keep-alive and upgrade: fields to remove, perhaps?
+  bool names_fields() const { return names_fields_; }
   // Does the sender want the connection to persist after this message (RFC 9112, 9.3)?
   bool persists() const { return !says_close_ && (version_minor_ >= 1 || says_keep_alive_); }
 
@@ -88,6 +90,7 @@ class Head {
   bool says_close_ = false;
   bool says_keep_alive_ = false;
   bool says_upgrade_ = false;
+  bool names_fields_ = false;
   std::uint64_t content_length_ = 0;
   std::uint64_t present_ = 0;                      // a bit for each FieldId
   std::uint64_t repeated_ = 0;                     // a bit for each FieldId seen twice
@@ -130,6 +133,7 @@ class RequestHead : public Head {
 class ResponseHead : public Head {
  public:
   int status() const { return status_; }  // 100 to 999
+  std::string_view status_text() const { return {base_ + begin_ + 9, 3}; }
   std::string_view reason() const { return {base_ + reason_at_, reason_size_}; }
   bool interim() const { return status_ < 200 && status_ != 101; }
 

@@ -122,9 +122,15 @@ bool HeadParser::take_connection(Head& head, std::string_view value) {
   for (TokenList options(value); options.next();) {
     const std::string_view option = options.member();
     if (!is_token(option)) return refuse(400, "malformed Connection");
-    head.says_close_ |= same_word(option, "close");
-    head.says_keep_alive_ |= same_word(option, "keep-alive");
-    head.says_upgrade_ |= same_word(option, "upgrade");
+    if (same_word(option, "keep-alive")) {
+      head.says_keep_alive_ = true;
+    } else if (same_word(option, "close")) {
+      head.says_close_ = true;
+    } else if (same_word(option, "upgrade")) {
+      head.says_upgrade_ = true;
+    } else {
+      head.names_fields_ = true;
+    }
   }
   return true;
 }
