@@ -285,8 +285,8 @@ class Framing(Case):
         self.refused("GET / HTTP/1.1\nHost: a\n\n")
 
     def test_bad_request_lines_are_refused(self):
-        for line in ("GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /", "G@T / HTTP/1.1",
-                     "GET /a b HTTP/1.1", "GET / HTTP/1.x", "GET / http/1.1"):
+        for line in ("GET  / HTTP/1.1", "GET / HTTP/1.1 ", " GET / HTTP/1.1", "GET /",
+                     "G@T / HTTP/1.1", "GET /a b HTTP/1.1", "GET / HTTP/1.x", "GET / http/1.1"):
             with self.subTest(line=line):
                 self.refused(line + "\r\nHost: a\r\n\r\n")
 

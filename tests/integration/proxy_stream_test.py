@@ -200,7 +200,8 @@ class Tunnels(Case):
             connection.send("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n")
             return True
         connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
-                        "Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nwelcome")
+                        "Upgrade: websocket\r\n"
+                        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nwelcome")
         while True:
             if connection.buffer:
                 connection.send(bytes(connection.buffer))

@@ -127,9 +127,10 @@ class Program:
 class Balancer(Program):
     binary = "tandem-lb"
 
-    def __init__(self, folder, sections=None, plain=(), key_file=None, tls=(), name="lb"):
+    def __init__(self, folder, sections=None, plain=(), key_file=None, tls=(), name="lb",
+                 port=None):
         """plain: [(name, address, {more keys})]; key_file: with control wire; tls: certificates."""
-        self.port = free_port()
+        self.port = port or free_port()
         base = {"workers": 1, "front": {"listen": [f"127.0.0.1:{self.port}"]}}
         if tls:
             self.tls_port = free_port()
@@ -265,3 +266,80 @@ class Workshop:
 
     def __exit__(self, kind, error, trace):
         self.close(failed=kind is not None)
+
+
+class Cluster:
+    """One balancer, tandem-servers a, b, c, ... and a stock nginx behind each, all over copies of
+    one site whose files differ in their modification times from origin to origin."""
+
+    def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
+                 port=None):
+        """balancer, server: changes to their conf files; nginx_conf: more of its server block; port:
+        the balancer's."""
+        self.shop = shop
+        self.key = shop.key()
+        self.names = [chr(ord("a") + i) for i in range(servers)]
+        self.origins = {}
+        for number, name in enumerate(self.names):
+            root = os.path.join(shop.folder, "site-" + name)
+            copy_site(site, root, modified=1_500_000_000 + 86_400 * number)
+            self.origins[name] = shop.start(Nginx(shop.folder, "nginx-" + name, root, nginx_conf))
+        self.lb = shop.start(Balancer(shop.folder, balancer, key_file=self.key, port=port))
+        self.servers = {
+            name: shop.add(Server(shop.folder, name, [self.lb], self.key, self.origins[name].url,
+                                  merged({"source": {"etag": "content"}}, server or {})))
+            for name in self.names}
+        for one in self.servers.values():
+            one.start()
+        self.lb.wait_online(self.names)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.lb.port}"
+
+    def living(self):
+        return [server for server in self.servers.values() if server.process.alive()]
+
+    def wait_mirrored(self, timeout=None):
+        """Until every living server says that all it must copy elsewhere is there."""
+        until(lambda: all(lag_of(server) == 0 for server in self.living()),
+              "the mirrors to catch up", timeout)
+
+    def totals(self, counter):
+        """{server: a counter of its /metrics}, of those that live."""
+        return {server.name: server.metric(counter) for server in self.living()}
+
+
+def lag_of(server):
+    """What a server's /status tells of copies that are not complete; None if it tells nothing."""
+    lag = server.status().get("mirror", {}).get("lag")
+    return sum(lag.values()) if isinstance(lag, dict) else lag
+
+
+def copy_site(site, root, modified):
+    """Copies a folder of files, all with the given modification time."""
+    shutil.copytree(site, root)
+    for folder, _, names in os.walk(root):
+        for name in names:
+            os.utime(os.path.join(folder, name), (modified, modified))
+
+
+def site_paths(site, suffixes=(".html", ".css", ".js", ".gif", ".png", ".jpg", ".svg")):
+    """The targets of all files of a site, sorted."""
+    found = []
+    for folder, _, names in os.walk(site):
+        at = os.path.relpath(folder, site)
+        found += ["/" + (name if at == "." else f"{at}/{name}") for name in names
+                  if name.endswith(suffixes)]
+    return sorted(found)
+
+
+def make_site(root, files=60, bytes_max=20000, seed=1):
+    """A small site for tests: files of many sizes, none like another."""
+    import random
+    dice = random.Random(seed)
+    os.makedirs(root)
+    for number in range(files):
+        with open(os.path.join(root, f"page{number:03}.html"), "wb") as page:
+            page.write(b"page %d\n" % number + dice.randbytes(dice.randrange(1, bytes_max)))
+    return root

@@ -12,25 +12,31 @@ _FIRST, _LAST = 14000, 32000
 _held = []
 
 
-def free_ports(count):
-    """`count` ports on which nothing listens."""
+def take_port(port):
+    """The port, now held, or None if somebody has it."""
     folder = os.path.join(tempfile.gettempdir(), f"tandem-test-ports-{os.getuid()}")
     os.makedirs(folder, exist_ok=True)
+    lock = open(os.path.join(folder, str(port)), "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        lock.close()
+        return None
+    _held.append(lock)
+    return port
+
+
+def free_ports(count):
+    """`count` ports on which nothing listens."""
     found = []
     at = random.randrange(_FIRST, _LAST)
     for _ in range(_LAST - _FIRST):
         at = at + 1 if at < _LAST else _FIRST
-        lock = open(os.path.join(folder, str(at)), "w", encoding="ascii")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", at))
-        except OSError:
-            lock.close()
-            continue
-        _held.append(lock)
-        found.append(at)
+        if take_port(at):
+            found.append(at)
         if len(found) == count:
             return found
     raise OSError("no free ports")
