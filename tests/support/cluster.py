@@ -274,8 +274,8 @@ class Cluster:
 
     def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
                  port=None):
-        """balancer, server: changes to their conf files; nginx_conf: more of its server block; port:
-        the balancer's."""
+        """balancer, server: changes to their conf files; port: the balancer's; nginx_conf: more of
+        nginx's server block."""
         self.shop = shop
         self.key = shop.key()
         self.names = [chr(ord("a") + i) for i in range(servers)]

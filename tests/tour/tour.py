@@ -73,8 +73,8 @@ class Tour:
         self.screen.line(f"  balancer  {self.cluster.url} (tandem-lb, "
                          f"pid {self.cluster.lb.process.pid})")
         for name, server in self.cluster.servers.items():
-            self.screen.line(f"  server {name}  pid {server.process.pid}, in front of nginx on port "
-                             f"{self.cluster.origins[name].port}")
+            self.screen.line(f"  server {name}  pid {server.process.pid}, in front of nginx on "
+                             f"port {self.cluster.origins[name].port}")
         self.swarm = self.shop.start(
             Swarm(self.shop.folder, self.cluster.url, self.paths, CLIENTS))
         self.screen.line(f"  clients   {CLIENTS} of the client library, each with its own cache")
