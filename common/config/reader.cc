@@ -154,9 +154,13 @@ const TableSpec* TableSpec::find_table(const std::string& name) const {
 }
 
 bool Rules::sound(const std::string& path) const {
+  const auto is_in = [](const std::string& inner, const std::string& outer) {
+    return !outer.empty() && inner.starts_with(outer) &&
+           (inner.size() == outer.size() || inner[outer.size()] == '.' ||
+            inner[outer.size()] == '[');
+  };
   return std::none_of(context_.findings.begin(), context_.findings.end(), [&](const auto& finding) {
-    return finding.path == path || finding.path.starts_with(path + ".") ||
-           finding.path.starts_with(path + "[");
+    return is_in(finding.path, path) || is_in(path, finding.path);
   });
 }
 

@@ -141,7 +141,7 @@ class Rules {
  public:
   Rules(ReadContext& context, const Places& places) : context_(context), places_(places) {}
 
-  // Was the value (or anything in it) read without a complaint?
+  // Was the value (with all in it, and the tables around it) read without a complaint?
   bool sound(const std::string& path) const;
   bool given(const std::string& path) const { return places_.has(path); }
   void complain(const std::string& path, const std::string& message);

@@ -1,0 +1,128 @@
+"""What the programs say about conf files, to the letter, and the files made from the schemas.
+
+    golden_test.py [--update] PRINT LB SERVER
+
+PRINT is golden_print, LB and SERVER the programs. lb/NAME.toml is a conf file for tandem-lb, and
+lb/NAME.expected what `--check` says of it, after its exit status; an .expected without a .toml is
+about a missing file. With --update the expectations, conf/*.toml and the option lists of the manual
+pages are written anew, for review.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+UPDATE = False
+PRINT = ""
+PROGRAMS = {}
+
+OPTIONS_BEGIN = '.\\" Options, generated from the schema: begin\n'
+OPTIONS_END = '.\\" Options, generated from the schema: end\n'
+
+
+def say(argv, cwd):
+    """Exit status and all that was said."""
+    ended = subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=60, check=False)
+    return f"exit {ended.returncode}\n" + ended.stdout.decode()
+
+
+def generated(what, whose):
+    return subprocess.run([PRINT, what, whose], stdout=subprocess.PIPE, timeout=60,
+                          check=True).stdout.decode()
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+class Golden(unittest.TestCase):
+    maxDiff = None
+
+    def compare(self, path, actual):
+        if UPDATE:
+            write(path, actual)
+        self.assertEqual(read(path), actual, f"{path}: --update writes it anew")
+
+    def check_folder(self, whose):
+        folder = os.path.join(HERE, whose)
+        names = {os.path.splitext(name)[0] for name in os.listdir(folder)}
+        self.assertGreater(len(names), 5)
+        for name in sorted(names):
+            with self.subTest(conf=f"{whose}/{name}"):
+                said = say([*PROGRAMS[whose], "--check", "--config", f"{name}.toml"], folder)
+                self.compare(os.path.join(folder, f"{name}.expected"), said)
+                good = name.startswith("good")
+                self.assertTrue(said.startswith("exit 0\n" if good else "exit 2\n"), said)
+
+    def test_lb(self):
+        self.check_folder("lb")
+
+    def test_server(self):
+        self.check_folder("server")
+
+    def test_command_line(self):
+        for whose, program in (("lb", "tandem-lb"), ("server", "tandem-server")):
+            self.assertEqual(say([*PROGRAMS[whose], "--chek"], HERE),
+                             f'exit 2\n{program}: unknown option "--chek"; did you mean "--check"?\n'
+                             f"{program}: --help tells more\n")
+            self.assertEqual(say([*PROGRAMS[whose], "--config", ".", "--check"], HERE),
+                             "exit 2\n.:1:1: cannot read: Is a directory\n")
+            self.assertRegex(say([*PROGRAMS[whose], "--version"], HERE),
+                             rf"^exit 0\n{program} \d+\.\d+\.\d+\n$")
+            help_text = say([*PROGRAMS[whose], "--help"], HERE)
+            self.assertTrue(help_text.startswith("exit 0\n"))
+            for word in ("--config", "--check", "--version", "--help", "capacity"):
+                self.assertIn(word, help_text)
+
+    def test_samples(self):
+        for whose in ("lb", "server"):
+            path = os.path.join(ROOT, "conf", f"tandem-{whose}.toml")
+            self.compare(path, generated("sample", whose))
+            folder, name = os.path.split(path)
+            self.assertEqual(say([*PROGRAMS[whose], "--check", "--config", name], folder),
+                             f"exit 0\n{name}: ok\n")
+
+    def test_samples_show_values_that_are_valid(self):
+        """What stands commented may be uncommented, all at once."""
+        for whose in ("lb", "server"):
+            text = read(os.path.join(ROOT, "conf", f"tandem-{whose}.toml"))
+            text = re.sub(r"^#(\w+ = )", r"\1", text, flags=re.M)
+            # These two belong together, and their default is none.
+            text = text.replace("tls_listen = []", 'tls_listen = ["127.0.0.1:8443"]')
+            text = text.replace("certificates = []", 'certificates = ["site.pem"]')
+            with tempfile.TemporaryDirectory() as folder:
+                write(os.path.join(folder, "all.toml"), text)
+                self.assertEqual(say([*PROGRAMS[whose], "--check", "--config", "all.toml"], folder),
+                                 "exit 0\nall.toml: ok\n")
+
+    def test_manual_pages(self):
+        for whose in ("lb", "server"):
+            path = os.path.join(ROOT, "man", f"tandem-{whose}.toml.5")
+            before, found, rest = read(path).partition(OPTIONS_BEGIN)
+            self.assertTrue(found, f"{path} has no line {OPTIONS_BEGIN}")
+            after = rest.partition(OPTIONS_END)[2]
+            self.compare(path, before + OPTIONS_BEGIN + generated("manual", whose) + OPTIONS_END
+                         + after)
+
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--update"]:
+        UPDATE = True
+        arguments = arguments[1:]
+    PRINT = arguments[0]
+    PROGRAMS = {"lb": arguments[1].split(), "server": arguments[2].split()}
+    unittest.main(argv=sys.argv[:1])
