@@ -76,7 +76,8 @@ class Golden(unittest.TestCase):
     def test_command_line(self):
         for whose, program in (("lb", "tandem-lb"), ("server", "tandem-server")):
             self.assertEqual(say([*PROGRAMS[whose], "--chek"], HERE),
-                             f'exit 2\n{program}: unknown option "--chek"; did you mean "--check"?\n'
+                             f'exit 2\n{program}: unknown option "--chek"; '
+                             'did you mean "--check"?\n'
                              f"{program}: --help tells more\n")
             self.assertEqual(say([*PROGRAMS[whose], "--config", ".", "--check"], HERE),
                              "exit 2\n.:1:1: cannot read: Is a directory\n")

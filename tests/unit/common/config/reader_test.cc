@@ -173,6 +173,18 @@ TEST(Reader, CaretStandsUnderTheCharacter) {
             "s.toml:3:11: unknown key \"é\"\ninner = { \"é\" = 1 }\n          ^\n");
 }
 
+TEST(Reader, OddHeadersAreNoToml) {
+  const std::string key = "not TOML: Error while parsing key: ";
+  EXPECT_EQ(
+      complaints_about("[!admin]\n"),
+      "s.toml:1:2: " + key +
+          "expected bare key starting character or string delimiter, saw '!'\n[!admin]\n ^\n");
+  EXPECT_TRUE(complaints_about(std::string("[\0a]\n", 5)).starts_with("s.toml:1:2: " + key));
+  EXPECT_TRUE(complaints_about("[\xc3\xb6]\n").starts_with("s.toml:1:2: " + key));
+  EXPECT_TRUE(complaints_about("[a\xc3\xb6]\n").starts_with("s.toml:1:3: not TOML: "));
+  EXPECT_EQ(complaints_about("loud = true\r\n"), "");
+}
+
 TEST(Reader, MissingFile) {
   EXPECT_EQ(load_conf(sample_schema(), "/nonexistent/s.toml").error(),
             "/nonexistent/s.toml:1:1: cannot read: No such file or directory\n");
