@@ -80,8 +80,6 @@ Table<SessionConf> session_table() {
   table.option("ttl", &SessionConf::ttl, duration(10s, 365 * 24h),
                "How long a session token is good; it is renewed at half of it. The same on all "
                "balancers and servers.");
-  table.option("idle", &SessionConf::idle, duration(1s, 365 * 24h),
-               "A session without a request for this time is dropped.");
   table.option(
       "provisional_ttl", &SessionConf::provisional_ttl, duration(100ms, 1h),
       "A session whose token has not come back after this time is dropped. Until then it is "
@@ -101,6 +99,8 @@ Table<MirrorConf> mirror_table() {
   table.option("bytes", &MirrorConf::bytes, size(0, std::uint64_t{1} << 40),
                "The most bytes of content, which all sessions share. What is dropped costs a "
                "comparison by validator.");
+  table.option("caches_max", &MirrorConf::caches_max, integer(1, 1000),
+               "The most caches mirrored for one session; the least recently used goes.");
   table.option("entries_max", &MirrorConf::entries_max, integer(1, 10000000),
                "The most items mirrored for one client's cache.");
   return table;

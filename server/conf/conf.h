@@ -40,7 +40,6 @@ struct SourceConf {
 
 struct SessionConf {
   Duration ttl = 30min;            // of a token; renewed at half of it
-  Duration idle = 30min;           // a session without a request for so long is dropped
   Duration provisional_ttl = 10s;  // a session whose token did not come back is dropped
 };
 
@@ -49,7 +48,8 @@ enum class MirrorClients : std::uint8_t { kLibrary, kAll, kOff };
 struct MirrorConf {
   MirrorClients clients = MirrorClients::kLibrary;
   std::uint64_t bytes = 256 * 1024 * 1024;  // of the content store that all sessions share
-  std::uint32_t entries_max = 10000;        // items mirrored for one client cache
+  std::uint32_t caches_max = 4;             // for each session; the least recently used goes
+  std::uint32_t entries_max = 4096;         // items mirrored for one client cache
 };
 
 struct Conf {
