@@ -93,6 +93,8 @@ bool removed_from_request(const RequestHead& head, const Field& field, const For
   switch (field.id) {
     case FieldId::kUpgrade:
       return !how.pass_upgrade;
+    case FieldId::kExpect:
+      return head.version_minor() == 0;  // means nothing there, but would in what is forwarded
     case FieldId::kTandemCache:
       return !how.pass_tandem_cache;
     case FieldId::kXForwardedProto:

@@ -3,10 +3,10 @@
 // written, and Tandem's own fields kept from those who may not speak them.
 //
 // Removed from both: Connection, Keep-Alive, Proxy-Connection, TE, HTTP2-Settings, Upgrade (unless
-// it is to pass), and what Connection names, if that is no field of field.h: a client must not be
-// able to take Authorization, Cookie, framing or forwarding fields out of its request unseen by us.
-// Content-Length, Transfer-Encoding and Trailer are left: bodies are relayed as they come.
-// Each function begins the edit; the caller may change more afterwards.
+// it is to pass), Expect of HTTP/1.0, and what Connection names, if that is no field of field.h: a
+// client must not be able to take Authorization, Cookie, framing or forwarding fields out of its
+// request unseen by us. Content-Length, Transfer-Encoding and Trailer are left: bodies are relayed
+// as they come. Each function begins the edit; the caller may change more afterwards.
 #pragma once
 
 #include <cstdint>

@@ -99,6 +99,7 @@ TEST(Forward, StartLines) {
            Row{"OPTIONS * HTTP/1.1\r\nHost: a\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n"},
            Row{"GET /x HTTP/1.0\r\nHost: a\r\n", "GET /x HTTP/1.1\r\nHost: a\r\n"},
            Row{"GET /x HTTP/1.0\r\n", "GET /x HTTP/1.1\r\nHost: backend\r\n"},
+           Row{"GET /x HTTP/1.0\r\nHost: a\r\nExpect: x\r\n", "GET /x HTTP/1.1\r\nHost: a\r\n"},
            Row{"GET http://b/x HTTP/1.0\r\n", "GET /x HTTP/1.1\r\nHost: b\r\n"},
        }) {
     ForwardRequest how;
