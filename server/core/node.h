@@ -23,6 +23,7 @@
 #include "common/session/token.h"
 #include "common/session/validator.h"
 #include "common/wire/messages.h"
+#include "server/core/comparison.h"
 #include "server/core/node_options.h"
 
 namespace tandem {
@@ -54,16 +55,6 @@ struct Retrieved {
   std::span<const Validator> announced;        // those of If-None-Match that are ours; none: empty
   std::shared_ptr<const std::string> content;  // not null
   bool storable = true;                        // false (no-store): kept nowhere, only compared
-};
-
-struct Comparison {
-  enum class Answer : std::uint8_t {
-    kSend,              // 200 with the body
-    kReuseByMirror,     // 304, Tandem-Reuse: mirror
-    kReuseByValidator,  // 304, Tandem-Reuse: validator
-  };
-  Answer answer = Answer::kSend;
-  Validator validator;  // of the content: the response's ETag where it is ours
 };
 
 class Node {

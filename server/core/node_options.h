@@ -22,17 +22,17 @@ enum class MirrorClients : std::uint8_t {
 struct MirrorOptions {
   MirrorClients clients = MirrorClients::kLibrary;
   std::uint64_t content_bytes_max = 256ULL << 20;  // of the store that all sessions share
-  std::size_t contents_max = 1 << 20;              // entries of that store, with or without bytes
   std::size_t caches_max = 4;                      // per session; the least recently used goes
   std::size_t entries_max = 4096;                  // per cache
   std::size_t entries_total_max = 4 << 20;         // of all sessions; over it nothing is added
   // The sender.
   std::size_t batch_changes_max = 256;
   std::size_t batch_bytes_max = 256 << 10;      // contents; one larger content goes alone
+  std::size_t content_sent_max = 2 << 20;       // a larger content is not sent at all
   std::size_t window_batches_max = 256;         // unacknowledged, per peer
   std::uint64_t window_bytes_max = 4ULL << 20;  // unacknowledged, per peer
   std::size_t backlog_changes_max = 1024;       // per session; over it a snapshot is sent instead
-  std::size_t peer_contents_max = 1 << 16;      // remembered as being known to a peer
+  std::size_t peer_contents_max = 1 << 14;      // remembered as being known to a peer
 };
 
 struct NodeOptions {
@@ -46,7 +46,6 @@ struct NodeOptions {
   Duration idle_slack = 60s;       // a session is idle after token_ttl and this
   Duration link_patience = 5s;     // an alternate without link is replaced after this
   Duration refusal_pause = 5s;     // a server that refused a mirror is not asked again so soon
-  Duration stall_suspicion = 3s;   // later than its deadline by this: it suspects itself
 
   std::size_t sessions_max = 1 << 18;     // as primary and alternate; over it the idlest goes
   std::size_t provisional_max = 1 << 16;  // over it the oldest goes

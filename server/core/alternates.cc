@@ -1,0 +1,166 @@
+#include "server/core/alternates.h"
+
+#include <algorithm>
+
+#include "common/cluster/choose.h"
+
+namespace tandem {
+
+void Alternates::provide(Instant now, Session& session) {
+  const ServerId holder = session.stream.target;
+  if (holder && will_do(now, holder)) {
+    state_.sender.announce(session);
+    state_.partners.update(session);
+    return;
+  }
+  retarget(session, choose(now, session));
+}
+
+void Alternates::on_refused(Instant now, Session& session) {
+  const ServerId refuser = session.stream.target;
+  refused_until_[refuser] = now + state_.options.refusal_pause;
+  ++state_.counters.mirror_refused;
+  reconsider(now, session);
+}
+
+void Alternates::release_third(Session& session) {
+  if (session.serves() || !session.stream.target) return;
+  retarget(session, ServerId{});
+}
+
+void Alternates::on_cluster(Instant now) {
+  std::set<ServerId> takers;
+  for (const ServerRecord& server : state_.cluster.view().servers) {
+    if (server.id == state_.self) continue;
+    if (server.takes_sessions()) takers.insert(server.id);
+    if (server.online && !state_.sender.linked(server.id)) {
+      unlinked_since_.try_emplace(server.id, now);
+    }
+  }
+  std::erase_if(unlinked_since_,
+                [this](const auto& entry) { return !state_.cluster.online(entry.first); });
+  std::erase_if(given_up_, [this](ServerId server) { return unlinked_since_.count(server) == 0; });
+  const bool more = !std::includes(takers_.begin(), takers_.end(), takers.begin(), takers.end());
+  takers_ = std::move(takers);
+  for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
+    for (const ServerId server : state_.partners.servers(tie)) {
+      if (takers_.count(server) == 0 && (server || more)) work_[{tie, server}] = SessionId{};
+    }
+  }
+  look_again_for_orphans();
+}
+
+void Alternates::on_link_up(ServerId peer) {
+  unlinked_since_.erase(peer);
+  given_up_.erase(peer);
+}
+
+void Alternates::on_link_down(Instant now, ServerId peer) {
+  if (state_.cluster.online(peer)) unlinked_since_.try_emplace(peer, now);
+}
+
+void Alternates::step(Instant now) {
+  for (const auto& [server, since] : unlinked_since_) {
+    if (out_of_patience(now, server) && given_up_.insert(server).second) look_again_at(server);
+  }
+  for (auto entry = refused_until_.begin(); entry != refused_until_.end();) {
+    if (entry->second > now) {
+      ++entry;
+      continue;
+    }
+    entry = refused_until_.erase(entry);
+    look_again_at(ServerId{});
+    look_again_for_orphans();
+  }
+  for (std::size_t moves = state_.options.moves_per_step; moves > 0 && !work_.empty(); --moves) {
+    auto& [task, done] = *work_.begin();
+    const auto next = state_.partners.next(task.first, task.second, done);
+    if (!next) {
+      work_.erase(work_.begin());
+      continue;
+    }
+    done = *next;
+    reconsider(now, *state_.table.find(*next));
+  }
+}
+
+Instant Alternates::next_deadline() const {
+  Instant next = kNever;
+  for (const auto& [server, until] : refused_until_) next = std::min(next, until);
+  for (const auto& [server, since] : unlinked_since_) {
+    if (given_up_.count(server) == 0) next = std::min(next, since + state_.options.link_patience);
+  }
+  return next;
+}
+
+bool Alternates::will_do(Instant now, ServerId server) const {
+  return state_.cluster.takes_sessions(server) && refused_until_.count(server) == 0 &&
+         !out_of_patience(now, server);
+}
+
+bool Alternates::out_of_patience(Instant now, ServerId server) const {
+  const auto found = unlinked_since_.find(server);
+  return found != unlinked_since_.end() && now - found->second >= state_.options.link_patience;
+}
+
+void Alternates::reconsider(Instant now, Session& session) {
+  const ServerId holder = session.stream.target;
+  if (session.role == Role::kProvisional) return;
+  if (session.role == Role::kAlternate && !wants_third(session)) return;
+  if (holder && will_do(now, holder)) return;
+  ServerId chosen = choose(now, session);
+  // Rather one who drains or has no link now than none; but not one who has refused.
+  const bool keeps = holder && state_.cluster.online(holder) && refused_until_.count(holder) == 0;
+  if (!chosen && keeps) chosen = holder;
+  retarget(session, chosen);
+}
+
+// The last copy but one is ours alone: the primary is offline, and so is whoever fed us in its
+// place.
+bool Alternates::wants_third(const Session& session) const {
+  return !state_.cluster.online(session.primary) &&
+         (session.fed_by == session.primary || !state_.cluster.online(session.fed_by));
+}
+
+ServerId Alternates::choose(Instant now, const Session& session) const {
+  std::vector<ServerId> refused;
+  for (const auto& [server, until] : refused_until_) refused.push_back(server);
+  if (!session.serves()) refused.push_back(session.primary);
+  std::vector<ServerId> hopeless = refused;
+  for (const auto& [server, since] : unlinked_since_) {
+    if (out_of_patience(now, server)) hopeless.push_back(server);
+  }
+  const Tie tie = session.serves() ? Tie::kAlternate : Tie::kThird;
+  const AlternateShares& shares = state_.partners.shares(tie);
+  const View& view = state_.cluster.view();
+  const ServerId best = choose_alternate(view, state_.self, shares, session.id.low, hopeless);
+  if (best || hopeless.size() == refused.size()) return best;
+  return choose_alternate(view, state_.self, shares, session.id.low, refused);
+}
+
+void Alternates::retarget(Session& session, ServerId target) {
+  const ServerId before = session.stream.target;
+  if (before != target || !target) {
+    if (before) state_.mail.post(before, {session.id, session.epoch, target});
+    if (target) {
+      state_.sender.open(session, target);
+      ++(session.serves() ? state_.counters.alternates_chosen : state_.counters.thirds_chosen);
+    } else {
+      state_.sender.close(session);
+    }
+  }
+  state_.partners.update(session);
+}
+
+void Alternates::look_again_at(ServerId server) {
+  work_[{Tie::kAlternate, server}] = SessionId{};
+  work_[{Tie::kThird, server}] = SessionId{};
+}
+
+void Alternates::look_again_for_orphans() {
+  for (const ServerId primary : state_.partners.servers(Tie::kPrimary)) {
+    if (!state_.cluster.online(primary)) work_[{Tie::kPrimary, primary}] = SessionId{};
+  }
+}
+
+}  // namespace tandem

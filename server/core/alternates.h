@@ -1,0 +1,60 @@
+// Sees to it that every session has its copy on another server: an alternate for each that we
+// serve, a third server for each that we hold while its primary is offline.
+//
+// Chooses by status (common/cluster/choose.h), and anew when the chosen one goes offline, drains,
+// refuses, or has had no link for `link_patience`. Works in bounded steps.
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "server/core/node_state.h"
+
+namespace tandem {
+
+class Alternates {
+ public:
+  explicit Alternates(NodeState& state) : state_(state) {}
+
+  // The session is served here, newly or under a new epoch: keeps who holds its copy already, if
+  // that one will do, or chooses.
+  void provide(Instant now, Session& session);
+  // The copy is not wanted where it goes; another is chosen.
+  void on_refused(Instant now, Session& session);
+  // Its primary feeds us itself again: a third copy is not needed.
+  void release_third(Session& session);
+
+  // The cluster has changed: who is online, or who takes sessions.
+  void on_cluster(Instant now);
+  void on_link_up(ServerId peer);
+  void on_link_down(Instant now, ServerId peer);
+
+  // Some of the work that is due, `moves_per_step` sessions at most.
+  void step(Instant now);
+  bool has_work() const { return !work_.empty(); }
+  Instant next_deadline() const;
+
+ private:
+  using Tie = Partners::Tie;
+  using Task = std::pair<Tie, ServerId>;
+
+  bool will_do(Instant now, ServerId server) const;
+  bool out_of_patience(Instant now, ServerId server) const;
+  void reconsider(Instant now, Session& session);
+  bool wants_third(const Session& session) const;
+  ServerId choose(Instant now, const Session& session) const;
+  void retarget(Session& session, ServerId target);
+  void look_again_at(ServerId server);
+  void look_again_for_orphans();
+
+  NodeState& state_;
+  std::map<Task, SessionId> work_;  // sessions to reconsider; up to which it is done
+  std::set<ServerId> takers_;       // who took sessions when we last looked
+  std::map<ServerId, Instant> unlinked_since_;
+  std::map<ServerId, Instant> refused_until_;
+  std::set<ServerId> given_up_;  // patience has ended, and its sessions have been reconsidered
+};
+
+}  // namespace tandem

@@ -1,0 +1,110 @@
+#include "server/core/mirror.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem {
+
+const ContentStore::Reference* Mirror::find(CacheId id, ItemKey key) {
+  Cache* cache = cache_of(id);
+  if (cache == nullptr) return nullptr;
+  const auto found = cache->index.find(key);
+  if (found == cache->index.end()) return nullptr;
+  cache->entries.splice(cache->entries.end(), cache->entries, found->second);
+  return &found->second->content;
+}
+
+bool Mirror::set(CacheId id, ItemKey key, const Validator& validator, ContentStore::Bytes bytes) {
+  Cache* cache = cache_for_writing(id);
+  if (cache == nullptr) return false;
+  if (const auto found = cache->index.find(key); found != cache->index.end()) {
+    cache->entries.splice(cache->entries.end(), cache->entries, found->second);
+    ContentStore::Reference& content = found->second->content;
+    const bool same = content.validator() == validator;
+    content = pool_->contents.refer(validator, std::move(bytes));
+    return !same;
+  }
+  if (!make_room(*cache)) return false;
+  cache->entries.push_back({key, pool_->contents.refer(validator, std::move(bytes))});
+  cache->index.emplace(key, std::prev(cache->entries.end()));
+  ++size_;
+  ++pool_->entries;
+  return true;
+}
+
+bool Mirror::evict(CacheId id, ItemKey key) {
+  Cache* cache = cache_of(id);
+  if (cache == nullptr) return false;
+  const auto found = cache->index.find(key);
+  if (found == cache->index.end()) return false;
+  cache->entries.erase(found->second);
+  cache->index.erase(found);
+  --size_;
+  --pool_->entries;
+  return true;
+}
+
+void Mirror::apply(const MirrorChange& change) {
+  if (change.evicted) {
+    evict(change.cache, change.key);
+  } else {
+    set(change.cache, change.key, change.validator, nullptr);
+  }
+}
+
+void Mirror::clear() {
+  caches_.clear();
+  pool_->entries -= std::exchange(size_, 0);
+}
+
+std::vector<MirrorChange> Mirror::snapshot() const {
+  std::vector<MirrorChange> changes;
+  changes.reserve(size_);
+  for (const Cache& cache : caches_) {
+    for (const Entry& entry : cache.entries) {
+      changes.push_back({cache.id, entry.key, false, entry.content.validator()});
+    }
+  }
+  return changes;
+}
+
+Mirror::Cache* Mirror::cache_of(CacheId id) {
+  const auto found = std::find_if(caches_.begin(), caches_.end(),
+                                  [id](const Cache& cache) { return cache.id == id; });
+  if (found == caches_.end()) return nullptr;
+  caches_.splice(caches_.end(), caches_, found);
+  return &caches_.back();
+}
+
+Mirror::Cache* Mirror::cache_for_writing(CacheId id) {
+  if (Cache* cache = cache_of(id)) return cache;
+  if (pool_->options.caches_max == 0) return nullptr;
+  if (caches_.size() >= pool_->options.caches_max) {
+    const std::size_t gone = caches_.front().entries.size();
+    caches_.pop_front();
+    size_ -= gone;
+    pool_->entries -= gone;
+  }
+  caches_.emplace_back().id = id;
+  return &caches_.back();
+}
+
+// The cache's own oldest makes room, be it the cache or the server that is full.
+bool Mirror::make_room(Cache& cache) {
+  if (cache.entries.size() < pool_->options.entries_max &&
+      pool_->entries < pool_->options.entries_total_max) {
+    return true;
+  }
+  if (cache.entries.empty()) return false;
+  drop_oldest(cache);
+  return true;
+}
+
+void Mirror::drop_oldest(Cache& cache) {
+  cache.index.erase(cache.entries.front().key);
+  cache.entries.pop_front();
+  --size_;
+  --pool_->entries;
+}
+
+}  // namespace tandem

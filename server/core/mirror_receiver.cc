@@ -1,0 +1,29 @@
+#include "server/core/mirror_receiver.h"
+
+namespace tandem {
+
+BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session* session,
+                          std::optional<Epoch> noted) {
+  using Answer = MirrorAck::Answer;
+  const Answer if_new = batch.snapshot ? Answer::kApplied : Answer::kWantSnapshot;
+  if (session == nullptr) {
+    if (noted && *noted > batch.epoch) return {Answer::kStale, *noted, false};
+    return {if_new, batch.epoch, false};
+  }
+  if (session->epoch > batch.epoch) return {Answer::kStale, session->epoch, false};
+  if (session->serves()) {
+    // A copy of our own session comes back from who holds it while we were thought dead.
+    if (session->epoch == batch.epoch) return {Answer::kStale, session->epoch, false};
+    return {if_new, batch.epoch, true};
+  }
+  const bool fed_by_primary = session->fed_by == session->primary;
+  if (session->epoch == batch.epoch && fed_by_primary && from != batch.primary) {
+    return {Answer::kStale, session->epoch, false};
+  }
+  if (from == session->fed_by && batch.sequence == session->expected && !batch.snapshot) {
+    return {Answer::kApplied, batch.epoch, false};
+  }
+  return {if_new, batch.epoch, false};
+}
+
+}  // namespace tandem

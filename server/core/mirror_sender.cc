@@ -1,0 +1,245 @@
+#include "server/core/mirror_sender.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem {
+namespace {
+
+constexpr std::uint64_t kBatchOverheadBytes = 64;
+constexpr std::uint64_t kChangeBytes = 64;
+
+bool has_something(const MirrorStream& stream) {
+  return stream.wants_snapshot || stream.announces || !stream.backlog.empty();
+}
+
+void reset(MirrorStream& stream, ServerId target) {
+  const std::uint64_t next = stream.next;
+  stream = MirrorStream{};
+  stream.target = target;
+  stream.first = stream.next = next;
+  stream.acknowledged = next - 1;
+  stream.wants_snapshot = static_cast<bool>(target);
+}
+
+}  // namespace
+
+void MirrorSender::link_up(ServerId peer, std::uint64_t incarnation) {
+  Link& link = links_[peer];
+  Known known;
+  if (link.incarnation == incarnation) known = std::move(link.known);
+  link = Link{};
+  link.up = true;
+  link.incarnation = incarnation;
+  link.known = std::move(known);
+  note_readiness(peer, link);
+}
+
+void MirrorSender::link_down(ServerId peer) {
+  const auto found = links_.find(peer);
+  if (found == links_.end()) return;
+  Link& link = found->second;
+  link.up = false;
+  link.turns.clear();
+  link.in_flight.clear();
+  link.bytes = 0;
+  note_readiness(peer, link);
+}
+
+bool MirrorSender::linked(ServerId peer) const {
+  const auto found = links_.find(peer);
+  return found != links_.end() && found->second.up;
+}
+
+void MirrorSender::open(Session& session, ServerId target) {
+  reset(session.stream, target);
+  queue(session);
+}
+
+void MirrorSender::close(Session& session) { reset(session.stream, ServerId{}); }
+
+void MirrorSender::changed(Session& session, const MirrorChange& change) {
+  MirrorStream& stream = session.stream;
+  if (!stream.target || stream.wants_snapshot) return;
+  if (stream.backlog.size() - stream.taken >=
+      pool_.options.backlog_changes_max + session.mirror.size()) {
+    stream.backlog.clear();
+    stream.taken = 0;
+    stream.wants_snapshot = true;
+  } else {
+    stream.backlog.push_back(change);
+  }
+  queue(session);
+}
+
+void MirrorSender::announce(Session& session) {
+  if (!session.stream.target) return;
+  session.stream.announces = true;
+  queue(session);
+}
+
+bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack) {
+  Link* link = link_of(from);
+  if (link == nullptr) return false;
+  const auto found =
+      std::find_if(link->in_flight.begin(), link->in_flight.end(), [&ack](const InFlight& batch) {
+        return batch.session == ack.session && batch.sequence == ack.sequence;
+      });
+  if (found == link->in_flight.end()) return false;
+  for (auto passed = link->in_flight.begin(); passed <= found; ++passed)
+    link->bytes -= passed->bytes;
+  link->in_flight.erase(link->in_flight.begin(), found + 1);
+  note_readiness(from, *link);
+  if (session == nullptr) return false;
+  MirrorStream& stream = session->stream;
+  const bool of_this_stream =
+      stream.target == from && ack.sequence >= stream.first && ack.sequence < stream.next;
+  if (!of_this_stream) return false;
+  if (ack.answer == MirrorAck::Answer::kApplied) stream.acknowledged = ack.sequence;
+  if (ack.answer == MirrorAck::Answer::kWantSnapshot) {
+    ++counters_.mirror_gaps;
+    open(*session, from);
+  }
+  return true;
+}
+
+void MirrorSender::flush(const Find& find, Outbox<Message>& out) {
+  // Every link sends one batch, then the next round: no link starves another of room.
+  while (!ready_.empty() && out.room() > 0) {
+    const std::vector<ServerId> round(ready_.begin(), ready_.end());
+    for (const ServerId peer : round) {
+      if (out.room() == 0) return;
+      Link& link = links_.at(peer);
+      const SessionId id = link.turns.front();
+      link.turns.pop_front();
+      Session* session = find(id);
+      if (session != nullptr && session->stream.target == peer && session->stream.queued) {
+        session->stream.queued = false;
+        if (has_something(session->stream)) {
+          std::uint64_t bytes = kBatchOverheadBytes;
+          MirrorBatch batch = next_batch(*session, link, bytes);
+          link.in_flight.push_back({id, batch.sequence, bytes});
+          link.bytes += bytes;
+          out.send(peer, std::move(batch));
+          if (has_something(session->stream)) queue(*session);
+        }
+      }
+      note_readiness(peer, link);
+    }
+  }
+}
+
+std::size_t MirrorSender::links() const {
+  return static_cast<std::size_t>(std::count_if(links_.begin(), links_.end(),
+                                                [](const auto& entry) { return entry.second.up; }));
+}
+
+std::size_t MirrorSender::batches_in_flight() const {
+  std::size_t sum = 0;
+  for (const auto& [peer, link] : links_) sum += link.in_flight.size();
+  return sum;
+}
+
+std::uint64_t MirrorSender::bytes_in_flight() const {
+  std::uint64_t sum = 0;
+  for (const auto& [peer, link] : links_) sum += link.bytes;
+  return sum;
+}
+
+MirrorSender::Link* MirrorSender::link_of(ServerId peer) {
+  const auto found = links_.find(peer);
+  return found == links_.end() || !found->second.up ? nullptr : &found->second;
+}
+
+// A session has one place at most among the turns of its link; without a link it has none, and the
+// stream is opened again when the link is up.
+void MirrorSender::queue(Session& session) {
+  MirrorStream& stream = session.stream;
+  Link* link = link_of(stream.target);
+  if (link == nullptr) {
+    stream.queued = false;
+    stream.backlog.clear();
+    stream.taken = 0;
+    stream.wants_snapshot = static_cast<bool>(stream.target);
+    return;
+  }
+  if (stream.queued) return;
+  stream.queued = true;
+  link->turns.push_back(session.id);
+  note_readiness(stream.target, *link);
+}
+
+void MirrorSender::note_readiness(ServerId peer, const Link& link) {
+  if (link.up && !link.turns.empty() && window_open(link)) {
+    ready_.insert(peer);
+  } else {
+    ready_.erase(peer);
+  }
+}
+
+bool MirrorSender::window_open(const Link& link) const {
+  return link.in_flight.size() < pool_.options.window_batches_max &&
+         link.bytes < pool_.options.window_bytes_max;
+}
+
+MirrorBatch MirrorSender::next_batch(Session& session, Link& link, std::uint64_t& bytes) {
+  MirrorStream& stream = session.stream;
+  MirrorBatch batch{.session = session.id,
+                    .epoch = session.epoch,
+                    .primary = session.primary,
+                    .sequence = stream.next++,
+                    .snapshot = stream.wants_snapshot,
+                    .changes = {},
+                    .contents = {}};
+  if (stream.wants_snapshot) {
+    stream.backlog = session.mirror.snapshot();
+    stream.taken = 0;
+    stream.first = batch.sequence;
+    stream.wants_snapshot = false;
+    ++counters_.mirror_snapshots_sent;
+  }
+  stream.announces = false;
+  while (stream.taken < stream.backlog.size() &&
+         batch.changes.size() < pool_.options.batch_changes_max) {
+    const MirrorChange& change = stream.backlog[stream.taken];
+    if (!change.evicted && !add_content(change.validator, link, batch, bytes)) break;
+    batch.changes.push_back(change);
+    bytes += kChangeBytes;
+    ++stream.taken;
+  }
+  if (stream.taken == stream.backlog.size()) {
+    stream.backlog = {};
+    stream.taken = 0;
+  }
+  ++counters_.mirror_batches_sent;
+  return batch;
+}
+
+// The content goes along if the peer needs it and it fits. False: not in this batch, the next one.
+bool MirrorSender::add_content(const Validator& validator, Link& link, MirrorBatch& batch,
+                               std::uint64_t& bytes) {
+  if (link.known.index.count(validator) != 0) return true;
+  const ContentStore::Bytes content = pool_.contents.find(validator);
+  if (content == nullptr || content->size() > pool_.options.content_sent_max) return true;
+  if (!batch.contents.empty() && bytes + content->size() > pool_.options.batch_bytes_max) {
+    return false;
+  }
+  bytes += content->size();
+  remember(link.known, validator);
+  ++counters_.mirror_contents_sent;
+  counters_.mirror_content_bytes_sent += content->size();
+  batch.contents.push_back({validator, content});
+  return true;
+}
+
+void MirrorSender::remember(Known& known, const Validator& validator) {
+  if (pool_.options.peer_contents_max == 0) return;
+  if (known.index.size() >= pool_.options.peer_contents_max) {
+    known.index.erase(known.ages.front());
+    known.ages.pop_front();
+  }
+  known.ages.push_back(validator);
+  known.index.emplace(validator, std::prev(known.ages.end()));
+}
+
+}  // namespace tandem

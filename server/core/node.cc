@@ -1,0 +1,337 @@
+#include "server/core/node.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <variant>
+
+#include "common/cluster/choose.h"
+#include "server/core/admission.h"
+#include "server/core/alternates.h"
+#include "server/core/mirror_receiver.h"
+#include "server/core/node_state.h"
+#include "server/core/requests.h"
+#include "server/core/session_exchange.h"
+
+namespace tandem {
+
+// Dispatches to the parts; the decisions are theirs.
+class Node::Parts {
+ public:
+  explicit Parts(NodeOptions options)
+      : state(std::move(options)), alternates(state), requests(state, alternates) {}
+
+  void on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out);
+  void on(Instant now, ServerId from, const MirrorAck& ack);
+  void on(Instant now, ServerId from, const MirrorRelease& release);
+  void on(Instant now, ServerId from, const SessionExchange& exchange);
+  void apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session);
+  void greet(ServerId peer);
+  void expire(Instant now);
+  std::optional<Epoch> noted(Instant now, SessionId session) const;
+  // Work that cannot wait for an event.
+  bool is_busy() const {
+    return alternates.has_work() || !state.mail.empty() || state.sender.can_send();
+  }
+
+  NodeState state;
+  Alternates alternates;
+  Requests requests;
+  Instant last_seen{};
+  // Whoever was cut off tells every peer of all that it serves: which copies of it were taken over,
+  // and by whom, it cannot know. Grows each time; per peer, up to which it has been told.
+  std::uint64_t doubts = 0;
+  std::map<ServerId, std::uint64_t> doubts_told;
+  Status pushed;
+};
+
+std::optional<Epoch> Node::Parts::noted(Instant now, SessionId session) const {
+  const ForwardingNote* note = state.notes.find(now, session);
+  if (note == nullptr) return std::nullopt;
+  return note->epoch;
+}
+
+void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out) {
+  Session* session = state.table.find(batch.session);
+  BatchRuling ruling = rule_on_batch(from, batch, session, noted(now, batch.session));
+  if (ruling.lost) {
+    state.lose(now, *session, batch.epoch);
+    session = nullptr;
+  }
+  if (ruling.answer == MirrorAck::Answer::kApplied && session == nullptr) {
+    if (state.draining || state.table.to_displace(Role::kAlternate) != nullptr) {
+      ruling.answer = MirrorAck::Answer::kRefused;
+    } else {
+      session = &state.create(now, batch.session, Role::kAlternate, batch.epoch);
+    }
+  }
+  if (ruling.answer == MirrorAck::Answer::kApplied) apply(now, from, batch, *session);
+  if (ruling.answer == MirrorAck::Answer::kStale) ++state.counters.mirror_stale;
+  out.send(from, MirrorAck{batch.session, ruling.epoch, batch.sequence, ruling.answer});
+}
+
+void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session) {
+  ++state.counters.mirror_batches_applied;
+  state.table.use(now, session);
+  session.epoch = batch.epoch;
+  session.primary = batch.primary;
+  session.fed_by = from;
+  session.expected = batch.sequence + 1;
+  if (batch.snapshot) session.mirror.clear();
+  for (const Content& content : batch.contents) {
+    state.pool.contents.put(content.validator, content.bytes);
+  }
+  for (const MirrorChange& change : batch.changes) session.mirror.apply(change);
+  if (from == batch.primary) {
+    alternates.release_third(session);
+  } else if (session.stream.target) {
+    if (batch.snapshot) state.sender.open(session, session.stream.target);
+    for (const MirrorChange& change : batch.changes) state.sender.changed(session, change);
+  }
+  state.partners.update(session);
+}
+
+void Node::Parts::on(Instant now, ServerId from, const MirrorAck& ack) {
+  Session* session = state.table.find(ack.session);
+  const bool current = state.sender.on_ack(session, from, ack);
+  if (session == nullptr) return;
+  if (ack.answer == MirrorAck::Answer::kStale) {
+    if (ack.epoch > session->epoch) {
+      state.lose(now, *session, ack.epoch);
+    } else if (current && !session->serves()) {  // the primary itself feeds it
+      state.sender.close(*session);
+      state.partners.update(*session);
+    }
+  } else if (current && ack.answer == MirrorAck::Answer::kRefused) {
+    alternates.on_refused(now, *session);
+  }
+}
+
+void Node::Parts::on(Instant now, ServerId from, const MirrorRelease& release) {
+  Session* session = state.table.find(release.session);
+  if (session == nullptr) {
+    state.notes.put(now, release.session, {release.epoch, release.alternate});
+  } else if (session->epoch > release.epoch) {
+    state.tell(from, *session);
+  } else if (session->serves()) {
+    if (session->epoch < release.epoch) state.lose(now, *session, release.epoch);
+  } else if (from == session->fed_by || from == session->primary) {
+    state.lose(now, *session, release.epoch);
+    state.notes.put(now, release.session, {release.epoch, release.alternate});
+  }
+}
+
+void Node::Parts::on(Instant now, ServerId from, const SessionExchange& exchange) {
+  for (const SessionExchange::Entry& entry : exchange.entries) {
+    Session* session = state.table.find(entry.session);
+    const auto note = noted(now, entry.session);
+    switch (rule_on_entry(from, entry, session, note)) {
+      case ExchangeRuling::kAgree:
+        break;
+      case ExchangeRuling::kLost:
+        state.lose(now, *session, entry.epoch);
+        break;
+      case ExchangeRuling::kTellNewer:
+        if (session != nullptr) {
+          state.tell(from, *session);
+        } else {
+          state.mail.tell(from, {entry.session, *note, false});
+        }
+        break;
+      case ExchangeRuling::kRelease:
+        state.mail.post(from, {session->id, session->epoch, session->stream.target});
+        break;
+      case ExchangeRuling::kReleaseThird:
+        alternates.release_third(*session);
+        break;
+    }
+  }
+}
+
+// Says to a peer what we share with it; all that we serve if we were cut off since we last met.
+void Node::Parts::greet(ServerId peer) {
+  using Tie = Partners::Tie;
+  const auto tell_all = [this, peer](Tie tie, ServerId server) {
+    for (const SessionId id : state.partners.of(tie, server)) {
+      state.tell(peer, *state.table.find(id));
+    }
+  };
+  for (const Tie tie : {Tie::kThird, Tie::kPrimary, Tie::kFormer}) tell_all(tie, peer);
+  if (std::exchange(doubts_told[peer], doubts) == doubts) return tell_all(Tie::kAlternate, peer);
+  for (const ServerId server : state.partners.servers(Tie::kAlternate)) {
+    tell_all(Tie::kAlternate, server);
+  }
+}
+
+void Node::Parts::expire(Instant now) {
+  std::size_t steps = state.options.expiries_per_step;
+  while (Session* session = state.table.expired(now, steps)) {
+    const bool provisional = session->role == Role::kProvisional;
+    ++(provisional ? state.counters.provisional_expired : state.counters.sessions_expired);
+    state.drop(*session);
+  }
+  state.notes.expire(now, state.options.expiries_per_step);
+}
+
+Node::Node(NodeOptions options, Instant now) : parts_(std::make_unique<Parts>(std::move(options))) {
+  parts_->last_seen = now;
+  parts_->state.cluster.set_own(parts_->state.status());
+}
+
+Node::~Node() = default;
+
+Decision Node::on_request(Instant now, UnixSeconds wall, const RequestInfo& request) {
+  parts_->last_seen = now;
+  return parts_->requests.decide(now, wall, request);
+}
+
+Comparison Node::on_retrieved(Instant now, const Retrieved& item) {
+  parts_->last_seen = now;
+  return parts_->requests.compare_retrieved(item);
+}
+
+std::optional<SessionToken> Node::token_to_set(UnixSeconds wall, const SessionToken& request) {
+  return parts_->requests.token_to_set(wall, request);
+}
+
+void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnation,
+                             PeerOutbox& out) {
+  using Tie = Partners::Tie;
+  if (peer == self()) return;
+  NodeState& state = parts_->state;
+  parts_->last_seen = now;
+  state.sender.link_up(peer, incarnation);
+  parts_->alternates.on_link_up(peer);
+  for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
+    for (const SessionId id : state.partners.of(tie, peer)) {
+      state.sender.open(*state.table.find(id), peer);
+    }
+  }
+  parts_->greet(peer);
+  flush(now, out);
+}
+
+void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
+  NodeState& state = parts_->state;
+  parts_->last_seen = now;
+  state.sender.link_down(peer);
+  parts_->alternates.on_link_down(now, peer);
+  if (state.sender.links() == 0) ++parts_->doubts;
+  flush(now, out);
+}
+
+void Node::on_message(Instant now, ServerId from, const Message& message, PeerOutbox& out) {
+  parts_->last_seen = now;
+  if (!parts_->state.sender.linked(from)) return;
+  if (const auto* batch = std::get_if<MirrorBatch>(&message)) {
+    parts_->on(now, from, *batch, out);
+  } else if (const auto* ack = std::get_if<MirrorAck>(&message)) {
+    parts_->on(now, from, *ack);
+  } else if (const auto* release = std::get_if<MirrorRelease>(&message)) {
+    parts_->on(now, from, *release);
+  } else if (const auto* exchange = std::get_if<SessionExchange>(&message)) {
+    parts_->on(now, from, *exchange);
+  }
+}
+
+void Node::on_view(Instant now, const ViewPtr& view, PeerOutbox& out) {
+  NodeState& state = parts_->state;
+  parts_->last_seen = now;
+  const bool thought_dead_before = state.cluster.thought_dead();
+  state.cluster.apply(*view);
+  state.cluster.set_own(state.status());
+  parts_->alternates.on_cluster(now);
+  if (state.cluster.thought_dead() && !thought_dead_before) {
+    ++parts_->doubts;
+    for (const ServerRecord& server : state.cluster.view().servers) {
+      if (state.sender.linked(server.id)) parts_->greet(server.id);
+    }
+  }
+  flush(now, out);
+}
+
+void Node::on_status(Instant now, const StatusUpdate& update) {
+  parts_->last_seen = now;
+  parts_->state.cluster.apply(update);
+  parts_->alternates.on_cluster(now);
+}
+
+void Node::set_draining(bool draining) { parts_->state.draining = draining; }
+
+void Node::set_limits(std::uint32_t capacity, std::uint32_t threshold) {
+  parts_->state.options.capacity = capacity;
+  parts_->state.options.threshold = threshold;
+}
+
+Status Node::next_status() {
+  ++parts_->state.status_sequence;
+  parts_->pushed = parts_->state.status();
+  return parts_->pushed;
+}
+
+bool Node::status_is_urgent() const {
+  const Status now = status();
+  const Status& then = parts_->pushed;
+  return over_threshold(now) != over_threshold(then) || at_capacity(now) != at_capacity(then) ||
+         now.draining != then.draining || now.capacity != then.capacity ||
+         now.threshold != then.threshold;
+}
+
+void Node::on_deadline(Instant now, PeerOutbox& out) {
+  parts_->last_seen = now;
+  parts_->expire(now);
+  flush(now, out);
+}
+
+Instant Node::next_deadline() const {
+  if (parts_->is_busy()) return parts_->last_seen;
+  const NodeState& state = parts_->state;
+  return std::min(
+      {state.table.next_expiry(), state.notes.next_expiry(), parts_->alternates.next_deadline()});
+}
+
+void Node::flush(Instant now, PeerOutbox& out) {
+  NodeState& state = parts_->state;
+  parts_->alternates.step(now);
+  const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
+  if (!state.mail.drain(linked, out)) return;
+  state.sender.flush([&state](SessionId id) { return state.table.find(id); }, out);
+}
+
+ServerId Node::self() const { return parts_->state.self; }
+Status Node::status() const { return parts_->state.status(); }
+const NodeCounters& Node::counters() const { return parts_->state.counters; }
+
+NodeGauges Node::gauges() const {
+  const NodeState& state = parts_->state;
+  NodeGauges gauges{
+      .sessions_primary = state.table.count(Role::kPrimary),
+      .sessions_alternate = state.table.count(Role::kAlternate),
+      .sessions_provisional = state.table.count(Role::kProvisional),
+      .sessions_alone = state.partners.of(Partners::Tie::kAlternate, ServerId{}).size(),
+      .notes = state.notes.size(),
+      .links = state.sender.links(),
+      .mirror_entries = state.pool.entries,
+      .contents = state.pool.contents.size(),
+      .content_bytes = state.pool.contents.bytes(),
+      .lag_sessions = 0,
+      .lag_batches = state.sender.batches_in_flight(),
+      .lag_bytes = state.sender.bytes_in_flight()};
+  state.table.for_each([&gauges](const Session& session) {
+    if (session.stream.target && !session.stream.complete()) ++gauges.lag_sessions;
+  });
+  return gauges;
+}
+
+std::optional<SessionReport> Node::report(SessionId id) const {
+  const Session* session = parts_->state.table.find(id);
+  if (session == nullptr) return std::nullopt;
+  return SessionReport{.role = session->role,
+                       .epoch = session->epoch,
+                       .primary = session->primary,
+                       .alternate = session->stream.target,
+                       .copy_complete = session->stream.complete(),
+                       .mirror_entries = session->mirror.size()};
+}
+
+}  // namespace tandem

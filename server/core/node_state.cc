@@ -1,0 +1,62 @@
+#include "server/core/node_state.h"
+
+#include <utility>
+
+namespace tandem {
+
+NodeState::NodeState(NodeOptions given)
+    : options(std::move(given)),
+      self(ServerId::of(options.name)),
+      pool(options.mirror),
+      table({.provisional_ttl = options.provisional_ttl,
+             .idle_ttl = std::chrono::seconds(options.token_ttl) + options.idle_slack,
+             .sessions_max = options.sessions_max,
+             .provisional_max = options.provisional_max},
+            pool),
+      notes(options.notes_max, std::chrono::seconds(options.token_ttl)),
+      sender(pool, counters),
+      cluster(self, options.zone),
+      mail(counters) {}
+
+Session& NodeState::create(Instant now, SessionId id, Role role, Epoch epoch) {
+  while (Session* victim = table.to_displace(role)) {
+    ++counters.sessions_displaced;
+    drop(*victim);
+  }
+  notes.erase(id);
+  Session& session = table.create(now, id, role);
+  session.epoch = epoch;
+  session.primary = epoch.server;
+  return session;
+}
+
+void NodeState::drop(Session& session) {
+  sender.close(session);
+  partners.remove(session);
+  table.erase(session);
+}
+
+void NodeState::lose(Instant now, Session& session, Epoch newer) {
+  if (session.role == Role::kPrimary) ++counters.sessions_lost;
+  const ServerId holder = session.stream.target;
+  if (holder && holder != newer.server) mail.post(holder, {session.id, newer, ServerId{}});
+  const SessionId id = session.id;
+  drop(session);
+  notes.put(now, id, {newer, ServerId{}});
+}
+
+void NodeState::tell(ServerId peer, const Session& session) {
+  if (!peer || peer == self) return;
+  mail.tell(peer, {session.id, session.epoch, session.serves()});
+}
+
+Status NodeState::status() const {
+  return {.sequence = status_sequence,
+          .primaries = static_cast<std::uint32_t>(table.count(Role::kPrimary)),
+          .capacity = options.capacity,
+          .threshold = options.threshold,
+          .alternates = static_cast<std::uint32_t>(table.count(Role::kAlternate)),
+          .draining = draining};
+}
+
+}  // namespace tandem

@@ -1,0 +1,42 @@
+// What the parts of a node share: the session table with its index, notes, mirrors, the view of the
+// cluster, and the mail. The few operations here keep them consistent with each other.
+#pragma once
+
+#include "server/core/cluster.h"
+#include "server/core/forwarding_notes.h"
+#include "server/core/mail.h"
+#include "server/core/mirror_sender.h"
+#include "server/core/node_options.h"
+#include "server/core/partners.h"
+#include "server/core/session_table.h"
+
+namespace tandem {
+
+struct NodeState {
+  explicit NodeState(NodeOptions given);
+
+  // Creates it under this epoch; displaces another if the table is full.
+  Session& create(Instant now, SessionId id, Role role, Epoch epoch);
+  // Takes it out of everything.
+  void drop(Session& session);
+  // A newer epoch is known: drops it, notes where it went, and releases who holds our copy.
+  void lose(Instant now, Session& session, Epoch newer);
+  // Tells a peer what we know of the session.
+  void tell(ServerId peer, const Session& session);
+  Status status() const;
+
+  NodeOptions options;
+  ServerId self;
+  bool draining = false;
+  std::uint64_t status_sequence = 0;
+  NodeCounters counters;
+  MirrorPool pool;
+  SessionTable table;
+  ForwardingNotes notes;
+  Partners partners;
+  MirrorSender sender;
+  Cluster cluster;
+  Mail mail;
+};
+
+}  // namespace tandem

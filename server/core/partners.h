@@ -1,0 +1,52 @@
+// Which sessions have to do with which other server: an index over the session table, and the
+// counts that spread alternates. Ordered, so that walking it is the same in every run.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/cluster/choose.h"
+#include "server/core/session.h"
+
+namespace tandem {
+
+class Partners {
+ public:
+  enum class Tie : std::uint8_t {
+    kAlternate,  // we serve it, the other is its alternate (nobody: it has none)
+    kThird,      // we are alternate of an offline primary, the other has a copy of our copy
+    kPrimary,    // we are alternate, the other is its primary
+    kFormer,     // we serve it and took it over from the other
+  };
+  static constexpr std::size_t kTies = 4;
+
+  // Brings the index up to date with the session: after every change of its role, primary, former
+  // or stream.target.
+  void update(const Session& session);
+  void remove(const Session& session);
+
+  using Ids = std::set<SessionId>;
+  const Ids& of(Tie tie, ServerId server) const;
+  // The next one after `last`, in the order of ids.
+  std::optional<SessionId> next(Tie tie, ServerId server, SessionId last) const;
+  // All servers with such sessions.
+  std::vector<ServerId> servers(Tie tie) const;
+  // How many sessions each server has of that tie.
+  const AlternateShares& shares(Tie tie) const { return shares_[static_cast<std::size_t>(tie)]; }
+
+ private:
+  // The other server of each tie; nothing: the session has no such tie.
+  using Ties = std::array<std::optional<ServerId>, kTies>;
+  static Ties ties_of(const Session& session);
+  void replace(SessionId id, const Ties& before, const Ties& after);
+
+  std::array<std::map<ServerId, Ids>, kTies> ids_;
+  std::array<AlternateShares, kTies> shares_;
+  std::unordered_map<SessionId, Ties> known_;
+};
+
+}  // namespace tandem

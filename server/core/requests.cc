@@ -1,0 +1,216 @@
+#include "server/core/requests.h"
+
+#include "server/core/admission.h"
+
+namespace tandem {
+namespace {
+
+// The cache of an ordinary client, where those are mirrored: one for each session.
+constexpr CacheId kWholeSession{1};
+
+Decision referral(Decision::Kind kind, SessionToken token, UnixSeconds wall) {
+  token.issued = wall;
+  return {kind, token.session, token};
+}
+
+}  // namespace
+
+Decision Requests::decide(Instant now, UnixSeconds wall, const RequestInfo& request) {
+  Session* session = state_.table.find(request.token.session);
+  if (session != nullptr && session->serves() && session->epoch >= request.token.epoch) {
+    return serve(now, wall, request, *session);
+  }
+  if (session == nullptr && (request.token.flags & kNewSession) != 0) {
+    return decide_new(now, wall, request);
+  }
+  return decide_moved(now, wall, request);
+}
+
+Decision Requests::serve(Instant now, UnixSeconds wall, const RequestInfo& request,
+                         Session& session) {
+  const SessionToken& token = request.token;
+  if (session.role == Role::kProvisional && (token.flags & kNewSession) == 0) {
+    while (Session* victim = state_.table.to_displace(Role::kPrimary)) {
+      ++state_.counters.sessions_displaced;
+      state_.drop(*victim);
+    }
+    state_.table.set_role(now, session, Role::kPrimary);
+    ++state_.counters.sessions_confirmed;
+    alternates_.provide(now, session);
+  }
+  if (hands_to_alternate(token, session)) {
+    ++state_.counters.referrals_drain;
+    return referral(Decision::Kind::kRefer,
+                    {.session = session.id,
+                     .epoch = session.epoch,
+                     .primary = session.stream.target,
+                     .alternate = state_.self,
+                     .issued = 0,
+                     .flags = kTakeover | kMustServe},
+                    wall);
+  }
+  state_.table.use(now, session);
+  const CacheId cache = mirrored_cache(request.cache);
+  for (const ItemKey key : request.evicted) {
+    if (cache && session.mirror.evict(cache, key)) {
+      state_.sender.changed(session, {cache, key, true, Validator{}});
+    }
+  }
+  return {Decision::Kind::kServe, session.id, {}};
+}
+
+// A server that drains gives its sessions away one by one, once nothing is lost by it.
+bool Requests::hands_to_alternate(const SessionToken& token, const Session& session) const {
+  return state_.draining && session.role == Role::kPrimary && (token.flags & kMustServe) == 0 &&
+         session.stream.complete() && state_.cluster.takes_sessions(session.stream.target);
+}
+
+Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& request) {
+  const SessionToken& token = request.token;
+  const bool must_serve = (token.flags & kMustServe) != 0;
+  SessionToken hand_on{.session = token.session,
+                       .epoch = {},
+                       .primary = {},
+                       .alternate = {},
+                       .issued = 0,
+                       .flags = kNewSession | kMustServe};
+  const ForwardingNote* note = state_.notes.find(now, token.session);
+  if (note != nullptr && !must_serve) {  // requests that overlap go the same way
+    if (note->epoch.counter != 0) return decide_moved(now, wall, request);
+    hand_on.primary = note->epoch.server;
+    return referral(Decision::Kind::kRefer, hand_on, wall);
+  }
+  const Admission admission =
+      admit(state_.status(), state_.self, state_.cluster.view().servers, must_serve);
+  switch (admission.kind) {
+    case Admission::Kind::kUnavailable:
+      ++state_.counters.unavailable;
+      return {Decision::Kind::kUnavailable, token.session, {}};
+    case Admission::Kind::kHandOn:
+      ++state_.counters.referrals_new;
+      state_.notes.put(now, token.session, {Epoch{0, admission.second}, {}});
+      hand_on.primary = admission.second;
+      return referral(Decision::Kind::kRefer, hand_on, wall);
+    case Admission::Kind::kServe:
+      break;
+  }
+  ++state_.counters.sessions_new;
+  Session& session = state_.create(now, token.session, Role::kProvisional, Epoch{1, state_.self});
+  return serve(now, wall, request, session);
+}
+
+Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request) {
+  const SessionToken& token = request.token;
+  const IsOnline online = [this](ServerId server) { return state_.cluster.online(server); };
+  const Ruling ruling = rule(token, known(now, token.session), state_.self, online);
+  Session* session = state_.table.find(token.session);
+  if (session != nullptr && session->epoch < token.epoch) {
+    state_.lose(now, *session, token.epoch);
+    session = nullptr;
+  }
+  switch (ruling.kind) {
+    case Ruling::Kind::kServe:
+      return serve(now, wall, request, *session);
+    case Ruling::Kind::kTakeOver:
+      return serve(now, wall, request, take_over(now, *session, ruling.epoch));
+    case Ruling::Kind::kStartEmpty:
+      return serve(now, wall, request, start_empty(now, token, ruling.epoch));
+    case Ruling::Kind::kRefer:
+      break;
+  }
+  ++state_.counters.referrals_moved;
+  return referral(Decision::Kind::kRefer, ruling.refer, wall);
+}
+
+Known Requests::known(Instant now, SessionId id) const {
+  if (const Session* session = state_.table.find(id)) {
+    return {session->serves() ? Known::As::kPrimary : Known::As::kAlternate, session->epoch, {}};
+  }
+  if (const ForwardingNote* note = state_.notes.find(now, id)) {
+    return {Known::As::kNote, note->epoch, note->alternate};
+  }
+  return {};
+}
+
+Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {
+  ++state_.counters.takeovers_warm;
+  const ServerId feeder = std::exchange(session.fed_by, ServerId{});
+  session.former = std::exchange(session.primary, state_.self);
+  session.epoch = epoch;
+  state_.table.set_role(now, session, Role::kPrimary);
+  alternates_.provide(now, session);
+  state_.tell(session.former, session);
+  if (feeder != session.former) state_.tell(feeder, session);
+  return session;
+}
+
+Session& Requests::start_empty(Instant now, const SessionToken& token, Epoch epoch) {
+  ++state_.counters.takeovers_cold;
+  Session& session = state_.create(now, token.session, Role::kPrimary, epoch);
+  if (token.epoch.server != state_.self) session.former = token.epoch.server;
+  alternates_.provide(now, session);
+  state_.tell(session.former, session);
+  if (token.alternate != session.former) state_.tell(token.alternate, session);
+  return session;
+}
+
+std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const SessionToken& request) {
+  Session* session = state_.table.find(request.session);
+  if (session == nullptr || !session->serves() || session->epoch < request.epoch) {
+    return std::nullopt;
+  }
+  const bool renewal = wall - request.issued >= state_.options.token_ttl / 2;
+  const bool as_is = request.flags == kNoFlags && request.epoch == session->epoch &&
+                     request.primary == state_.self && request.alternate == session->alternate();
+  if (as_is && !renewal) return std::nullopt;
+  if (renewal) state_.sender.announce(*session);  // keeps the copy from idling
+  return SessionToken{.session = session->id,
+                      .epoch = session->epoch,
+                      .primary = state_.self,
+                      .alternate = session->alternate(),
+                      .issued = wall,
+                      .flags = kNoFlags};
+}
+
+Comparison Requests::compare_retrieved(const Retrieved& item) {
+  Session* session = state_.table.find(item.session);
+  const CacheId cache = mirrored_cache(item.cache);
+  const bool mirrors = session != nullptr && session->role == Role::kPrimary && cache;
+  const auto* mirrored = mirrors ? session->mirror.find(cache, item.key) : nullptr;
+  const Comparison result =
+      compare(*item.content, item.announced, mirrored, state_.options.validator_digest);
+  switch (result.answer) {
+    case Comparison::Answer::kReuseByMirror:
+      ++state_.counters.reused_by_mirror;
+      break;
+    case Comparison::Answer::kReuseByValidator:
+      ++state_.counters.reused_by_validator;
+      break;
+    case Comparison::Answer::kSend:
+      ++(item.announced.empty() ? state_.counters.sent : state_.counters.changed);
+      break;
+  }
+  if (!mirrors) return result;
+  if (!item.storable) {
+    if (session->mirror.evict(cache, item.key)) {
+      state_.sender.changed(*session, {cache, item.key, true, Validator{}});
+    }
+  } else if (session->mirror.set(cache, item.key, result.validator, item.content)) {
+    state_.sender.changed(*session, {cache, item.key, false, result.validator});
+  }
+  return result;
+}
+
+CacheId Requests::mirrored_cache(CacheId announced) const {
+  switch (state_.options.mirror.clients) {
+    case MirrorClients::kOff:
+      return {};
+    case MirrorClients::kLibrary:
+      return announced;
+    case MirrorClients::kAll:
+      return announced ? announced : kWholeSession;
+  }
+  return {};
+}
+
+}  // namespace tandem

@@ -1,0 +1,35 @@
+// Requests of the data wire: whose they are, and what the client may reuse.
+#pragma once
+
+#include <optional>
+
+#include "server/core/alternates.h"
+#include "server/core/node.h"
+#include "server/core/takeover.h"
+
+namespace tandem {
+
+class Requests {
+ public:
+  Requests(NodeState& state, Alternates& alternates) : state_(state), alternates_(alternates) {}
+
+  // As Node's methods.
+  Decision decide(Instant now, UnixSeconds wall, const RequestInfo& request);
+  Comparison compare_retrieved(const Retrieved& item);
+  std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
+
+ private:
+  Decision serve(Instant now, UnixSeconds wall, const RequestInfo& request, Session& session);
+  Decision decide_new(Instant now, UnixSeconds wall, const RequestInfo& request);
+  Decision decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request);
+  Known known(Instant now, SessionId id) const;
+  Session& take_over(Instant now, Session& session, Epoch epoch);
+  Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);
+  bool hands_to_alternate(const SessionToken& token, const Session& session) const;
+  CacheId mirrored_cache(CacheId announced) const;
+
+  NodeState& state_;
+  Alternates& alternates_;
+};
+
+}  // namespace tandem

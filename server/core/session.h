@@ -1,0 +1,61 @@
+// One session, as its primary or a holder of its copy knows it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+#include "common/session/epoch.h"
+#include "common/wire/messages.h"
+#include "server/core/mirror.h"
+#include "server/core/node_options.h"
+
+namespace tandem {
+
+// The stream of batches that keeps another server's copy equal to ours
+// (server/core/mirror_sender.h, which alone writes here).
+struct MirrorStream {
+  ServerId target;              // nobody: there is no stream
+  bool wants_snapshot = false;  // the next batch replaces everything
+  bool announces = false;       // a batch is due even without changes: a new epoch, a sign of life
+  bool queued = false;          // waits for its turn on the link to the target
+  std::uint64_t first = 1;      // number of the stream's first batch
+  std::uint64_t next = 1;       // number of the next batch; never goes back
+  std::uint64_t acknowledged = 0;  // the greatest number that the target has applied
+  std::size_t taken = 0;           // of backlog, from its front
+  std::vector<MirrorChange> backlog;
+
+  // Has the target all that we have?
+  bool complete() const {
+    return target && !wants_snapshot && !announces && backlog.empty() && next > first &&
+           acknowledged + 1 == next;
+  }
+};
+
+struct Session {
+  Session(SessionId the_id, MirrorPool& pool) : id(the_id), mirror(pool) {}
+
+  const SessionId id;
+  Role role = Role::kProvisional;
+  Epoch epoch;
+  ServerId primary;  // who serves it under this epoch
+  Instant last_used{};
+  Instant expires{};  // its place among the expiries (session_table)
+
+  // Its primary: whom we took it over from. As alternate: nobody.
+  ServerId former;
+  Mirror mirror;
+  // To the alternate; as alternate, to a third server while the primary is offline.
+  MirrorStream stream;
+
+  // As alternate: who feeds our mirror, and the batch that is to come.
+  ServerId fed_by;
+  std::uint64_t expected = 0;
+
+  bool serves() const { return role != Role::kAlternate; }
+  ServerId alternate() const { return serves() ? stream.target : ServerId{}; }
+};
+
+}  // namespace tandem

@@ -1,0 +1,302 @@
+// The promises about sessions, as one sees them from outside of the nodes.
+#include "server/core/node.h"
+
+#include "tests/unit/server/core/node_bench.h"
+
+namespace tandem {
+namespace {
+
+using Answer = Comparison::Answer;
+using Kind = Decision::Kind;
+
+class NodeTest : public NodeBench {};
+
+TEST_F(NodeTest, NewSessionIsProvisionalUntilItsTokenComesBack) {
+  start({"a", "b", "c"});
+  const SessionToken first = served("a", new_session("a"));
+  EXPECT_EQ(first.epoch, (Epoch{1, id("a")}));
+  EXPECT_EQ(first.primary, id("a"));
+  EXPECT_FALSE(first.alternate);
+  EXPECT_EQ(first.flags, kNoFlags);
+  EXPECT_EQ(node("a").status().primaries, 0u);
+  const SessionToken second = served("a", first);
+  EXPECT_TRUE(second.alternate);
+  EXPECT_NE(second.alternate, second.primary);
+  EXPECT_EQ(node("a").status().primaries, 1u);
+  EXPECT_EQ(node(name_of(second.alternate)).status().alternates, 1u);
+  EXPECT_FALSE(node("a").token_to_set(wall_, second)) << "set only when it changes";
+}
+
+TEST_F(NodeTest, ProvisionalSessionIsGoneAfterItsTime) {
+  start({"a", "b"});
+  const SessionToken first = served("a", new_session("a"));
+  pass(9s);
+  EXPECT_TRUE(node("a").report(kSession));
+  pass(1s);
+  EXPECT_FALSE(node("a").report(kSession));
+  EXPECT_EQ(node("a").counters().provisional_expired, 1u);
+  const SessionToken late = served("a", first);
+  EXPECT_GT(late.epoch, first.epoch);
+  EXPECT_TRUE(late.alternate);
+}
+
+TEST_F(NodeTest, RequestsThatOverlapBeforeTheFirstTokenGetOneSession) {
+  start({"a", "b"});
+  const SessionToken one = served("a", new_session("a"));
+  const SessionToken two = served("a", new_session("a"));
+  EXPECT_EQ(one, two);
+  EXPECT_EQ(node("a").counters().sessions_new, 1u);
+}
+
+TEST_F(NodeTest, AlternateTakesOverOnTheNextRequestAndChoosesANewAlternate) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  kill("a");
+  const SessionToken moved = served(second, with_flags(held, kTakeover));
+  EXPECT_EQ(moved.primary, held.alternate);
+  EXPECT_EQ(moved.epoch, held.epoch.raised_by(held.alternate));
+  seats_["a"].online = false;
+  publish();
+  const SessionToken after = served(second, moved);
+  EXPECT_TRUE(after.alternate);
+  EXPECT_NE(after.alternate, id("a"));
+  EXPECT_NE(after.alternate, after.primary);
+  EXPECT_EQ(node(second).counters().takeovers_warm, 1u);
+}
+
+TEST_F(NodeTest, TakeoverFromOneEpochIsIdempotent) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  kill("a");
+  std::set<std::uint32_t> counters;
+  for (int i = 0; i < 6; ++i) {
+    counters.insert(served(second, with_flags(held, kTakeover)).epoch.counter);
+  }
+  EXPECT_EQ(counters, (std::set<std::uint32_t>{held.epoch.counter + 1}));
+}
+
+TEST_F(NodeTest, RestartedPrimaryDoesNotKnowTheSessionAndRefersToItsAlternate) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  kill("a");
+  restart("a");
+  const Decision decision = request("a", held);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, held.alternate);
+  EXPECT_TRUE(decision.refer.flags & kTakeover);
+  const SessionToken moved = served(name_of(held.alternate), decision.refer);
+  EXPECT_EQ(moved.epoch, held.epoch.raised_by(held.alternate));
+  EXPECT_EQ(node("a").status().primaries, 0u);
+}
+
+TEST_F(NodeTest, OldPrimaryThatWasOnlyCutOffRemovesTheSessionWhenItIsBack) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  cut_off("a");
+  const SessionToken moved = served(second, with_flags(held, kTakeover));
+  EXPECT_EQ(node("a").status().primaries, 1u) << "it cannot know";
+  for (const char* other : {"b", "c"}) link("a", other);
+  EXPECT_EQ(node("a").status().primaries, 0u);
+  EXPECT_EQ(node("a").counters().sessions_lost, 1u);
+  const Decision decision = request("a", held);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, moved.primary);
+}
+
+TEST_F(NodeTest, OldPrimaryThatIsStillLinkedIsToldAtOnce) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  served(name_of(held.alternate), with_flags(held, kTakeover));
+  EXPECT_EQ(node("a").counters().sessions_lost, 1u);
+}
+
+TEST_F(NodeTest, OfTwoThatClaimTheNewerEpochWins) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  cut_off(second);
+  const SessionToken one = served(second, with_flags(held, kTakeover));
+  const SessionToken two = served(third, with_flags(held, kTakeover | kMustServe));
+  ASSERT_EQ(one.epoch.counter, two.epoch.counter);
+  link(second, third);
+  const std::string winner = one.epoch > two.epoch ? second : third;
+  const std::string loser = winner == second ? third : second;
+  EXPECT_EQ(node(winner).status().primaries, 1u);
+  EXPECT_EQ(node(loser).status().primaries, 0u);
+  const Decision decision = request(loser, winner == second ? one : two);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, id(winner));
+}
+
+TEST_F(NodeTest, NoServerAnswersWithStateOlderThanTheToken) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  SessionToken newer = held;
+  newer.epoch = held.epoch.raised_by(id("c"));
+  newer.primary = id("c");
+  const Decision decision = request("a", newer);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, id("c"));
+  EXPECT_EQ(node("a").status().primaries, 0u);
+  const SessionToken forced = served("a", with_flags(newer, kMustServe));
+  EXPECT_GT(forced.epoch, newer.epoch);
+}
+
+TEST_F(NodeTest, AlternatesOfAnOfflinePrimaryMirrorToAThirdAtOnce) {
+  start({"a", "b", "c", "d"});
+  const SessionToken held = confirmed("a");
+  const Comparison sent = retrieved("a", {}, "text");
+  const std::string second = name_of(held.alternate);
+  kill("a");
+  seats_["a"].online = false;
+  publish();
+  const auto report = node(second).report(kSession);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->role, Role::kAlternate);
+  ASSERT_TRUE(report->alternate);
+  const std::string third = name_of(report->alternate);
+  EXPECT_TRUE(third != "a" && third != second);
+  ASSERT_TRUE(node(third).report(kSession));
+  EXPECT_EQ(node(third).report(kSession)->epoch, held.epoch);
+  EXPECT_EQ(node(third).report(kSession)->mirror_entries, 1u);
+  // The second dies as well: the copy of the copy serves.
+  kill(second);
+  const SessionToken moved = served(third, with_flags(held, kTakeover | kMustServe));
+  EXPECT_EQ(retrieved(third, {sent.validator}, "text").answer, Answer::kReuseByMirror);
+  EXPECT_EQ(moved.epoch.counter, held.epoch.counter + 1);
+}
+
+TEST_F(NodeTest, ThirdCopyIsReleasedWhenThePrimaryIsBack) {
+  start({"a", "b", "c", "d"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  cut_off("a");
+  seats_["a"].online = false;
+  publish();
+  const std::string third = name_of(node(second).report(kSession)->alternate);
+  ASSERT_TRUE(node(third).report(kSession));
+  seats_["a"].online = true;
+  for (const char* other : {"b", "c", "d"}) link("a", other);
+  publish();
+  EXPECT_FALSE(node(third).report(kSession));
+  EXPECT_EQ(node("a").status().primaries, 1u) << "nobody took it over";
+}
+
+TEST_F(NodeTest, AlternateThatGoesOfflineIsReplacedAndTheNextResponseSaysSo) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  retrieved("a", {}, "text");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  kill(second);
+  seats_[second].online = false;
+  publish();
+  EXPECT_TRUE(node("a").report(kSession)->copy_complete);
+  EXPECT_EQ(node(third).report(kSession)->mirror_entries, 1u);
+  const SessionToken next = served("a", held);
+  EXPECT_EQ(next.alternate, id(third));
+  EXPECT_EQ(next.epoch, held.epoch);
+}
+
+TEST_F(NodeTest, AlternateThatDrainsIsReplacedAndReleased) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  node(second).set_draining(true);
+  publish();
+  EXPECT_FALSE(node(second).report(kSession));
+  EXPECT_EQ(served("a", held).alternate, id(third));
+  // The released one, asked to take over with the old token, knows who has the mirror.
+  kill("a");
+  const Decision decision = request(second, with_flags(held, kTakeover));
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, id(third));
+  EXPECT_EQ(decision.refer.flags, kTakeover | kMustServe);
+  EXPECT_EQ(served(third, decision.refer).epoch, held.epoch.raised_by(id(third)));
+}
+
+TEST_F(NodeTest, RestartedAlternateGetsASnapshot) {
+  start({"a", "b"});
+  confirmed("a");
+  retrieved("a", {}, "text");
+  kill("b");
+  restart("b");
+  ASSERT_TRUE(node("b").report(kSession));
+  EXPECT_EQ(node("b").report(kSession)->mirror_entries, 1u);
+}
+
+TEST_F(NodeTest, AlternateWithoutLinkIsReplacedAfterAWhile) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  cut("a", second);
+  pass(4s);
+  EXPECT_EQ(node("a").report(kSession)->alternate, held.alternate);
+  pass(1s);
+  EXPECT_EQ(node("a").report(kSession)->alternate, id(third));
+  link("a", second);
+  EXPECT_FALSE(node(second).report(kSession)) << "released when they met again";
+}
+
+TEST_F(NodeTest, DrainingServerGivesSessionsToTheirAlternates) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  node("a").set_draining(true);
+  EXPECT_TRUE(node("a").status_is_urgent());
+  publish();
+  const Decision decision = request("a", held);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, held.alternate);
+  served(name_of(held.alternate), decision.refer);
+  EXPECT_EQ(node("a").status().primaries, 0u);
+}
+
+TEST_F(NodeTest, TokenIsRenewedAtHalfItsLife) {
+  start({"a", "b"});
+  const SessionToken held = confirmed("a");
+  pass(899s);
+  EXPECT_FALSE(node("a").token_to_set(wall_, held));
+  pass(1s);
+  const auto renewed = node("a").token_to_set(wall_, held);
+  ASSERT_TRUE(renewed);
+  EXPECT_EQ(renewed->epoch, held.epoch);
+  EXPECT_EQ(renewed->issued, wall_);
+}
+
+TEST_F(NodeTest, IdleSessionExpiresOnPrimaryAndAlternate) {
+  start({"a", "b"});
+  SessionToken held = confirmed("a");
+  for (int i = 0; i < 6; ++i) {
+    pass(900s);
+    held = served("a", held);
+  }
+  EXPECT_TRUE(node("a").report(kSession));
+  EXPECT_TRUE(node("b").report(kSession)) << "kept from idling by renewals";
+  pass(1861s);
+  EXPECT_FALSE(node("a").report(kSession));
+  EXPECT_FALSE(node("b").report(kSession));
+}
+
+TEST_F(NodeTest, ViewThatSaysWeAreOfflineDoesNotStopUs) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  seats_["a"].online = false;
+  publish();
+  EXPECT_EQ(served("a", held).primary, id("a"));
+}
+
+TEST_F(NodeTest, WithoutOthersThereIsNoAlternateUntilOneComes) {
+  start({"a"});
+  const SessionToken held = confirmed("a");
+  EXPECT_FALSE(held.alternate);
+  EXPECT_EQ(node("a").gauges().sessions_alone, 1u);
+  seats_["b"];
+  restart("b");
+  EXPECT_EQ(served("a", held).alternate, id("b"));
+  EXPECT_TRUE(node("a").report(kSession)->copy_complete);
+}
+
+}  // namespace
+}  // namespace tandem
