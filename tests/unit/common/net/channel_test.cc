@@ -1,0 +1,154 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "common/net/channel_client.h"
+#include "common/net/channel_server.h"
+
+namespace tandem {
+namespace {
+
+const TlsPsk kKey{"k", std::string(32, 'k')};
+
+MirrorBatch large_batch() {
+  MirrorBatch batch;
+  batch.session = SessionId{1, 2};
+  batch.epoch = Epoch{1, ServerId{3}};
+  batch.primary = ServerId{3};
+  batch.sequence = 1;
+  const auto bytes = std::make_shared<const std::string>(kFrameContentBytesMax, 'x');
+  batch.contents.push_back({Validator::of(*bytes), bytes});
+  return batch;
+}
+
+// Notes what it is told, and calls `then` after each.
+struct Notes final : ChannelHandler {
+  void on_channel_open(Channel& channel) override {
+    log += "open(" + channel.peer().name + ") ";
+    last = &channel;
+    if (then) then();
+  }
+  void on_channel_message(Channel& channel, Message message) override {
+    last = &channel;
+    messages.push_back(std::move(message));
+    if (then) then();
+  }
+  void on_channel_closed(Channel&, const Error& why) override {
+    log += "closed ";
+    reason = why.message;
+    last = nullptr;
+    if (then) then();
+  }
+  std::string log, reason;
+  std::vector<Message> messages;
+  Channel* last = nullptr;
+  std::function<void()> then;
+};
+
+ChannelOptions named(const std::string& name) {
+  ChannelOptions options;
+  options.self.name = name;
+  options.self.incarnation = 7;
+  return options;
+}
+
+struct ChannelTest : ::testing::Test {
+  ChannelTest()
+      : resolver(loop),
+        server(loop, TlsContext::psk_server({kKey}), named("server"), server_notes) {
+    EXPECT_TRUE(server.listen(SocketAddress::loopback(0)));
+    to = Address{"127.0.0.1", server.address().port()};
+  }
+  std::unique_ptr<ChannelClient> client_named(const std::string& name, TlsPsk key = kKey) {
+    auto client = std::make_unique<ChannelClient>(loop, resolver, Random(1), to,
+                                                  TlsContext::psk_client(std::move(key)),
+                                                  named(name), client_notes, Backoff{1ms, 5ms});
+    client->start();
+    return client;
+  }
+  void run_until(const std::function<bool()>& condition) {
+    const auto check = [this, condition] {
+      if (condition()) loop.stop();
+    };
+    server_notes.then = client_notes.then = check;
+    std::unique_ptr<Timer> look;  // failures to connect are not told
+    look = std::make_unique<Timer>(loop, [&] {
+      check();
+      look->set_after(1ms);
+    });
+    look->set_after(1ms);
+    loop.run();
+    server_notes.then = client_notes.then = nullptr;
+  }
+
+  EventLoop loop;
+  Resolver resolver;
+  Notes server_notes, client_notes;
+  ChannelServer server;
+  Address to;
+};
+
+TEST_F(ChannelTest, SaysHelloAndCarriesMessagesInOrder) {
+  auto client = client_named("client");
+  run_until([&] { return client->channel() != nullptr && server_notes.last != nullptr; });
+  EXPECT_EQ(server_notes.log, "open(client) ");
+  EXPECT_EQ(client_notes.log, "open(server) ");
+  EXPECT_EQ(client->channel()->peer().incarnation, 7u);
+  const MirrorBatch large = large_batch();
+  client->channel()->send(StatusReport{Status{.sequence = 1}});
+  client->channel()->send(large);
+  client->channel()->send(StatusReport{Status{.sequence = 2}});
+  server_notes.last->send(Drain{true});
+  run_until([&] { return server_notes.messages.size() == 3 && client_notes.messages.size() == 1; });
+  EXPECT_EQ(std::get<StatusReport>(server_notes.messages[0]).status.sequence, 1u);
+  EXPECT_EQ(std::get<MirrorBatch>(server_notes.messages[1]), large);
+  EXPECT_EQ(std::get<StatusReport>(server_notes.messages[2]).status.sequence, 2u);
+  EXPECT_EQ(std::get<Drain>(client_notes.messages[0]), Drain{true});
+}
+
+TEST_F(ChannelTest, ComesBackAfterTheOtherEndIsGone) {
+  auto client = client_named("client");
+  run_until([&] { return client->channel() != nullptr; });
+  const SocketAddress at = server.address();
+  server.stop();
+  run_until([&] { return client_notes.log == "open(server) closed "; });
+  ASSERT_TRUE(server.listen(at));
+  run_until([&] { return client->channel() != nullptr; });
+  EXPECT_EQ(client_notes.log, "open(server) closed open(server) ");
+}
+
+TEST_F(ChannelTest, RefusesItsOwnNameAndAForeignKey) {
+  auto reflection = client_named("server");
+  auto foreign = client_named("foreign", TlsPsk{"k", std::string(32, 'x')});
+  auto good = client_named("good");
+  run_until([&] {
+    return good->channel() != nullptr && server_notes.last != nullptr &&
+           reflection->failures() >= 2 && foreign->failures() >= 2;
+  });
+  EXPECT_EQ(server_notes.log, "open(good) ");
+}
+
+TEST_F(ChannelTest, AFullQueueClosesTheChannel) {
+  auto client = client_named("client");
+  run_until([&] { return client->channel() != nullptr && server_notes.last != nullptr; });
+  const MirrorBatch large = large_batch();
+  while (client->channel()->queued_bytes() <= (std::size_t{32} << 20)) {
+    client->channel()->send(large);
+  }
+  run_until([&] { return client_notes.log == "open(server) closed "; });
+  EXPECT_EQ(client_notes.reason, "takes messages too slowly: the queue is full");
+}
+
+TEST_F(ChannelTest, LastWordsAreSentBeforeADrop) {
+  auto client = client_named("client");
+  run_until([&] { return client->channel() != nullptr && server_notes.last != nullptr; });
+  server_notes.last->send(Refused{"there is another of your name"});
+  server.drop(*server_notes.last);
+  run_until([&] { return client_notes.log == "open(server) closed "; });
+  ASSERT_EQ(client_notes.messages.size(), 1u);
+  EXPECT_EQ(std::get<Refused>(client_notes.messages[0]).reason, "there is another of your name");
+  EXPECT_EQ(server_notes.log, "open(client) ");  // it asked for the end itself
+}
+
+}  // namespace
+}  // namespace tandem
