@@ -98,6 +98,11 @@ void CommandLine::positional(const std::string& name, std::string& target,
   state_->required.emplace_back(name, [option] { return option->count() > 0; });
 }
 
+void CommandLine::optional_positional(const std::string& name, std::string& target,
+                                      const std::string& help) {
+  state_->app->add_option(name, target, help)->type_name("");
+}
+
 void CommandLine::positionals(const std::string& name, std::vector<std::string>& target,
                               const std::string& help) {
   const auto* option = state_->app->add_option(name, target, help)->type_name("");

@@ -45,6 +45,7 @@ class CommandLine {
 
   // Positional arguments are required; of a list at least one.
   void positional(const std::string& name, std::string& target, const std::string& help);
+  void optional_positional(const std::string& name, std::string& target, const std::string& help);
   void positionals(const std::string& name, std::vector<std::string>& target,
                    const std::string& help);
 

@@ -1,0 +1,79 @@
+#include "common/net/key_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "common/base/log.h"
+#include "common/net/descriptor.h"
+#include "common/net/entropy.h"
+
+namespace tandem {
+namespace {
+
+Error file_error(const std::string& file, const char* what) {
+  return Error::conf(std::string("cannot ") + what + " key file " + file + ": " +
+                     std::strerror(errno));
+}
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<ClusterKeys> load_keys(const std::string& file) {
+  const Descriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail(file_error(file, "read"));
+  struct stat about {};
+  if (::fstat(fd.get(), &about) == 0 && (about.st_mode & 077) != 0) {
+    log::warn("key file {} can be read by others than its owner: chmod 600 it", file);
+  }
+  std::string text;
+  char bytes[4096];
+  while (text.size() <= kKeyFileBytesMax) {
+    const ssize_t n = ::read(fd.get(), bytes, sizeof bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(file_error(file, "read"));
+    if (n == 0) return ClusterKeys::parse(text, file);
+    text.append(bytes, static_cast<std::size_t>(n));
+  }
+  return fail(Error::conf("key file " + file + " is too large"));
+}
+
+Result<ClusterKey> create_key_file(const std::string& file) {
+  ClusterKey key;
+  system_random(key.secret.data(), key.secret.size());
+  // O_EXCL: of two that make it at the same time one does.
+  const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return fail(file_error(file, "make"));
+  const std::string text =
+      "# Tandem's cluster key. Who has it is a member; keep it secret.\n" + key.line();
+  if (!write_all(fd.get(), text) || ::fsync(fd.get()) != 0) {
+    Error error = file_error(file, "write");
+    ::unlink(file.c_str());  // half a key would only be refused later
+    return fail(std::move(error));
+  }
+  return key;
+}
+
+Result<ClusterKeys> load_or_create_keys(const std::string& file) {
+  if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT) {
+    const auto made = create_key_file(file);
+    if (made) return ClusterKeys({*made});
+    if (::access(file.c_str(), F_OK) != 0) return fail(made.error());
+  }
+  return load_keys(file);
+}
+
+}  // namespace tandem

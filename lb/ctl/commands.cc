@@ -1,0 +1,57 @@
+#include "lb/ctl/commands.h"
+
+#include <fmt/core.h>
+
+#include <ostream>
+
+#include "common/net/key_file.h"
+#include "lb/ctl/admin_client.h"
+
+namespace tandem {
+namespace {
+
+int complain(CtlStreams streams, const std::string& message) {
+  streams.err << "tandemctl: " << message << "\n";
+  return 1;
+}
+
+// Prints what the balancer answers; a refusal goes to `err`.
+int relay(const std::string& admin_url, const char* method, const std::string& target,
+          CtlStreams streams) {
+  const auto admin = parse_admin_url(admin_url);
+  if (!admin) return complain(streams, admin.error().message);
+  const auto answer = ask_admin(*admin, method, target);
+  if (!answer) return complain(streams, answer.error().message);
+  if (answer->status == 200) {
+    streams.out << answer->body;
+    return 0;
+  }
+  streams.err << "tandemctl: the balancer refuses:\n" << answer->body;
+  return 1;
+}
+
+}  // namespace
+
+int run_keygen(const std::string& file, CtlStreams streams) {
+  const auto key = create_key_file(file);
+  if (!key) return complain(streams, key.error().message);
+  streams.out << fmt::format(
+      "{}: a new cluster key, for all balancers and servers; keep it secret\n", file);
+  return 0;
+}
+
+int run_status(const std::string& admin_url, bool json, CtlStreams streams) {
+  return relay(admin_url, "GET", json ? "/status" : "/status?format=table", streams);
+}
+
+int run_drain(const std::string& admin_url, const std::string& server, bool off,
+              CtlStreams streams) {
+  return relay(admin_url, "POST",
+               fmt::format("/drain?server={}&on={}", percent_encoded(server), !off), streams);
+}
+
+int run_reload(const std::string& admin_url, CtlStreams streams) {
+  return relay(admin_url, "POST", "/reload", streams);
+}
+
+}  // namespace tandem

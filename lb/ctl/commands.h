@@ -1,0 +1,27 @@
+// What tandemctl does. Each command prints to `out` or complains to `err`, and returns the exit
+// status: 0 done, 1 it could not be done. (2, a wrong command line, is main's.)
+#pragma once
+
+#include <iosfwd>
+#include <string>
+
+namespace tandem {
+
+inline constexpr const char* kAdminUrlDefault = "http://127.0.0.1:7480";
+
+struct CtlStreams {
+  std::ostream& out;
+  std::ostream& err;
+};
+
+// Makes a cluster key in `file`, which must not exist; mode 0600.
+int run_keygen(const std::string& file, CtlStreams streams);
+// What a balancer says of itself and its servers: a table, or its JSON.
+int run_status(const std::string& admin_url, bool json, CtlStreams streams);
+// Gives the server no new sessions, or (`off`) takes it back.
+int run_drain(const std::string& admin_url, const std::string& server, bool off,
+              CtlStreams streams);
+// Has the balancer read its conf file again.
+int run_reload(const std::string& admin_url, CtlStreams streams);
+
+}  // namespace tandem

@@ -1,0 +1,35 @@
+// tandemctl: makes keys, and speaks with a running balancer.
+#include <iostream>
+#include <string>
+
+#include "common/config/command_line.h"
+#include "lb/ctl/commands.h"
+
+int main(int argc, char** argv) {
+  using tandem::CommandLine;
+  CommandLine line("tandemctl", "Looks after a Tandem cluster.");
+  std::string file = "cluster.key", admin = tandem::kAdminUrlDefault, server;
+  bool json = false, off = false;
+  const auto takes_admin = [&](CommandLine& command) {
+    command.option("--admin", "URL", admin, "The balancer's admin listener.");
+  };
+
+  CommandLine& keygen = line.command("keygen", "Makes a cluster key; never overwrites a file.");
+  keygen.optional_positional("FILE", file, "Where to put it: cluster.key if not said.");
+  CommandLine& status = line.command("status", "Shows a balancer and its servers.");
+  takes_admin(status);
+  status.flag("--json", json, "All of it, as JSON.");
+  CommandLine& drain = line.command("drain", "Gives a server no new sessions.");
+  drain.positional("NAME", server, "The server.");
+  drain.flag("--off", off, "Takes it back.");
+  takes_admin(drain);
+  CommandLine& reload = line.command("reload", "Has a balancer read its conf file again.");
+  takes_admin(reload);
+
+  if (const auto exit = line.parse(argc, argv)) return *exit;
+  const tandem::CtlStreams streams{std::cout, std::cerr};
+  if (keygen.chosen()) return tandem::run_keygen(file, streams);
+  if (status.chosen()) return tandem::run_status(admin, json, streams);
+  if (drain.chosen()) return tandem::run_drain(admin, server, off, streams);
+  return tandem::run_reload(admin, streams);
+}

@@ -1,0 +1,203 @@
+#include "lb/io/admin.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "common/base/json_writer.h"
+
+namespace tandem {
+namespace {
+
+constexpr const char* kText = "text/plain; charset=utf-8";
+
+void write_strings(JsonWriter& json, std::string_view key, const std::vector<std::string>& texts) {
+  json.key(key).begin_array();
+  for (const std::string& text : texts) json.value(text);
+  json.end_array();
+}
+
+void write_server(JsonWriter& json, const AdminSnapshot::Server& server) {
+  const ServerRecord& record = server.record;
+  json.begin_object().member("name", record.name).member("id", record.id.value);
+  json.member("kind", record.kind == ServerKind::kTandem ? "tandem" : "plain");
+  json.member("state", state_name(server)).member("online", record.online);
+  json.member("draining", record.status.draining).member("connected", server.connected);
+  json.member("address", record.data_address).member("resolved", server.resolved);
+  json.member("peer_address", record.peer_address);
+  json.member("zone", record.zone).member("group", record.group);
+  json.member("incarnation", record.incarnation);
+  json.member("primaries", record.status.primaries).member("capacity", record.status.capacity);
+  json.member("threshold", record.status.threshold).member("alternates", record.status.alternates);
+  json.member("status_sequence", record.status.sequence).end_object();
+}
+
+// A label's value: backslash, quote and line feed are escaped in the exposition format.
+std::string label(std::string_view text) {
+  std::string escaped;
+  for (char c : text) {
+    if (c == '\\' || c == '"') escaped += '\\';
+    if (c == '\n') {
+      escaped += "\\n";
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+void write_family(std::string& text, std::string_view name, std::string_view help) {
+  const bool counter = name.size() > 6 && name.substr(name.size() - 6) == "_total";
+  text += fmt::format("# HELP tandem_{} {}\n# TYPE tandem_{} {}\n", name, help, name,
+                      counter ? "counter" : "gauge");
+}
+
+void write_metric(std::string& text, std::string_view name, std::string_view help,
+                  std::uint64_t value) {
+  write_family(text, name, help);
+  text += fmt::format("tandem_{} {}\n", name, value);
+}
+
+template <class Get>
+void write_servers(std::string& text, const AdminSnapshot& snapshot, std::string_view name,
+                   std::string_view help, Get get) {
+  write_family(text, name, help);
+  for (const AdminSnapshot::Server& server : snapshot.servers) {
+    text += fmt::format("tandem_{}{{server=\"{}\"}} {}\n", name, label(server.record.name),
+                        get(server));
+  }
+}
+
+AdminResponse not_allowed(const char* allow) {
+  return {405, kText, fmt::format("use {}\n", allow), allow};
+}
+
+AdminResponse answer_drain(const AdminRequest& request, AdminTarget& target) {
+  const std::string name = request.parameter("server"), on = request.parameter("on");
+  if (name.empty()) return {400, kText, "which server? /drain?server=NAME&on=true\n", {}};
+  if (!on.empty() && on != "true" && on != "false") {
+    return {400, kText, "on is true or false\n", {}};
+  }
+  if (!target.drain(name, on != "false")) {
+    return {404, kText, fmt::format("no server is called {}\n", name), {}};
+  }
+  return {
+      200, kText, fmt::format("{} is {}\n", name, on == "false" ? "taken back" : "to drain"), {}};
+}
+
+AdminResponse answer_reload(AdminTarget& target) {
+  std::string complaints = target.reload();
+  if (complaints.empty()) return {200, kText, "reloaded\n", {}};
+  if (complaints.back() != '\n') complaints += '\n';
+  return {422, kText, std::move(complaints), {}};
+}
+
+}  // namespace
+
+std::string_view state_name(const AdminSnapshot::Server& server) {
+  if (server.left) return "left";
+  if (!server.record.online) return "offline";
+  return server.record.status.draining ? "draining" : "online";
+}
+
+std::string status_json(const AdminSnapshot& snapshot) {
+  JsonWriter json;
+  json.begin_object().member("program", "tandem-lb").member("version", TANDEM_VERSION);
+  json.member("conf", snapshot.conf_file).member("uptime_seconds", snapshot.uptime_seconds);
+  json.member("serving", snapshot.serving).member("draining", snapshot.draining);
+  json.member("workers", snapshot.workers);
+  json.key("listeners").begin_object();
+  write_strings(json, "front", snapshot.front);
+  write_strings(json, "tls", snapshot.tls);
+  json.member("control", snapshot.control).member("admin", snapshot.admin).end_object();
+  json.key("view").begin_object().member("version", snapshot.view_version);
+  json.member("balancers", snapshot.balancers).key("servers").begin_array();
+  for (const auto& server : snapshot.servers) write_server(json, server);
+  json.end_array().end_object();
+  json.key("counts").begin_object();
+  for (const auto& row : snapshot.counts) json.member(row.name, row.value);
+  json.member("probes_total", snapshot.probes);
+  json.member("probes_failed_total", snapshot.probes_failed);
+  json.member("reloads_total", snapshot.reloads);
+  json.member("reloads_refused_total", snapshot.reloads_refused).end_object();
+  json.end_object();
+  return json.text() + "\n";
+}
+
+std::string status_table(const AdminSnapshot& snapshot) {
+  std::size_t names = 6, addresses = 7;
+  for (const auto& server : snapshot.servers) {
+    names = std::max(names, server.record.name.size());
+    addresses = std::max(addresses, server.record.data_address.size());
+  }
+  std::string table = fmt::format("tandem-lb {}, {}, up {:.0f} s, {} worker(s), view {}\n",
+                                  TANDEM_VERSION, snapshot.draining ? "draining" : "serving",
+                                  snapshot.uptime_seconds, snapshot.workers, snapshot.view_version);
+  for (const auto& at : snapshot.front) table += fmt::format("  http     {}\n", at);
+  for (const auto& at : snapshot.tls) table += fmt::format("  https    {}\n", at);
+  if (!snapshot.control.empty()) table += fmt::format("  control  {}\n", snapshot.control);
+  table += fmt::format("\n{:<{}}  {:<6}  {:<8}  {:<{}}  {:>8}  {:>9}  {:>8}  {:>10}\n", "SERVER",
+                       names, "KIND", "STATE", "ADDRESS", addresses, "SESSIONS", "THRESHOLD",
+                       "CAPACITY", "ALTERNATES");
+  for (const auto& server : snapshot.servers) {
+    const ServerRecord& record = server.record;
+    table +=
+        fmt::format("{:<{}}  {:<6}  {:<8}  {:<{}}  {:>8}  {:>9}  {:>8}  {:>10}\n", record.name,
+                    names, record.kind == ServerKind::kTandem ? "tandem" : "plain",
+                    state_name(server), record.data_address, addresses, record.status.primaries,
+                    record.status.threshold, record.status.capacity, record.status.alternates);
+  }
+  return table;
+}
+
+std::string metrics_text(const AdminSnapshot& snapshot) {
+  std::string text;
+  write_family(text, "build_info", "The version of the program that runs");
+  text +=
+      fmt::format("tandem_build_info{{program=\"tandem-lb\",version=\"{}\"}} 1\n", TANDEM_VERSION);
+  for (const auto& row : snapshot.counts) write_metric(text, row.name, row.help, row.value);
+  write_metric(text, "workers", "Threads that serve clients", snapshot.workers);
+  write_metric(text, "view_version", "Version of the view of the cluster", snapshot.view_version);
+  write_metric(text, "probes_total", "Probes and health checks started", snapshot.probes);
+  write_metric(text, "probes_failed_total", "Of them, those that failed", snapshot.probes_failed);
+  write_metric(text, "reloads_total", "Conf files taken over", snapshot.reloads);
+  write_metric(text, "reloads_refused_total", "Conf files refused", snapshot.reloads_refused);
+  write_servers(text, snapshot, "server_online", "1: the server is online",
+                [](const auto& s) { return s.record.online ? 1 : 0; });
+  write_servers(text, snapshot, "server_draining", "1: the server gets no new sessions",
+                [](const auto& s) { return s.record.status.draining ? 1 : 0; });
+  write_servers(text, snapshot, "server_sessions", "Sessions that the server has as primary",
+                [](const auto& s) { return s.record.status.primaries; });
+  write_servers(text, snapshot, "server_alternate_sessions", "Sessions that it may take over",
+                [](const auto& s) { return s.record.status.alternates; });
+  write_servers(text, snapshot, "server_capacity", "The most sessions as primary",
+                [](const auto& s) { return s.record.status.capacity; });
+  write_servers(text, snapshot, "server_threshold", "Over it, new sessions go elsewhere",
+                [](const auto& s) { return s.record.status.threshold; });
+  return text;
+}
+
+AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target) {
+  const bool post = request.path == "/drain" || request.path == "/reload";
+  const bool get =
+      request.path == "/healthz" || request.path == "/metrics" || request.path == "/status";
+  if (!post && !get) {
+    return {404, kText, "there is /healthz, /metrics, /status, /drain and /reload\n", {}};
+  }
+  if (request.method != (post ? "POST" : "GET")) return not_allowed(post ? "POST" : "GET, HEAD");
+  if (request.path == "/drain") return answer_drain(request, target);
+  if (request.path == "/reload") return answer_reload(target);
+  const AdminSnapshot snapshot = target.snapshot();
+  if (request.path == "/metrics") {
+    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(snapshot), {}};
+  }
+  if (request.path == "/status") {
+    if (request.parameter("format") == "table") return {200, kText, status_table(snapshot), {}};
+    return {200, "application/json", status_json(snapshot), {}};
+  }
+  if (snapshot.draining) return {503, kText, "draining\n", {}};
+  return snapshot.serving ? AdminResponse{200, kText, "ok\n", {}}
+                          : AdminResponse{503, kText, "starting\n", {}};
+}
+
+}  // namespace tandem

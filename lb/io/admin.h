@@ -1,0 +1,71 @@
+// What the admin listener of tandem-lb answers:
+//
+//   GET  /healthz                     200 once serving, 503 before and while draining
+//   GET  /metrics                     Prometheus text, of all workers and of membership
+//   GET  /status                      JSON; with ?format=table a table for people
+//   POST /drain?server=NAME&on=true   gives a server no new sessions; on=false takes it back
+//   POST /reload                      reads the conf file again; 422 with the complaints if it is
+//   bad
+//
+// The texts are made of a snapshot, so that they can be tested without a balancer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/cluster/view.h"
+#include "common/net/admin_server.h"
+
+namespace tandem {
+
+// All that an administrator can see.
+struct AdminSnapshot {
+  struct Count {
+    std::string name;  // without "tandem_"; of a counter if it ends in _total
+    std::string help;
+    std::uint64_t value = 0;
+  };
+  struct Server {
+    ServerRecord record;
+    std::string resolved;  // the address in use, in numbers; empty while a name is not resolved
+    bool connected = false;
+    bool left = false;
+    bool drain_wanted = false;
+  };
+  std::string conf_file;
+  bool serving = false;
+  bool draining = false;
+  double uptime_seconds = 0;
+  std::uint32_t workers = 0;
+  std::vector<std::string> front, tls;  // bound
+  std::string control, admin;           // bound; empty: none
+  std::uint64_t view_version = 0;
+  std::uint32_t balancers = 1;
+  std::vector<Server> servers;
+  std::vector<Count> counts;  // sums over the workers
+  std::uint64_t probes = 0, probes_failed = 0;
+  std::uint64_t reloads = 0, reloads_refused = 0;
+};
+
+// Who carries the wishes out.
+class AdminTarget {
+ public:
+  virtual AdminSnapshot snapshot() = 0;
+  virtual bool drain(const std::string& server, bool on) = 0;  // false: no such server
+  virtual std::string reload() = 0;                            // complaints; empty: done
+
+ protected:
+  ~AdminTarget() = default;
+};
+
+// online, offline, draining (online, no new sessions) or left (announced its shutdown).
+std::string_view state_name(const AdminSnapshot::Server& server);
+std::string status_json(const AdminSnapshot& snapshot);
+std::string status_table(const AdminSnapshot& snapshot);
+std::string metrics_text(const AdminSnapshot& snapshot);
+
+AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target);
+
+}  // namespace tandem

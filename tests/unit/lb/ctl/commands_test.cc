@@ -1,0 +1,86 @@
+#include "lb/ctl/commands.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include "common/net/admin_server.h"
+#include "lb/ctl/admin_client.h"
+
+namespace tandem {
+namespace {
+
+// An admin listener that says what it was asked.
+class CommandsTest : public ::testing::Test {
+ protected:
+  CommandsTest() {
+    auto opened =
+        AdminServer::open(loop_, SocketAddress::loopback(0), [this](const AdminRequest& r) {
+          return AdminResponse{status_,
+                               "text/plain",
+                               std::string(r.method) + " " + r.path + "?" + r.query + "\n",
+                               {}};
+        });
+    EXPECT_TRUE(opened);
+    server_ = std::move(*opened);
+    url_ = "http://" + server_->address().text();
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~CommandsTest() override {
+    loop_.stop();
+    thread_.join();
+  }
+  CtlStreams streams() { return {out_, err_}; }
+
+  EventLoop loop_;
+  std::unique_ptr<AdminServer> server_;
+  std::thread thread_;
+  std::atomic<int> status_{200};
+  std::string url_;
+  std::ostringstream out_, err_;
+};
+
+TEST_F(CommandsTest, StatusAsksForATableOrJson) {
+  EXPECT_EQ(run_status(url_, false, streams()), 0);
+  EXPECT_EQ(run_status(url_ + "/", true, streams()), 0);
+  EXPECT_EQ(out_.str(), "GET /status?format=table\nGET /status?\n");
+}
+
+TEST_F(CommandsTest, DrainNamesTheServer) {
+  EXPECT_EQ(run_drain(url_, "a b", false, streams()), 0);
+  EXPECT_EQ(run_drain(url_, "a", true, streams()), 0);
+  EXPECT_EQ(out_.str(), "POST /drain?server=a%20b&on=true\nPOST /drain?server=a&on=false\n");
+}
+
+TEST_F(CommandsTest, ARefusalIsSaidAndFails) {
+  status_ = 422;
+  EXPECT_EQ(run_reload(url_, streams()), 1);
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(err_.str(), "tandemctl: the balancer refuses:\nPOST /reload?\n");
+}
+
+TEST_F(CommandsTest, NobodyThereIsSaidAndFails) {
+  EXPECT_EQ(run_reload("nonsense", streams()), 1);
+  EXPECT_EQ(err_.str(), "tandemctl: \"nonsense\" is not http://HOST:PORT\n");
+  err_.str("");
+  const Descriptor held(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  SocketAddress at = SocketAddress::loopback(0);
+  ASSERT_EQ(::bind(held.get(), at.raw(), at.size()), 0);  // bound, but nobody listens
+  const std::string address = SocketAddress::local_of(held.get()).text();
+  EXPECT_EQ(run_reload(address, streams()), 1);
+  EXPECT_EQ(err_.str(), "tandemctl: cannot connect to " + address + ": Connection refused\n");
+}
+
+TEST_F(CommandsTest, KeygenRefusesToOverwrite) {
+  std::string pattern = ::testing::TempDir() + "tandem-ctl-XXXXXX";
+  const std::string folder = ::mkdtemp(pattern.data());
+  EXPECT_EQ(run_keygen(folder + "/k", streams()), 0);
+  EXPECT_EQ(run_keygen(folder + "/k", streams()), 1);
+  EXPECT_EQ(err_.str(), "tandemctl: cannot make key file " + folder + "/k: File exists\n");
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace tandem

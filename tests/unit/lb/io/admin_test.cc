@@ -1,0 +1,121 @@
+#include "lb/io/admin.h"
+
+#include <gtest/gtest.h>
+
+namespace tandem {
+namespace {
+
+struct Target final : AdminTarget {
+  AdminSnapshot snapshot() override { return now; }
+  bool drain(const std::string& server, bool on) override {
+    drained += server + (on ? "+" : "-");
+    return server == "a";
+  }
+  std::string reload() override { return complaints; }
+  AdminSnapshot now;
+  std::string drained;
+  std::string complaints;
+};
+
+struct AdminTest : ::testing::Test {
+  AdminTest() {
+    AdminSnapshot& now = target.now;
+    now.conf_file = "x.toml";
+    now.serving = true;
+    now.workers = 2;
+    now.front = {"127.0.0.1:8080"};
+    now.admin = "127.0.0.1:7480";
+    now.view_version = 5;
+    AdminSnapshot::Server server;
+    server.record.id = ServerId{7};
+    server.record.name = "a";
+    server.record.kind = ServerKind::kPlain;
+    server.record.data_address = "app:80";
+    server.record.online = true;
+    server.record.status = {3, 10, 100, 80, 4, false};
+    server.resolved = "10.0.0.1:80";
+    now.servers.push_back(server);
+    now.counts = {{"requests_total", "Requests whose head was read", 42}};
+  }
+  AdminResponse ask(std::string_view method, const std::string& path,
+                    const std::string& query = "") {
+    return answer_admin({method, path, query}, target);
+  }
+  Target target;
+};
+
+TEST_F(AdminTest, HealthzIsGoodOnlyWhileServing) {
+  EXPECT_EQ(ask("GET", "/healthz").status, 200);
+  target.now.draining = true;
+  EXPECT_EQ(ask("GET", "/healthz").status, 503);
+  target.now.draining = target.now.serving = false;
+  EXPECT_EQ(ask("GET", "/healthz").status, 503);
+}
+
+TEST_F(AdminTest, StatusTellsWhatIsBoundAndEveryServer) {
+  const AdminResponse status = ask("GET", "/status");
+  EXPECT_EQ(status.content_type, "application/json");
+  for (const char* part :
+       {"\"program\":\"tandem-lb\"", "\"front\":[\"127.0.0.1:8080\"]", "\"version\":5",
+        "\"name\":\"a\"", "\"state\":\"online\"", "\"resolved\":\"10.0.0.1:80\"",
+        "\"primaries\":10,\"capacity\":100,\"threshold\":80,\"alternates\":4",
+        "\"requests_total\":42"}) {
+    EXPECT_NE(status.body.find(part), std::string::npos) << part << " in " << status.body;
+  }
+}
+
+TEST_F(AdminTest, StatusAsATable) {
+  const std::string table = ask("GET", "/status", "format=table").body;
+  EXPECT_NE(
+      table.find("a       plain   online    app:80         10         80       100           4"),
+      std::string::npos)
+      << table;
+}
+
+TEST_F(AdminTest, StatesOfAServer) {
+  AdminSnapshot::Server& server = target.now.servers[0];
+  server.record.status.draining = true;
+  EXPECT_EQ(state_name(server), "draining");
+  server.record.online = false;
+  EXPECT_EQ(state_name(server), "offline");
+  server.left = true;
+  EXPECT_EQ(state_name(server), "left");
+}
+
+TEST_F(AdminTest, MetricsAreInTheExpositionFormat) {
+  target.now.servers[0].record.name = "a\"\\";
+  const AdminResponse metrics = ask("GET", "/metrics");
+  EXPECT_EQ(metrics.content_type, "text/plain; version=0.0.4; charset=utf-8");
+  for (const char* part : {"# TYPE tandem_requests_total counter\ntandem_requests_total 42\n",
+                           "# TYPE tandem_server_sessions gauge\n",
+                           "tandem_server_sessions{server=\"a\\\"\\\\\"} 10\n"}) {
+    EXPECT_NE(metrics.body.find(part), std::string::npos) << part << " in " << metrics.body;
+  }
+}
+
+TEST_F(AdminTest, DrainNamesAServer) {
+  EXPECT_EQ(ask("POST", "/drain", "server=a&on=true").status, 200);
+  EXPECT_EQ(ask("POST", "/drain", "server=a").status, 200);
+  EXPECT_EQ(ask("POST", "/drain", "server=a&on=false").status, 200);
+  EXPECT_EQ(ask("POST", "/drain", "server=b").status, 404);
+  EXPECT_EQ(target.drained, "a+a+a-b+");
+  EXPECT_EQ(ask("POST", "/drain").status, 400);
+  EXPECT_EQ(ask("POST", "/drain", "server=a&on=maybe").status, 400);
+}
+
+TEST_F(AdminTest, ABadReloadTellsItsComplaints) {
+  EXPECT_EQ(ask("POST", "/reload").status, 200);
+  target.complaints = "x.toml:1:1: no";
+  EXPECT_EQ(ask("POST", "/reload").status, 422);
+  EXPECT_EQ(ask("POST", "/reload").body, "x.toml:1:1: no\n");
+}
+
+TEST_F(AdminTest, WrongMethodsAndPathsAreRefused) {
+  EXPECT_EQ(ask("GET", "/drain").status, 405);
+  EXPECT_EQ(ask("GET", "/drain").allow, "POST");
+  EXPECT_EQ(ask("POST", "/status").status, 405);
+  EXPECT_EQ(ask("GET", "/").status, 404);
+}
+
+}  // namespace
+}  // namespace tandem
