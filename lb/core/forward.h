@@ -1,0 +1,93 @@
+// Heads as they go on: what a request's head becomes on its way to a server, and a response's on
+// its way to the client. Kept field lines are copied in runs, as they stand; nothing is allocated.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/http/head.h"
+
+namespace tandem {
+
+enum class SameSitePolicy : std::uint8_t { kLax, kStrict, kNone };
+enum class SecurePolicy : std::uint8_t { kUnderTls, kAlways, kNot };
+
+// The cookie that carries the token for ordinary clients.
+struct CookieOptions {
+  std::string name = "tandem";
+  std::string path = "/";
+  std::string domain;  // empty: no Domain attribute
+  SameSitePolicy same_site = SameSitePolicy::kLax;
+  SecurePolicy secure = SecurePolicy::kUnderTls;
+};
+
+// What a client says of its session.
+struct ClientClaim {
+  std::string_view token;  // as sent, in the head's buffer; empty: none
+  bool library = false;    // speaks Tandem-Session and Tandem-Cache; wants no cookie
+};
+ClientClaim client_claim(const http::RequestHead& head, std::string_view cookie_name);
+
+// The value of one cookie in a Cookie field's value (RFC 6265, 5.4), and the bytes to take out so
+// that the rest is as if it had never been there. `found` is false where it is not.
+struct CookiePlace {
+  bool found = false;
+  std::string_view value;
+  std::size_t cut_begin = 0;
+  std::size_t cut_end = 0;
+};
+CookiePlace find_cookie(std::string_view field_value, std::string_view name);
+
+struct RequestEdits {
+  std::string_view session_token;   // Tandem-Session; empty for plain servers
+  bool to_tandem = false;           // the server is a tandem-server: Tandem-Cache is for it
+  std::string_view cookie_name;     // cut out of Cookie
+  std::string_view client_host;     // the client's address, in numbers
+  bool tls = false;                 // the client's side
+  std::string_view server_address;  // Host for a request (HTTP/1.0) that names none
+};
+
+// The most bytes that write_request_head can need.
+std::size_t request_head_bound(const http::RequestHead& head, const RequestEdits& edits);
+// Writes the head, its final empty line included; returns its size. Hop-by-hop fields (RFC 9110,
+// 7.6.1) and all Tandem-* fields of the client go, X-Forwarded-For is continued, -Proto and -Host
+// are set, Via is added. An absolute target becomes a path; the version becomes HTTP/1.1.
+std::size_t write_request_head(const http::RequestHead& head, const RequestEdits& edits, char* out);
+
+// What the response says of the client's connection.
+enum class Persistence : std::uint8_t {
+  kSilent,     // HTTP/1.1 and it goes on
+  kKeepAlive,  // HTTP/1.0 and it goes on
+  kClose,      // it ends with this response
+};
+
+struct ResponseEdits {
+  std::string_view token;   // the client's token is to be set; empty: not
+  bool library = false;     // as Tandem-Session, else as a cookie
+  bool client_tls = false;  // for Secure
+  const CookieOptions* cookie = nullptr;
+  Persistence persistence = Persistence::kSilent;
+  bool from_tandem = false;  // Tandem-Reuse and Tandem-Server of a tandem-server are passed on
+  bool unchunk = false;      // the client (HTTP/1.0) gets the payload alone
+  bool upgrade = false;      // 101
+};
+
+std::size_t response_head_bound(const http::ResponseHead& head, const ResponseEdits& edits);
+// As above. Where the token is set, caches of others are told to keep out (Cache-Control: private).
+std::size_t write_response_head(const http::ResponseHead& head, const ResponseEdits& edits,
+                                char* out);
+
+// A response of the balancer itself, whole, as text/plain; `head_only` for HEAD. 503 carries
+// Retry-After. At most kOwnResponseBytesMax.
+struct OwnResponse {
+  int status = 500;
+  std::string_view text;  // one line without its end; empty: the reason phrase
+  bool head_only = false;
+  Persistence persistence = Persistence::kSilent;
+};
+inline constexpr std::size_t kOwnResponseBytesMax = 1024;
+std::size_t write_own_response(const OwnResponse& response, char* out);
+
+}  // namespace tandem

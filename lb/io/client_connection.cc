@@ -1,0 +1,338 @@
+#include "lb/io/client_connection.h"
+
+#include <cstring>
+#include <utility>
+
+#include "lb/core/forward.h"
+#include "lb/io/relay.h"
+
+namespace tandem {
+
+ClientConnection::ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer,
+                                   bool tls)
+    : state_(state),
+      stream_(std::make_unique<Stream>(state.loop, std::move(socket),
+                                       static_cast<StreamHandler*>(this))) {
+  const std::string host = peer.host();
+  host_size_ = static_cast<std::uint8_t>(std::min(host.size(), sizeof host_));
+  std::memcpy(host_, host.data(), host_size_);
+  deadline_ = state_.loop.now() + state_.options.limits.header_timeout;
+  place = state_.clients.size();
+  state_.clients.push_back(this);
+  state_.counts.connections.add();
+  state_.counts.connections_total.add();
+  if (tls) stream_->start_tls(*state_.options.tls);
+}
+
+ClientConnection::~ClientConnection() = default;
+
+void ClientConnection::on_stream(bool, bool writable) {
+  if (phase_ == Phase::kClosed) return;
+  if (stream_->failed()) return close();
+  if (writable && !out_.empty() && !flush()) return;
+  process();
+}
+
+void ClientConnection::process() {
+  if (processing_) return;
+  processing_ = true;
+  for (bool more = true; more;) {
+    switch (phase_) {
+      case Phase::kRequest:
+        more = read_request();
+        break;
+      case Phase::kRelay:
+        more = feed_relay();
+        break;
+      case Phase::kFlush:
+        after_output();
+        more = phase_ == Phase::kDrop;
+        break;
+      case Phase::kDrop:
+        more = drop_input();
+        break;
+      case Phase::kClosed:
+        more = false;
+        break;
+    }
+  }
+  processing_ = false;
+}
+
+// --- requests -----------------------------------------------------------------------------------
+
+bool ClientConnection::read_request() {
+  if (blocked()) return false;  // the response before goes out first
+  if (!input().empty()) return parse_request(input(), true);
+  if (!stream_->may_read()) {
+    new_session_.overlaps = false;
+    if (input_.capacity() > sizeof(std::string)) std::string().swap(input_);
+    return false;
+  }
+  const std::span<char> buffer = state_.scratch().subspan(kHeadRoom);
+  std::size_t kept = 0;
+  if (partial_ != nullptr) {
+    kept = partial_->bytes.size();
+    std::memcpy(buffer.data(), partial_->bytes.data(), kept);
+  }
+  const IoResult got = stream_->read(buffer.subspan(kept));
+  if (got.would_block()) return false;
+  if (!got.ok()) {
+    close();
+    return false;
+  }
+  state_.counts.bytes_in.add(got.bytes);
+  return parse_request({buffer.data(), kept + got.bytes}, false);
+}
+
+bool ClientConnection::parse_request(std::string_view bytes, bool from_input) {
+  http::HeadParser& parser = partial_ != nullptr ? partial_->parser : state_.request_parser;
+  http::RequestHead& head = partial_ != nullptr ? partial_->head : state_.request_head;
+  if (partial_ == nullptr) {
+    parser.reset();
+    state_.request_head_of = nullptr;
+  }
+  switch (parser.parse(bytes, head)) {
+    case http::Progress::kNeedMore:
+      if (partial_ == nullptr) {
+        partial_ = std::make_unique<PartialHead<http::RequestHead>>();
+        partial_->parser = parser;
+        partial_->head = head;
+        deadline_ = state_.loop.now() + state_.options.limits.header_timeout;
+      }
+      partial_->bytes.assign(bytes);
+      if (from_input) consume_input(bytes.size());
+      return true;
+    case http::Progress::kError:
+      refuse(parser.error());
+      return true;
+    case http::Progress::kDone:
+      break;
+  }
+  const auto partial = std::exchange(partial_, nullptr);  // keeps `head` alive
+  start_relay(head, bytes.substr(head.end()), from_input);
+  if (partial != nullptr) state_.request_head_of = nullptr;
+  return phase_ != Phase::kClosed;
+}
+
+void ClientConnection::start_relay(http::RequestHead& head, std::string_view behind,
+                                   bool from_input) {
+  if (state_.spare_relays.empty()) {
+    relay_ = std::make_unique<Relay>(state_);
+  } else {
+    relay_ = std::move(state_.spare_relays.back());
+    state_.spare_relays.pop_back();
+  }
+  phase_ = Phase::kRelay;
+  const std::size_t head_bytes = head.end();
+  const std::size_t used = relay_->begin(*this, head, behind);
+  if (from_input) {
+    consume_input(head_bytes + used);
+  } else if (used < behind.size()) {
+    input_.assign(behind.substr(used));
+  }
+}
+
+bool ClientConnection::feed_relay() {
+  if (!relay_->wants_input()) return read_ahead();
+  if (!input().empty()) {
+    const std::size_t used = relay_->on_input(input());
+    consume_input(used);
+    return phase_ != Phase::kClosed;
+  }
+  if (input_ended_ || !stream_->may_read()) return false;
+  const std::span<char> buffer = state_.scratch().subspan(kHeadRoom);
+  const IoResult got = stream_->read(buffer);
+  if (got.would_block()) return false;
+  if (!got.ok()) {
+    if (got.end()) {
+      input_ended();
+    } else {
+      close();
+    }
+    return phase_ != Phase::kClosed;
+  }
+  state_.counts.bytes_in.add(got.bytes);
+  const std::string_view bytes{buffer.data(), got.bytes};
+  const std::size_t used = relay_->on_input(bytes);
+  if (used < bytes.size()) input_.assign(bytes.substr(used));
+  return phase_ != Phase::kClosed;
+}
+
+// While the server works: further requests, or the news that the client has left.
+bool ClientConnection::read_ahead() {
+  if (!relay_->input_whole() || input_ended_ || !stream_->may_read()) return false;
+  if (input().size() >= kReadAheadMax) return false;
+  const std::span<char> buffer = state_.scratch().subspan(kHeadRoom);
+  const IoResult got = stream_->read(buffer.first(kReadAheadMax));
+  if (got.would_block()) return false;
+  if (got.end()) {
+    input_ended();
+    return false;
+  }
+  if (!got.ok()) {
+    close();
+    return false;
+  }
+  state_.counts.bytes_in.add(got.bytes);
+  input_.append(buffer.data(), got.bytes);
+  return true;
+}
+
+void ClientConnection::consume_input(std::size_t bytes) {
+  input_at_ += bytes;
+  if (input_at_ < input_.size()) return;
+  input_.clear();
+  input_at_ = 0;
+}
+
+void ClientConnection::input_ended() {
+  input_ended_ = true;
+  if (phase_ == Phase::kRelay && !relay_->on_input_end()) close();
+}
+
+void ClientConnection::resume_input() { process(); }
+
+void ClientConnection::refuse(const http::HeadError& error) {
+  state_.counts.requests_bad.add();
+  state_.counts.answers_own.add();
+  partial_ = nullptr;
+  OwnResponse own{error.status, error.reason, false, Persistence::kClose};
+  char text[kOwnResponseBytesMax];
+  phase_ = Phase::kFlush;
+  drop_after_ = true;
+  deadline_ = state_.loop.now() + kDropTime;
+  send({text, write_own_response(own, text)});
+}
+
+// --- responses ----------------------------------------------------------------------------------
+
+bool ClientConnection::send(std::string_view bytes) {
+  if (phase_ == Phase::kClosed) return false;
+  state_.counts.bytes_out.add(bytes.size());
+  if (out_.empty()) {
+    const IoResult got = stream_->write(bytes);
+    if (got.failed()) {
+      close();
+      return false;
+    }
+    bytes.remove_prefix(got.bytes);
+  }
+  if (!bytes.empty()) out_.append(bytes);
+  return true;
+}
+
+// False: the connection is closed.
+bool ClientConnection::flush() {
+  const IoResult got = stream_->write(std::string_view(out_).substr(out_at_));
+  if (got.failed()) {
+    close();
+    return false;
+  }
+  out_at_ += got.bytes;
+  if (got.bytes > 0) deadline_ = state_.loop.now() + state_.options.limits.body_timeout;
+  if (out_at_ < out_.size()) return true;
+  std::string().swap(out_);
+  out_at_ = 0;
+  if (relay_ != nullptr) relay_->on_client_writable();
+  return phase_ != Phase::kClosed;
+}
+
+void ClientConnection::response_done(bool keep, bool unread) {
+  recycle_relay();
+  if (keep && !(input_ended_ && input().empty())) {
+    phase_ = Phase::kRequest;
+    deadline_ = state_.loop.now() + state_.options.limits.keepalive_timeout;
+  } else {
+    phase_ = Phase::kFlush;
+    drop_after_ = unread;
+    deadline_ = state_.loop.now() + state_.options.limits.body_timeout;
+  }
+  process();
+}
+
+void ClientConnection::recycle_relay() {
+  relay_->recycle();
+  state_.spare_relays.push_back(std::move(relay_));
+}
+
+void ClientConnection::abort() {
+  if (phase_ == Phase::kClosed) return;
+  stream_->reset_on_close();
+  close();
+}
+
+void ClientConnection::after_output() {
+  if (blocked() || stream_->has_unsent()) return;
+  if (!drop_after_) {
+    if (stream_->is_tls()) stream_->shutdown_write();
+    return close();
+  }
+  stream_->shutdown_write();
+  phase_ = Phase::kDrop;
+  deadline_ = state_.loop.now() + kDropTime;
+}
+
+bool ClientConnection::drop_input() {
+  if (!stream_->may_read()) return false;
+  const IoResult got = stream_->read(state_.scratch());
+  if (got.would_block()) return false;
+  if (!got.ok()) close();
+  return phase_ != Phase::kClosed;
+}
+
+// --- the end ------------------------------------------------------------------------------------
+
+void ClientConnection::close() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  if (relay_ != nullptr) {
+    relay_->abandon();
+    recycle_relay();
+  }
+  state_.clients[place] = state_.clients.back();
+  state_.clients[place]->place = place;
+  state_.clients.pop_back();
+  state_.counts.connections.sub();
+  state_.loop.dispose(std::unique_ptr<Disposable>(this));
+}
+
+void ClientConnection::sweep(Instant now) {
+  if (phase_ == Phase::kFlush) {
+    process();
+    if (phase_ == Phase::kClosed) return;
+  }
+  if (now < deadline_) {
+    if (phase_ == Phase::kRelay) relay_->on_sweep(now);
+    return;
+  }
+  switch (phase_) {
+    case Phase::kRequest:
+      if (partial_ != nullptr) {
+        state_.counts.timeouts_header.add();
+        refuse(http::HeadError{408, "the request's head did not come in time"});
+        process();
+      } else {
+        state_.counts.timeouts_idle.add();
+        close();
+      }
+      return;
+    case Phase::kRelay:
+      if (!blocked()) return relay_->on_deadline();
+      state_.counts.timeouts_body.add();
+      abort();
+      return;
+    case Phase::kFlush:
+    case Phase::kDrop:
+      close();
+      return;
+    case Phase::kClosed:
+      return;
+  }
+}
+
+void ClientConnection::drain() {
+  if (phase_ == Phase::kRequest && partial_ == nullptr && input().empty() && !blocked()) close();
+}
+
+}  // namespace tandem

@@ -1,0 +1,48 @@
+// What a front is made with. Plain values; the app fills them from the conf.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/cluster/view.h"
+#include "common/config/sections.h"
+#include "common/crypto/cluster_key.h"
+#include "common/net/socket_address.h"
+#include "common/net/tls.h"
+#include "lb/core/forward.h"
+#include "lb/core/retry_budget.h"
+
+namespace tandem {
+
+// Connections to servers, and what may be resent over them.
+struct UpstreamOptions {
+  Duration connect_timeout = 3s;
+  Duration response_timeout = 60s;          // from the request's end to the response's head
+  Duration idle_timeout = 30s;              // of a pooled connection
+  std::uint32_t idle_connections_max = 64;  // pooled, for each server and worker
+  std::size_t retry_buffer = 64 * 1024;     // bytes of a request's body kept for a resend
+  RetryBudget::Options retry_budget;
+};
+
+struct FrontOptions {
+  HttpLimitsConf limits;  // connections_max is of the process: a worker takes its part
+  std::shared_ptr<const TlsContext> tls;  // needed for tls listeners
+  UpstreamOptions upstream;
+  CookieOptions cookie;
+  UnixSeconds token_ttl = 1800;  // seconds
+  std::uint32_t workers = 1;     // of this process
+  ClusterKeys keys;              // seal and open tokens
+};
+
+// What workers route by: the view, and where its servers are. addresses[i] is that of
+// view->servers[i]; one without an address (a name not resolved yet) cannot be reached.
+struct RoutedView {
+  ViewPtr view;
+  std::vector<SocketAddress> addresses;
+};
+using RoutedViewPtr = std::shared_ptr<const RoutedView>;
+
+}  // namespace tandem

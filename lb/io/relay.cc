@@ -1,0 +1,341 @@
+#include "lb/io/relay.h"
+
+#include "common/http/method.h"
+
+namespace tandem {
+
+namespace {
+
+constexpr std::string_view kReservedPath = "/.well-known/tandem/";
+
+}  // namespace
+
+// --- from the client ----------------------------------------------------------------------------
+
+std::size_t Relay::begin(ClientConnection& client, http::RequestHead& head,
+                         std::string_view behind) {
+  client_ = &client;
+  began_ = state_.loop.now();
+  state_.counts.requests.add();
+  state_.budget.on_request();
+
+  head_bytes_.assign(head.buffer());
+  head.rebase(head_bytes_.data());
+  state_.request_head_of = this;
+  state_.current_head = &head;
+
+  method_ = head.method();
+  const std::string_view method_name = head.method_name();
+  method_at_ = static_cast<std::uint32_t>(method_name.data() - head_bytes_.data());
+  method_size_ = static_cast<std::uint32_t>(method_name.size());
+  target_at_ = static_cast<std::uint32_t>(head.target().data() - head_bytes_.data());
+  target_size_ = static_cast<std::uint32_t>(head.target().size());
+  client_minor_ = static_cast<std::uint8_t>(head.version_minor());
+  client_persists_ = head.persists();
+  upgrade_asked_ = head.upgrades();
+  idempotent_ = http::is_idempotent(method_);
+  exchange_ = Exchange(idempotent_);
+
+  const http::Framing framing = http::request_framing(head);
+  request_body_ = http::BodyReader(framing);
+  std::size_t used = 0;
+  if (!request_body_.done()) {
+    const auto taken = request_body_.relay(behind);
+    used = taken.consumed;
+    if (taken.progress == http::Progress::kError) {
+      answer(400, request_body_.error());
+      return used;
+    }
+    body_.assign(behind.substr(0, used));
+    must_serve_ = Exchange::outgrows(
+        framing.length, framing.kind == http::BodyKind::kChunked && !request_body_.done(),
+        state_.options.upstream.retry_buffer);
+  }
+  if (refused(head)) return used;
+  read_claim(head);
+  route_first();
+  return used;
+}
+
+// What is not for any server. True: answered.
+bool Relay::refused(const http::RequestHead& head) {
+  if (method_ == http::Method::kConnect) {
+    answer(405, "CONNECT is not served here");
+    return true;
+  }
+  if (head.path().starts_with(kReservedPath)) {
+    answer(404);
+    return true;
+  }
+  return false;
+}
+
+std::size_t Relay::on_input(std::string_view bytes) {
+  if (tunnel_) {
+    const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+    const std::size_t size = bytes.size();
+    if (send({&part, 1})) set_deadline(state_.options.limits.body_timeout);
+    return size;
+  }
+  const auto taken = request_body_.relay(bytes);
+  if (taken.progress == http::Progress::kError) {
+    if (exchange_.responding()) {
+      client_->abort();
+    } else {
+      answer(400, request_body_.error());
+    }
+    return bytes.size();
+  }
+  const std::string_view piece = bytes.substr(0, taken.consumed);
+  keep_body(piece);
+  if (stage_ == Stage::kConnecting || upstream_ == nullptr) return taken.consumed;
+  const iovec part{const_cast<char*>(piece.data()), piece.size()};
+  if (send({&part, 1})) after_sending();
+  return taken.consumed;
+}
+
+// All of the body is kept while it may have to be sent again; before a server is connected it has
+// to be kept anyway.
+void Relay::keep_body(std::string_view bytes) {
+  if (!exchange_.whole()) return;
+  if (stage_ != Stage::kConnecting &&
+      body_.size() + bytes.size() > state_.options.upstream.retry_buffer) {
+    exchange_.on_outgrown();
+    std::string().swap(body_);
+    return;
+  }
+  body_.append(bytes);
+}
+
+bool Relay::wants_input() const {
+  if (!unsent_.empty()) return false;
+  if (tunnel_) return true;
+  if (request_body_.done()) return false;
+  return stage_ != Stage::kConnecting || body_.size() < state_.options.upstream.retry_buffer;
+}
+
+bool Relay::on_input_end() {
+  if (!tunnel_) return request_body_.done();
+  if (unsent_.empty()) upstream_->shutdown_write();
+  return true;
+}
+
+void Relay::on_client_writable() {
+  if (upstream_ != nullptr && stage_ == Stage::kResponding) upstream_->resume();
+}
+
+void Relay::abandon() {
+  if (upstream_ != nullptr) upstream_->abandon();
+  upstream_ = nullptr;
+  state_.counts.client_gone.add();
+  account();
+}
+
+void Relay::set_deadline(Duration wait) { client_->set_deadline(state_.loop.now() + wait); }
+
+void Relay::on_deadline() {
+  if (upstream_ == nullptr) return;
+  const Stage stage = stage_;
+  const bool server_stalls = !unsent_.empty();
+  if (stage == Stage::kResponding) {
+    state_.counts.timeouts_body.add();
+    client_->abort();
+    return;
+  }
+  upstream_->abandon();
+  upstream_ = nullptr;
+  if (stage == Stage::kConnecting) {
+    state_.counts.server_connect_failures.add();
+    carry_out(exchange_.on_connect_failed());
+  } else if (stage == Stage::kSending && !server_stalls) {
+    state_.counts.timeouts_body.add();
+    answer(408, "the request's body did not come in time");
+  } else {
+    state_.counts.timeouts_response.add();
+    carry_out(exchange_.on_timeout());
+  }
+}
+
+void Relay::on_sweep(Instant now) {
+  if (upstream_ == nullptr || stage_ == Stage::kConnecting || client_->blocked()) return;
+  if (now - checked_ < kRecheckInterval) return;
+  checked_ = now;
+  upstream_->recheck();
+}
+
+void Relay::recycle() {
+  if (state_.request_head_of == this) state_.request_head_of = nullptr;
+  for (std::string* buffer : {&head_bytes_, &body_, &unsent_}) {
+    buffer->clear();
+    if (buffer->capacity() > kKeepBytesMax) std::string().swap(*buffer);
+  }
+  unsent_at_ = 0;
+  unchunk_ = nullptr;
+  client_ = nullptr;
+  pool_ = nullptr;
+  stage_ = Stage::kConnecting;
+  tunnel_ = must_serve_ = library_ = has_token_ = seal_request_ = referred_ = keep_ = false;
+  bytes_out_ = 0;
+  status_ = 0;
+}
+
+// --- to the server ------------------------------------------------------------------------------
+
+// The request's head, parsed again if another has been parsed since.
+const http::RequestHead& Relay::head() {
+  if (state_.request_head_of != this) {
+    state_.request_parser.reset();
+    const auto progress = state_.request_parser.parse(head_bytes_, state_.request_head);
+    TANDEM_CHECK(progress == http::Progress::kDone);
+    state_.current_head = &state_.request_head;
+    state_.request_head_of = this;
+  }
+  return *state_.current_head;
+}
+
+ServerPool::Want Relay::wanted() const {
+  return idempotent_ ? ServerPool::Want::kAny : ServerPool::Want::kRecent;
+}
+
+void Relay::attempt(ServerPool::Want want) {
+  pool_ = state_.pools[route_.slot];
+  unsent_.clear();
+  unsent_at_ = 0;
+  stage_ = Stage::kConnecting;
+  const auto got = pool_->acquire(*this, want);
+  upstream_ = got.upstream;
+  exchange_.on_attempt(pool_->id(), upstream_ != nullptr && upstream_->reused());
+  if (upstream_ == nullptr) {
+    on_upstream_failed(got.fault);
+    return;
+  }
+  upstream_->expect(method_, upgrade_asked_);
+  checked_ = state_.loop.now();
+  if (upstream_->ready()) {
+    send_request();
+  } else {
+    set_deadline(state_.options.upstream.connect_timeout);
+  }
+}
+
+void Relay::on_upstream_ready() { send_request(); }
+
+void Relay::send_request() {
+  prepare_token();
+  const http::RequestHead& request = head();
+  const RequestEdits edits{session_token(), pool_->is_tandem(), state_.options.cookie.name,
+                           client_->host(), client_->tls(),     pool_->address_text()};
+  char* out = state_.compose(request_head_bound(request, edits));
+  const std::size_t size = write_request_head(request, edits, out);
+  stage_ = Stage::kSending;
+  const iovec parts[] = {{out, size}, {body_.data(), body_.size()}};
+  const bool sent = send({parts, body_.empty() ? std::size_t{1} : std::size_t{2}});
+  if (!sent) return;
+  if (body_.size() > state_.options.upstream.retry_buffer) {
+    exchange_.on_outgrown();
+    std::string().swap(body_);
+  }
+  after_sending();
+}
+
+// False: the connection broke, and what follows from it has been done.
+bool Relay::send(std::span<const iovec> parts) {
+  IoResult got;
+  if (unsent_.empty()) got = upstream_->write(parts);
+  if (got.failed()) {
+    upstream_->abandon();
+    on_upstream_failed(UpstreamFault::kBroken);
+    return false;
+  }
+  std::size_t taken = got.bytes;
+  if (taken > 0) exchange_.on_sent();
+  for (const iovec& part : parts) {
+    const std::size_t skip = std::min(taken, part.iov_len);
+    taken -= skip;
+    if (skip < part.iov_len) {
+      unsent_.append(static_cast<const char*>(part.iov_base) + skip, part.iov_len - skip);
+    }
+  }
+  return true;
+}
+
+void Relay::after_sending() {
+  if (stage_ == Stage::kResponding) {
+    set_deadline(state_.options.limits.body_timeout);
+    return;
+  }
+  const bool whole = request_body_.done() && unsent_.empty();
+  if (whole) stage_ = Stage::kWaiting;
+  set_deadline(whole ? state_.options.upstream.response_timeout
+                     : state_.options.limits.body_timeout);
+}
+
+void Relay::on_upstream_writable() {
+  if (unsent_.empty()) return;
+  const iovec part{unsent_.data() + unsent_at_, unsent_.size() - unsent_at_};
+  const IoResult got = upstream_->write({&part, 1});
+  if (got.failed()) {
+    upstream_->abandon();
+    on_upstream_failed(UpstreamFault::kBroken);
+    return;
+  }
+  if (got.bytes > 0) exchange_.on_sent();
+  unsent_at_ += got.bytes;
+  if (unsent_at_ == unsent_.size()) {
+    unsent_.clear();
+    if (unsent_.capacity() > kKeepBytesMax) std::string().swap(unsent_);
+    unsent_at_ = 0;
+  }
+  after_sending();
+  if (unsent_.empty()) client_->resume_input();
+}
+
+// --- what goes wrong ----------------------------------------------------------------------------
+
+void Relay::on_upstream_failed(UpstreamFault fault) {
+  upstream_ = nullptr;
+  switch (fault) {
+    case UpstreamFault::kConnect:
+      return carry_out(exchange_.on_connect_failed());
+    case UpstreamFault::kShortage:
+      state_.counts.shortages.add();
+      return carry_out(exchange_.on_shortage());
+    case UpstreamFault::kBroken:
+      return carry_out(exchange_.on_broken(state_.budget));
+    case UpstreamFault::kBad:
+      return carry_out(exchange_.on_bad_response());
+  }
+}
+
+void Relay::on_server_offline() {
+  if (exchange_.responding()) return;
+  upstream_->abandon();
+  upstream_ = nullptr;
+  carry_out(exchange_.on_offline());
+}
+
+void Relay::carry_out(Verdict verdict) {
+  if (verdict.report_failure) state_.report_failure(exchange_.server());
+  switch (verdict.step) {
+    case Step::kWait:
+    case Step::kRelay:
+    case Step::kRefer:
+      return;
+    case Step::kResendFresh:
+      state_.counts.retries.add();
+      route_.slot = state_.index.slot(exchange_.server());
+      if (route_.slot == ViewIndex::kNoSlot) return take_over();
+      return attempt(ServerPool::Want::kFresh);
+    case Step::kTakeover:
+      state_.counts.retries.add();
+      return take_over();
+    case Step::kAnswer:
+      return answer(verdict.status);
+    case Step::kAbort:
+      state_.counts.aborts.add();
+      client_->abort();
+      return;
+  }
+}
+
+}  // namespace tandem

@@ -1,0 +1,180 @@
+// The relay's third part: the way back.
+#include <cstring>
+
+#include "lb/io/relay.h"
+
+namespace tandem {
+
+void Relay::on_response_head(const http::ResponseHead& head, http::Framing framing,
+                             std::span<char> body, bool complete) {
+  if (head.interim()) return pass_interim(head);
+  if (head.status() == 421 && pool_->is_tandem() && head.has(http::FieldId::kTandemRefer)) {
+    return refer(head.value(http::FieldId::kTandemRefer), complete);
+  }
+  exchange_.on_response();
+  pass_head(head, framing, body, complete);
+}
+
+void Relay::pass_interim(const http::ResponseHead& head) {
+  if (client_minor_ == 0) return;
+  ResponseEdits edits;
+  edits.from_tandem = pool_->is_tandem();
+  char* out = state_.compose(response_head_bound(head, edits));
+  client_->send({out, write_response_head(head, edits, out)});
+}
+
+void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std::span<char> body,
+                      bool complete) {
+  stage_ = Stage::kResponding;
+  status_ = head.status();
+  tunnel_ = framing.kind == http::BodyKind::kTunnel;
+  const bool unchunk = framing.kind == http::BodyKind::kChunked && client_minor_ == 0;
+  keep_ = client_persists_ && !state_.draining && !tunnel_ && !unchunk &&
+          framing.kind != http::BodyKind::kUntilClose;
+
+  ResponseEdits edits;
+  edits.token = token_for_client(head);
+  edits.library = library_;
+  edits.client_tls = client_->tls();
+  edits.cookie = &state_.options.cookie;
+  edits.from_tandem = pool_->is_tandem();
+  edits.unchunk = unchunk;
+  edits.upgrade = tunnel_;
+  if (!keep_ && !tunnel_) {
+    edits.persistence = Persistence::kClose;
+  } else if (client_minor_ == 0) {
+    edits.persistence = Persistence::kKeepAlive;
+  }
+  if (!edits.token.empty() && !has_token_) client_->new_session().overlaps = client_->more_came();
+
+  char* out = state_.compose(response_head_bound(head, edits));
+  const std::size_t size = write_response_head(head, edits, out);
+  bytes_out_ = size + body.size();
+  set_deadline(state_.options.limits.body_timeout);
+  if (tunnel_) state_.counts.tunnels.add();
+  if (unchunk) {
+    unchunk_ = std::make_unique<http::BodyReader>(framing);
+    if (!client_->send({out, size}) || !pass_payload({body.data(), body.size()})) return;
+  } else if (body.empty()) {
+    if (!client_->send({out, size})) return;
+  } else {  // right before the body, where the head has been and more: one send, one TLS record
+    char* at = body.data() - size;
+    TANDEM_CHECK(at >= state_.scratch().data());
+    std::memcpy(at, out, size);
+    if (!client_->send({at, size + body.size()})) return;
+  }
+  if (complete) return finish();
+  if (client_->blocked()) upstream_->pause();
+  if (tunnel_) client_->resume_input();
+}
+
+void Relay::on_response_body(std::string_view bytes, bool complete) {
+  if (!bytes.empty()) {
+    bytes_out_ += bytes.size();
+    set_deadline(state_.options.limits.body_timeout);
+    if (unchunk_ != nullptr ? !pass_payload(bytes) : !client_->send(bytes)) return;
+  }
+  if (complete) return finish();
+  if (client_->blocked()) upstream_->pause();
+}
+
+// The payload without its chunks. False: the client is gone.
+bool Relay::pass_payload(std::string_view chunks) {
+  while (!chunks.empty()) {
+    const auto taken = unchunk_->read(chunks);
+    chunks.remove_prefix(taken.consumed);
+    if (!taken.payload.empty() && !client_->send(taken.payload)) return false;
+    if (taken.progress != http::Progress::kNeedMore) break;
+  }
+  return true;
+}
+
+// The server says who serves this session. Nothing was executed; the same request goes there.
+void Relay::refer(std::string_view token, bool complete) {
+  SealedToken text;
+  const auto opened = state_.codec.open(token, state_.loop.unix_now(), state_.options.token_ttl);
+  if (opened) std::copy(token.begin(), token.end(), text.text.begin());
+  const bool sent = request_body_.done() && unsent_.empty();
+  Upstream* upstream = std::exchange(upstream_, nullptr);
+  if (complete && sent) {
+    upstream->finish();
+  } else {
+    upstream->abandon();
+  }
+  const Verdict verdict = exchange_.on_referral();
+  if (verdict.step != Step::kRefer) return carry_out(verdict);
+  const std::uint32_t slot = opened ? state_.index.slot(opened.token.primary) : ViewIndex::kNoSlot;
+  if (slot == ViewIndex::kNoSlot) return carry_out(exchange_.on_bad_response());
+  state_.counts.referrals.add();
+  request_token_ = text;
+  seal_request_ = referred_ = true;
+  route_.slot = slot;
+  if (!has_token_) client_->new_session().server = opened.token.primary;
+  attempt(wanted());
+}
+
+// A response of our own instead of a server's.
+void Relay::answer(int status, std::string_view text) {
+  if (upstream_ != nullptr) upstream_->abandon();
+  upstream_ = nullptr;
+  state_.counts.answers_own.add();
+  status_ = status;
+  keep_ = client_persists_ && !state_.draining && request_body_.done();
+  OwnResponse own{status, text, method_ == http::Method::kHead, Persistence::kSilent};
+  if (!keep_) own.persistence = Persistence::kClose;
+  if (keep_ && client_minor_ == 0) own.persistence = Persistence::kKeepAlive;
+  char out[kOwnResponseBytesMax];
+  bytes_out_ = write_own_response(own, out);
+  if (client_->send({out, bytes_out_})) finish();
+}
+
+// The response is whole and handed to the client's connection.
+void Relay::finish() {
+  const bool sent = request_body_.done() && unsent_.empty();
+  if (Upstream* upstream = std::exchange(upstream_, nullptr); upstream != nullptr) {
+    if (sent && !tunnel_) {
+      upstream->finish();
+    } else {
+      upstream->abandon();
+    }
+  }
+  account();
+  client_->response_done(keep_ && sent, !sent);
+}
+
+void Relay::account() {
+  if (tunnel_) state_.counts.tunnels.sub();
+  switch (status_ / 100) {
+    case 2:
+      state_.counts.status_2xx.add();
+      break;
+    case 3:
+      state_.counts.status_3xx.add();
+      break;
+    case 4:
+      state_.counts.status_4xx.add();
+      break;
+    case 5:
+      state_.counts.status_5xx.add();
+      break;
+    default:
+      break;
+  }
+  if (!state_.log.enabled()) return;
+  const std::string_view head_text = head_bytes_;
+  AccessLine line;
+  line.client = client_->host();
+  line.method = head_text.substr(method_at_, method_size_);
+  line.target = head_text.substr(target_at_, target_size_);
+  line.status = status_;
+  line.bytes = bytes_out_;
+  line.duration = state_.loop.now() - began_;
+  line.wall = state_.loop.unix_now();
+  if (pool_ != nullptr) line.server = pool_->name();
+  line.takeover = route_.kind == RouteKind::kTakeover || route_.kind == RouteKind::kLost;
+  line.retries = exchange_.retries();
+  line.referrals = exchange_.referrals();
+  state_.log.add(line);
+}
+
+}  // namespace tandem

@@ -1,0 +1,119 @@
+// The relay's second part: the client's session, the route, and tokens.
+#include "common/net/entropy.h"
+#include "lb/io/relay.h"
+
+namespace tandem {
+
+// The token is looked for in three places, the nearest first: what this connection sent last, the
+// table of opened tokens, the seal itself.
+void Relay::read_claim(const http::RequestHead& head) {
+  const ClientClaim claim = client_claim(head, state_.options.cookie.name);
+  library_ = claim.library;
+  if (claim.token.empty()) return;
+  const UnixSeconds wall = state_.loop.unix_now();
+  auto& last = client_->last_token();
+  const bool same = last.generation == state_.codec.generation() &&
+                    claim.token == last.text.view() &&
+                    token_is_young(last.token.issued, kNoFlags, wall, state_.options.token_ttl);
+  if (!same) {
+    const auto opened = state_.tokens.open_from_client(claim.token, wall);
+    if (!opened) {
+      state_.counts.tokens_bad.add();
+      return;
+    }
+    std::copy(claim.token.begin(), claim.token.end(), last.text.text.begin());
+    last.token = opened.token;
+    last.generation = state_.codec.generation();
+  }
+  has_token_ = true;
+  client_token_ = last.token;
+  client_text_ = last.text;
+}
+
+void Relay::route_first() {
+  route_ = Route{};
+  auto& made = client_->new_session();
+  if (!has_token_) {
+    const auto slot = made.overlaps ? state_.index.online_slot(made.server) : ViewIndex::kNoSlot;
+    if (slot != ViewIndex::kNoSlot) {
+      fresh_ = made.id;
+      route_ = Route{RouteKind::kNew, slot, kNewSession};
+      return attempt(wanted());
+    }
+    fresh_ = SessionId{pooled_random_u64(), pooled_random_u64()};
+    state_.counts.sessions_new.add();
+  }
+  take_over();
+}
+
+// Routes by the token and what has failed so far; at first nothing has.
+void Relay::take_over() {
+  route_ = route(client_token(), state_.index, state_.assignment, exchange_.failed());
+  switch (route_.kind) {
+    case RouteKind::kUnavailable:
+      state_.counts.no_server.add();
+      return carry_out(exchange_.on_no_route());
+    case RouteKind::kTakeover:
+      state_.counts.takeovers.add();
+      break;
+    case RouteKind::kLost:
+      state_.counts.lost.add();
+      break;
+    case RouteKind::kNew:
+      client_->new_session() = {fresh_, state_.index.at(route_.slot).id, false};
+      break;
+    case RouteKind::kWarm:
+      break;
+  }
+  referred_ = false;
+  attempt(wanted());
+}
+
+void Relay::prepare_token() {
+  if (referred_) return;
+  const std::uint8_t flags = must_serve_ ? route_.flags | kMustServe : route_.flags;
+  seal_request_ = pool_->is_tandem() && flags != kNoFlags;
+  if (!seal_request_) return;
+  const UnixSeconds wall = state_.loop.unix_now();
+  SessionToken token;
+  if (has_token_) token = client_token_;
+  if (!has_token_) token.session = fresh_;
+  if (!has_token_) token.primary = pool_->id();
+  token.flags = flags;
+  request_token_ = state_.codec.seal(token, wall);
+  state_.counts.tokens_sealed.add();
+}
+
+std::string_view Relay::session_token() const {
+  if (!pool_->is_tandem()) return {};
+  return seal_request_ ? request_token_.view() : client_text_.view();
+}
+
+// The token that the response sets: a tandem-server's own, a plain server's sealed here.
+std::string_view Relay::token_for_client(const http::ResponseHead& head) {
+  if (!pool_->is_tandem()) return seal_plain_token();
+  return head.value(http::FieldId::kTandemSession);
+}
+
+std::string_view Relay::seal_plain_token() {
+  route_.slot = state_.index.slot(pool_->id());
+  if (route_.slot == ViewIndex::kNoSlot) return {};
+  const UnixSeconds wall = state_.loop.unix_now();
+  const UnixSeconds ttl = state_.options.token_ttl;
+  const PlainToken plain =
+      plain_token(route_, client_token(), state_.index, state_.assignment, fresh_, wall, ttl);
+  if (plain.counted) {
+    const SessionToken& token = plain.token;
+    state_.plain_sessions.issued(token.primary, token.alternate, wall);
+    if (client_token_.epoch.counter > 1) {
+      state_.plain_sessions.replaced(client_token_.primary, client_token_.alternate,
+                                     client_token_.issued, wall);
+    }
+  }
+  if (!plain.set) return {};
+  response_token_ = state_.codec.seal(plain.token, wall);
+  state_.counts.tokens_sealed.add();
+  return response_token_.view();
+}
+
+}  // namespace tandem

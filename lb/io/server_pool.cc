@@ -1,0 +1,124 @@
+#include "lb/io/server_pool.h"
+
+#include <utility>
+
+namespace tandem {
+
+ServerPool::ServerPool(FrontState& state, const ServerRecord& server)
+    : state_(state), id_(server.id), name_(server.name), kind_(server.kind) {}
+
+ServerPool::~ServerPool() = default;
+
+void ServerPool::update(const ServerRecord& server, const SocketAddress& address) {
+  kind_ = server.kind;
+  address_text_ = server.data_address;
+  if (!(address == address_)) {
+    address_ = address;
+    close_idle();
+  }
+  const bool was_online = std::exchange(online_, server.online);
+  if (was_online && !online_) tell_offline();
+}
+
+void ServerPool::retire() {
+  close_idle();
+  if (std::exchange(online_, false)) tell_offline();
+}
+
+// Each handler may give its upstream back or take others, from this very list.
+void ServerPool::tell_offline() {
+  close_idle();
+  std::vector<Upstream*> concerned;
+  for (const auto& upstream : active_) concerned.push_back(upstream.get());
+  for (Upstream* upstream : concerned) {
+    const bool still =
+        upstream->place < active_.size() && active_[upstream->place].get() == upstream;
+    if (still && upstream->handler() != nullptr) upstream->handler()->on_server_offline();
+  }
+}
+
+ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
+  while (want != Want::kFresh && !idle_.empty()) {
+    Upstream& last = *idle_.back();
+    if (!last.usable()) {
+      drop_idle(last);
+      continue;
+    }
+    if (want == Want::kRecent && state_.loop.now() - last.idle_since > kRecent) break;
+    put(active_, take(idle_, last));
+    state_.counts.server_idle.sub();
+    state_.counts.server_active.add();
+    last.start(handler);
+    return {&last};
+  }
+  if (!address_) return {nullptr, UpstreamFault::kConnect};
+  auto fresh = std::make_unique<Upstream>(state_, *this);
+  state_.counts.server_connects.add();
+  if (const auto connected = fresh->connect(address_); !connected) {
+    const bool ours = connected.error().side == Side::kSystem;
+    if (!ours) state_.counts.server_connect_failures.add();
+    return {nullptr, ours ? UpstreamFault::kShortage : UpstreamFault::kConnect};
+  }
+  Upstream& upstream = *fresh;
+  put(active_, std::move(fresh));
+  state_.counts.server_active.add();
+  upstream.start(handler);
+  return {&upstream};
+}
+
+void ServerPool::put_back(Upstream& upstream) {
+  if (!online_ || idle_.size() >= state_.options.upstream.idle_connections_max) {
+    close(upstream);
+    return;
+  }
+  upstream.idle_since = state_.loop.now();
+  put(idle_, take(active_, upstream));
+  state_.counts.server_active.sub();
+  state_.counts.server_idle.add();
+}
+
+void ServerPool::close(Upstream& upstream) {
+  state_.counts.server_active.sub();
+  state_.loop.dispose(take(active_, upstream));
+}
+
+void ServerPool::drop_idle(Upstream& upstream) {
+  state_.counts.server_idle.sub();
+  auto owned = take(idle_, upstream);
+  state_.loop.dispose(std::move(owned));
+}
+
+void ServerPool::close_idle() {
+  while (!idle_.empty()) drop_idle(*idle_.back());
+}
+
+void ServerPool::sweep(Instant now) {
+  while (!idle_.empty() && now - idle_.front()->idle_since > state_.options.upstream.idle_timeout) {
+    drop_idle(*idle_.front());
+  }
+}
+
+// From the idle list in order, so that it stays sorted by age; it is short. The active one may be
+// long, and its order means nothing: the last takes the place.
+std::unique_ptr<Upstream> ServerPool::take(List& list, Upstream& upstream) {
+  const std::size_t place = upstream.place;
+  auto taken = std::move(list[place]);
+  if (&list == &active_) {
+    if (place + 1 < list.size()) {
+      list[place] = std::move(list.back());
+      list[place]->place = place;
+    }
+    list.pop_back();
+    return taken;
+  }
+  list.erase(list.begin() + static_cast<std::ptrdiff_t>(place));
+  for (std::size_t i = place; i < list.size(); ++i) list[i]->place = i;
+  return taken;
+}
+
+void ServerPool::put(List& list, std::unique_ptr<Upstream> upstream) {
+  upstream->place = list.size();
+  list.push_back(std::move(upstream));
+}
+
+}  // namespace tandem
