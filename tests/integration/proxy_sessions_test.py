@@ -47,9 +47,8 @@ class Sessions(Case):
         entries[0]["capacity"] = 2000
         self.lb.write_conf({"server": entries})
         self.lb.process.signal(1)
-        self.lb.wait(lambda: self.lb.servers().get("app1", {}).get("status", {}).get(
-            "capacity", self.lb.servers().get("app1", {}).get("capacity")) == 2000,
-            "take the new capacity")
+        self.lb.wait(lambda: self.lb.servers()["app1"]["capacity"] == 2000,
+                     "take the new capacity")
         counts = Counter(raw.fetch(self.lb.port).body.decode() for _ in range(40))
         self.assertEqual(counts["app1"], 20)
 

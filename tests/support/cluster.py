@@ -150,7 +150,8 @@ class Balancer(Program):
 
     def servers(self):
         """{name: what /status says of it}"""
-        return {server["name"]: server for server in self.status().get("servers", [])}
+        return {server["name"]: server
+                for server in self.status().get("view", {}).get("servers", [])}
 
     def online(self):
         """Names of the servers that it holds to be online."""
