@@ -102,7 +102,10 @@ void manual_table(const TableSpec& table, std::string& out) {
   for (const auto& option : table.options) {
     out += fmt::format(".It Ic {} No = Ar {}\n", option.key, option.type);
     out += roff_sentences(option.help);
-    if (!option.range.empty()) out += roff(option.range) + ".\n";
+    if (!option.range.empty()) {
+      const bool words = option.range.starts_with('"');
+      out += (words ? "Values: " : "Range: ") + roff(option.range) + ".\n";
+    }
     out += option.required ? "Required.\n" : "Default: " + roff(default_of(table, option)) + ".\n";
     if (option.live) out += "Changes with a reload.\n";
   }

@@ -78,8 +78,8 @@ Table<SourceConf> source_table() {
 Table<SessionConf> session_table() {
   Table<SessionConf> table("How long sessions last.");
   table.option("ttl", &SessionConf::ttl, duration(10s, 365 * 24h),
-               "How long a session token is good; it is renewed at half of it. The same on all "
-               "balancers and servers.");
+               "How long a session token is good; it is renewed at half of it. A session without a "
+               "request for so long is dropped. The same on all balancers and servers.");
   table.option(
       "provisional_ttl", &SessionConf::provisional_ttl, duration(100ms, 1h),
       "A session whose token has not come back after this time is dropped. Until then it is "
