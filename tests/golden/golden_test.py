@@ -1,8 +1,8 @@
 """What the programs say about conf files, to the letter, and the files made from the schemas.
 
-    golden_test.py [--update] PRINT LB SERVER
+    golden_test.py [--update] PRINT lb=COMMAND server=COMMAND ...
 
-PRINT is golden_print, LB and SERVER the programs. lb/NAME.toml is a conf file for tandem-lb, and
+PRINT is golden_print, then come the programs. lb/NAME.toml is a conf file for tandem-lb, and
 lb/NAME.expected what `--check` says of it, after its exit status; an .expected without a .toml is
 about a missing file. With --update the expectations, conf/*.toml and the option lists of the manual
 pages are written anew, for review.
@@ -118,6 +118,24 @@ class Golden(unittest.TestCase):
             self.compare(path, before + OPTIONS_BEGIN + generated("manual", whose) + OPTIONS_END
                          + after)
 
+    def test_manual_pages_tell_every_option(self):
+        """Each --option and command of each program's help stands in its manual page."""
+        pages = {"lb": "tandem-lb.8", "server": "tandem-server.8", "ctl": "tandemctl.8",
+                 "get": "tandem-get.1"}
+        for whose, command in PROGRAMS.items():
+            page = read(os.path.join(ROOT, "man", pages[whose]))
+            told = set(re.findall(r"Fl -([a-z-]+)", page)) | set(re.findall(r"Cm ([a-z-]+)", page))
+            said = say([*command, "--help"], HERE)
+            said = said.partition("Options of ")[0]  # the conf file's have their own page
+            commands = re.findall(r"^  ([a-z]\S*) ", said.partition("ommands:")[2], re.M)
+            options = set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", said))
+            for name in commands:
+                more = say([*command, name, "--help"], HERE)
+                options |= set(re.findall(r"(?<![\w-])--([a-z][a-z-]+)", more))
+            with self.subTest(program=whose):
+                self.assertGreaterEqual(options, {"help", "version"})
+                self.assertEqual(set(), (options | set(commands)) - told)
+
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
@@ -125,5 +143,7 @@ if __name__ == "__main__":
         UPDATE = True
         arguments = arguments[1:]
     PRINT = arguments[0]
-    PROGRAMS = {"lb": arguments[1].split(), "server": arguments[2].split()}
+    for argument in arguments[1:]:
+        whose, command = argument.split("=", 1)
+        PROGRAMS[whose] = command.split()
     unittest.main(argv=sys.argv[:1])
