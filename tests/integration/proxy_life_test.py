@@ -99,8 +99,9 @@ class Life(Case):
         drained = first.body.decode()
         with Traffic(self.lb.port) as traffic:
             out = subprocess.run(
-                [program("tandemctl"), "--admin", f"127.0.0.1:{self.lb.admin_port}", "drain",
-                 drained], capture_output=True, text=True, timeout=PATIENCE)
+                [program("tandemctl"), "drain", drained, "--admin",
+                 f"http://127.0.0.1:{self.lb.admin_port}"],
+                capture_output=True, text=True, timeout=PATIENCE)
             self.assertEqual(out.returncode, 0, out.stderr)
             self.lb.wait(lambda: self.lb.servers()[drained]["draining"], "show it as draining")
             for _ in range(10):
