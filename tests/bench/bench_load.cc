@@ -1,6 +1,6 @@
 // The benchmark's load generator: clients in a closed loop, each with one request under way, as
 // cheap as they can be, so that the proxy is what is saturated. A client sends the cookie that it
-// was given with its first answer with every further request, on new connections, too.
+// was given last, as a browser does, on new connections, too.
 //
 //   bench_load PORT [--path /1k] [--clients 64] [--warm SECONDS] [--seconds SECONDS]
 //              [--close] [--tls] [--pid PID]... [--hold]
@@ -60,6 +60,7 @@ struct Client {
   SSL* ssl = nullptr;
   std::string request;
   bool has_cookie = false;
+  int answers = 0;            // up to kCookieAnswers
   bool connected = false;
   bool answered = false;      // the answer is here whole; the close is awaited
   std::string head;           // of an answer whose head came in parts; nearly always empty
@@ -275,13 +276,18 @@ class Load {
       fail(client, "not the answer that was expected");
       return false;
     }
-    if (!client.has_cookie) keep_cookie(client, head);
+    if (client.answers < kCookieAnswers) {
+      ++client.answers;
+      keep_cookie(client, head);
+    }
     client.head.clear();
     client.body_left = length - body_here;
     if (client.body_left == 0) answered(client);
     return true;
   }
 
+  // A cookie may be replaced by a later answer, as a session is confirmed; then it stays.
+  static constexpr int kCookieAnswers = 8;
   static constexpr std::size_t kNoLength = ~std::size_t{0};
 
   // Field names are compared by their first letters in either case: these answers are known.
