@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/http/chars.h"
+#include "common/http/scan.h"
 
 namespace tandem::http {
 namespace {
@@ -27,7 +27,7 @@ void HeadEdit::begin(const Head& head) {
 
 void HeadEdit::replace_start_line(Parts parts) {
   const std::size_t text_at = text_.size();
-  for (std::string_view part : parts) write(part);
+  write(parts);
   text_ += "\r\n";
   change(head_->begin(), head_->fields_begin() - head_->begin(), text_at);
 }
@@ -50,21 +50,21 @@ void HeadEdit::cut_part(std::string_view part) {
 
 void HeadEdit::replace_value(const Field& field, Parts parts) {
   const std::size_t text_at = text_.size();
-  for (std::string_view part : parts) write(part);
+  write(parts);
   change(field.value_at, field.value_size, text_at);
 }
 
 void HeadEdit::append_value(const Field& field, Parts parts) {
   const std::size_t text_at = text_.size();
-  for (std::string_view part : parts) write(part);
+  write(parts);
   change(field.value_at + field.value_size, 0, text_at);
 }
 
 void HeadEdit::add(std::string_view name, Parts value) {
   const std::size_t text_at = text_.size();
-  write(name);
+  text_ += name;
   text_ += ": ";
-  for (std::string_view part : value) write(part);
+  write(value);
   text_ += "\r\n";
   change(head_->fields_end(), 0, text_at);
 }
@@ -87,12 +87,14 @@ void HeadEdit::change(std::size_t at, std::size_t size, std::size_t text_at) {
   changes_.insert(place, next);
 }
 
-void HeadEdit::write(std::string_view text) {
+void HeadEdit::write(Parts parts) {
   const std::size_t at = text_.size();
-  text_ += text;
-  for (std::size_t i = at; i < text_.size(); ++i) {
-    const char c = text_[i];
-    if (c == '\r' || c == '\n' || c == '\0') text_[i] = ' ';
+  for (std::string_view part : parts) text_ += part;
+  char* const end = text_.data() + text_.size();
+  char* p = text_.data() + at;
+  while ((p += internal::skip_value(p, end) - p) != end) {
+    if (*p == '\r' || *p == '\n' || *p == '\0') *p = ' ';
+    ++p;
   }
 }
 

@@ -42,7 +42,7 @@ class HeadEdit {
   void replace_value(const Field& field, Parts parts);
   // Adds to the end of a value.
   void append_value(const Field& field, Parts parts);
-  // Adds a field after all others, in the order of the calls.
+  // Adds a field after all others, in the order of the calls. The name is a token, taken as it is.
   void add(std::string_view name, Parts value);
 
   // The edited head, up to and with the empty line. Valid until the next change.
@@ -60,7 +60,7 @@ class HeadEdit {
   };
 
   void change(std::size_t at, std::size_t size, std::size_t text_at);
-  void write(std::string_view text);
+  void write(Parts parts);
   void keep(std::size_t from, std::size_t to);
 
   const Head* head_ = nullptr;

@@ -1,6 +1,7 @@
 #include "common/http/field.h"
 
 #include <array>
+#include <cstring>
 
 #include "common/http/chars.h"
 
@@ -66,10 +67,33 @@ constexpr std::array<Entry, kSlots> make_table() {
 
 constexpr std::array<Entry, kSlots> kTable = make_table();
 
+std::uint64_t load64(const char* p) {
+  std::uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+std::uint32_t load32(const char* p) {
+  std::uint32_t word;
+  std::memcpy(&word, p, sizeof word);
+  return word;
+}
+
 // Every character of a known name has bit 5 set once it is lower case, and no other token
-// character becomes one of them by setting it.
-bool equal(std::string_view name, const char* lower_name) {
-  for (std::size_t i = 0; i < name.size(); ++i) {
+// character becomes one of them by setting it. So words can be compared, the last one overlapping.
+bool equal(const char* name, const char* lower_name, std::size_t size) {
+  constexpr std::uint64_t kBit5 = 0x2020202020202020;
+  if (size >= 8) {
+    std::uint64_t differences = 0;
+    for (std::size_t i = 0; i + 8 < size; i += 8) {
+      differences |= (load64(name + i) | kBit5) ^ load64(lower_name + i);
+    }
+    return (differences | ((load64(name + size - 8) | kBit5) ^ load64(lower_name + size - 8))) == 0;
+  }
+  if (size >= 4) {
+    const std::uint32_t first = (load32(name) | 0x20202020) ^ load32(lower_name);
+    return (first | ((load32(name + size - 4) | 0x20202020) ^ load32(lower_name + size - 4))) == 0;
+  }
+  for (std::size_t i = 0; i < size; ++i) {
     if (static_cast<char>(name[i] | 0x20) != lower_name[i]) return false;
   }
   return true;
@@ -82,7 +106,8 @@ constexpr std::string_view kTandemPrefix = "tandem-";
 FieldId field_id(std::string_view name) {
   if (name.empty()) return FieldId::kOther;
   const Entry& entry = kTable[slot_of(name, kMultiplier)];
-  if (entry.size == name.size() && equal(name, entry.lower_name.data())) return entry.id;
+  if (entry.size == name.size() && equal(name.data(), entry.lower_name.data(), name.size()))
+    return entry.id;
   if (name.size() >= kTandemPrefix.size() && (name.front() | 0x20) == 't' &&
       same_word(name.substr(0, kTandemPrefix.size()), kTandemPrefix)) {
     return FieldId::kTandemOther;
