@@ -1,12 +1,15 @@
 #include "common/net/key_file.h"
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "common/base/log.h"
 #include "common/net/descriptor.h"
@@ -28,6 +31,11 @@ bool write_all(int fd, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+TlsPsk psk_of(const ClusterKey& key) {
+  const ClusterKey::Psk psk = key.psk();
+  return {fmt::format("{:016x}", key.id()), std::string(psk.begin(), psk.end())};
 }
 
 }  // namespace
@@ -74,6 +82,16 @@ Result<ClusterKeys> load_or_create_keys(const std::string& file) {
     if (::access(file.c_str(), F_OK) != 0) return fail(made.error());
   }
   return load_keys(file);
+}
+
+std::shared_ptr<const TlsContext> accepting_context(const ClusterKeys& keys) {
+  std::vector<TlsPsk> psks;
+  for (const ClusterKey& key : keys.keys()) psks.push_back(psk_of(key));
+  return TlsContext::psk_server(std::move(psks));
+}
+
+std::shared_ptr<const TlsContext> connecting_context(const ClusterKeys& keys, UnixSeconds now) {
+  return TlsContext::psk_client(psk_of(keys.sealing(now)));
 }
 
 }  // namespace tandem

@@ -2,10 +2,12 @@
 // tandemctl and, for its own use, by a balancer with plain servers alone.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "common/base/result.h"
 #include "common/crypto/cluster_key.h"
+#include "common/net/tls.h"
 
 namespace tandem {
 
@@ -20,5 +22,11 @@ Result<ClusterKey> create_key_file(const std::string& file);
 
 // load_keys(), or create_key_file() if there is no such file.
 Result<ClusterKeys> load_or_create_keys(const std::string& file);
+
+// TLS with the cluster key, for the control and peer wires. The accepting side takes any key that
+// is listed, the connecting side uses the one that seals now: keys rotate without a broken
+// connection.
+std::shared_ptr<const TlsContext> accepting_context(const ClusterKeys& keys);
+std::shared_ptr<const TlsContext> connecting_context(const ClusterKeys& keys, UnixSeconds now);
 
 }  // namespace tandem

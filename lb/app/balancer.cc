@@ -1,0 +1,233 @@
+#include "lb/app/balancer.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/net/key_file.h"
+#include "lb/app/options.h"
+
+namespace tandem {
+Balancer::Balancer(std::string conf_file, Loaded<lb::Conf> loaded)
+    : conf_file_(std::move(conf_file)),
+      conf_(std::move(loaded.conf)),
+      places_(std::move(loaded.places)),
+      signals_(loop_, {SIGHUP, SIGTERM, SIGINT, SIGUSR1},
+               [this](int number) { on_signal(number); }),
+      resolver_(loop_),
+      count_timer_(loop_, [this] { count_sessions(); }),
+      drain_timer_(loop_,
+                   [this] {
+                     log::warn("requests are still under way after drain_timeout: cut off");
+                     loop_.stop();
+                   }),
+      started_(loop_.now()) {}
+
+Balancer::~Balancer() = default;
+
+std::string Balancer::complaint(const std::string& path, const std::string& message) const {
+  return places_.complain(path, message);
+}
+
+std::string Balancer::key_file(const lb::Conf& conf) const {
+  return conf.control.key_file.empty() ? own_key_file(conf_file_) : conf.control.key_file;
+}
+
+Result<ClusterKeys> Balancer::read_keys(const lb::Conf& conf) const {
+  return conf.control.key_file.empty() ? load_or_create_keys(key_file(conf))
+                                       : load_keys(key_file(conf));
+}
+
+std::string Balancer::open() {
+  const auto keys = read_keys(conf_);
+  if (!keys) return complaint("control.key_file", keys.error().message);
+  if (std::string bad = open_workers(*keys); !bad.empty()) return bad;
+  cluster_ = std::make_unique<Cluster>(loop_, resolver_, cluster_options(),
+                                       static_cast<Cluster::Audience&>(*this));
+  if (const auto done = cluster_->configure(cluster_options(), plain_servers(conf_)); !done) {
+    return complaint("server", done.error().message);
+  }
+  if (std::string bad = open_control(*keys); !bad.empty()) return bad;
+  return open_admin();
+}
+
+std::string Balancer::open_workers(const ClusterKeys& keys) {
+  FrontOptions options = front_options(conf_, keys);
+  if (!conf_.front.tls_listen.empty()) {
+    auto tls = TlsContext::server({conf_.front.certificates, true});
+    if (!tls) return complaint("front.certificates", tls.error().message);
+    options.tls = std::move(*tls);
+  }
+  if (conf_.log.access != "off") {
+    auto log = AccessLog::open(conf_.log.access, conf_.log.format);
+    if (!log) return complaint("log.access", log.error().message);
+    access_log_ = std::move(*log);
+  }
+  workers_ = std::make_unique<WorkerGroup>(loop_, options, access_log_.get(),
+                                           static_cast<WorkerGroup::Owner&>(*this));
+  if (auto bad = open_front("front.listen", conf_.front.listen, false); !bad.empty()) return bad;
+  return open_front("front.tls_listen", conf_.front.tls_listen, true);
+}
+
+std::string Balancer::open_front(const std::string& path, const std::vector<Address>& addresses,
+                                 bool tls) {
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    const std::string place = fmt::format("{}[{}]", path, i);
+    const auto resolved = Resolver::resolve_now(addresses[i]);
+    if (!resolved) return complaint(place, resolved.error().message);
+    const auto bound = workers_->listen(resolved->front(), tls);
+    if (!bound) return complaint(place, bound.error().message);
+    (tls ? tls_ : front_).push_back(bound->text());
+    log::info("listening on {} for {}", bound->text(), tls ? "HTTPS" : "HTTP");
+  }
+  return {};
+}
+
+std::string Balancer::open_control(const ClusterKeys& keys) {
+  if (!conf_.control.listen) return {};
+  const auto resolved = Resolver::resolve_now(*conf_.control.listen);
+  if (!resolved) return complaint("control.listen", resolved.error().message);
+  control_ = std::make_unique<Control>(loop_, accepting_context(keys),
+                                       static_cast<std::uint64_t>(loop_.unix_now()), *cluster_);
+  if (const auto done = control_->listen(resolved->front()); !done) {
+    return complaint("control.listen", done.error().message);
+  }
+  log::info("listening on {} for servers", control_->address().text());
+  return {};
+}
+
+std::string Balancer::open_admin() {
+  if (!conf_.admin.listen) return {};
+  const auto resolved = Resolver::resolve_now(*conf_.admin.listen);
+  if (!resolved) return complaint("admin.listen", resolved.error().message);
+  auto opened = AdminServer::open(loop_, resolved->front(), [this](const AdminRequest& request) {
+    return answer_admin(request, *this);
+  });
+  if (!opened) return complaint("admin.listen", opened.error().message);
+  admin_ = std::move(*opened);
+  log::info("listening on {} for administrators", admin_->address().text());
+  return {};
+}
+
+Cluster::Options Balancer::cluster_options() const {
+  return {membership_options(conf_), check_options(conf_), conf_.upstream.resolve_interval};
+}
+
+void Balancer::run() {
+  workers_->start();
+  serving_ = true;
+  count_timer_.set_after(conf_.control.status_interval);
+  log::info("tandem-lb {} serves with {} worker(s)", TANDEM_VERSION, workers_->size());
+  loop_.run();
+  workers_->stop();
+  log::info("ended");
+}
+
+void Balancer::on_signal(int number) {
+  if (number == SIGHUP) {
+    reload();
+  } else if (number == SIGUSR1) {
+    if (access_log_) access_log_->reopen();
+  } else if (draining_) {
+    log::warn("a second signal: ending at once");
+    loop_.stop();
+  } else {
+    begin_drain();
+  }
+}
+
+void Balancer::begin_drain() {
+  log::info("draining: requests under way may take {} ms", conf_.drain_timeout / 1ms);
+  draining_ = true;
+  drain_timer_.set_after(conf_.drain_timeout);
+  workers_->drain();
+}
+
+// What workers counted for plain servers becomes their status; telling it again also settles what
+// was assigned since.
+void Balancer::count_sessions() {
+  count_timer_.set_after(conf_.control.status_interval);
+  const auto counted = workers_->plain_sessions();
+  const std::uint64_t assigned = workers_->assigned();
+  for (const ServerRecord& server : cluster_->membership().view().servers) {
+    if (server.kind != ServerKind::kPlain) continue;
+    const auto it = counted.find(server.id);
+    const auto sessions = it == counted.end() ? WorkerGroup::Sessions{} : it->second;
+    if (assigned == assigned_ && sessions.primaries == server.status.primaries &&
+        sessions.alternates == server.status.alternates) {
+      continue;
+    }
+    cluster_->on_plain_count(server.id, sessions.primaries, sessions.alternates);
+  }
+  assigned_ = assigned;
+}
+
+bool Balancer::drain(const std::string& server, bool on) { return cluster_->set_drain(server, on); }
+
+// Reads the conf file again. Keys that a reload cannot change keep their old values, and are named.
+std::string Balancer::reload() {
+  auto reading = load_conf(lb::schema(), conf_file_);
+  std::string complaints;
+  if (!reading) complaints = reading.error();
+  std::optional<Result<ClusterKeys>> keys;
+  if (complaints.empty()) {
+    keys = read_keys(conf_);
+    if (!*keys) complaints = keys->error().message;
+  }
+  if (complaints.empty()) {
+    lb::Conf merged = conf_;
+    merged.check = reading->conf.check;
+    merged.servers = reading->conf.servers;
+    std::swap(conf_, merged);
+    const auto done = cluster_->configure(cluster_options(), plain_servers(conf_));
+    if (!done) {
+      std::swap(conf_, merged);
+      complaints = reading->places.complain("server", done.error().message);
+    }
+  }
+  if (!complaints.empty()) {
+    ++reloads_refused_;
+    log::error("{} is refused, the old one stays in force:\n{}", conf_file_, complaints);
+    return complaints;
+  }
+  ++reloads_;
+  workers_->post_keys(**keys);
+  const auto waiting = restart_needed(lb::schema(), conf_, reading->conf);
+  for (const std::string& key : waiting) log::warn("{} changes only with a restart", key);
+  log::info("{} is in force", conf_file_);
+  return {};
+}
+
+AdminSnapshot Balancer::snapshot() {
+  AdminSnapshot snapshot;
+  snapshot.conf_file = conf_file_;
+  snapshot.serving = serving_;
+  snapshot.draining = draining_;
+  snapshot.uptime_seconds = std::chrono::duration<double>(loop_.now() - started_).count();
+  snapshot.workers = static_cast<std::uint32_t>(workers_->size());
+  snapshot.front = front_;
+  snapshot.tls = tls_;
+  if (control_) snapshot.control = control_->address().text();
+  snapshot.admin = admin_->address().text();
+  const Membership& membership = cluster_->membership();
+  View view = membership.view();
+  snapshot.view_version = view.version;
+  snapshot.balancers = view.balancers;
+  for (ServerRecord& record : view.servers) {
+    const SocketAddress resolved = cluster_->address_of(record.data_address);
+    const auto state = membership.state_of(record.id);
+    snapshot.servers.push_back({std::move(record), resolved ? resolved.text() : std::string{},
+                                state.connected, state.left, state.drain_wanted});
+  }
+  snapshot.counts = workers_->counts();
+  snapshot.probes = cluster_->checker().started();
+  snapshot.probes_failed = cluster_->checker().failed();
+  snapshot.reloads = reloads_;
+  snapshot.reloads_refused = reloads_refused_;
+  return snapshot;
+}
+
+}  // namespace tandem

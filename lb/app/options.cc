@@ -1,0 +1,79 @@
+#include "lb/app/options.h"
+
+#include <chrono>
+#include <filesystem>
+#include <utility>
+
+namespace tandem {
+namespace {
+
+CookieOptions cookie_options(const lb::SessionConf& conf) {
+  CookieOptions cookie;
+  cookie.name = conf.cookie;
+  cookie.path = conf.cookie_path;
+  cookie.domain = conf.cookie_domain;
+  switch (conf.cookie_samesite) {
+    case lb::SameSite::kLax:
+      cookie.same_site = SameSitePolicy::kLax;
+      break;
+    case lb::SameSite::kStrict:
+      cookie.same_site = SameSitePolicy::kStrict;
+      break;
+    case lb::SameSite::kNone:
+      cookie.same_site = SameSitePolicy::kNone;
+      break;
+  }
+  switch (conf.cookie_secure) {
+    case lb::CookieSecure::kAuto:
+      cookie.secure = SecurePolicy::kUnderTls;
+      break;
+    case lb::CookieSecure::kAlways:
+      cookie.secure = SecurePolicy::kAlways;
+      break;
+    case lb::CookieSecure::kNever:
+      cookie.secure = SecurePolicy::kNot;
+      break;
+  }
+  return cookie;
+}
+
+}  // namespace
+
+FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
+  FrontOptions options{conf.front.limits, nullptr, {}, {}, 0, conf.workers, std::move(keys)};
+  options.upstream.connect_timeout = conf.upstream.connect_timeout;
+  options.upstream.response_timeout = conf.upstream.response_timeout;
+  options.upstream.idle_timeout = conf.upstream.idle_timeout;
+  options.upstream.idle_connections_max = conf.upstream.idle_connections_max;
+  options.upstream.retry_buffer = conf.upstream.retry_buffer;
+  options.cookie = cookie_options(conf.session);
+  options.token_ttl = std::chrono::duration_cast<std::chrono::seconds>(conf.session.ttl).count();
+  return options;
+}
+
+Membership::Options membership_options(const lb::Conf& conf) {
+  Membership::Options options;
+  options.status_interval = conf.control.status_interval;
+  options.balancers = conf.control.balancers;
+  options.check = {conf.check.interval, conf.check.rise, conf.check.fall};
+  return options;
+}
+
+std::vector<PlainServer> plain_servers(const lb::Conf& conf) {
+  std::vector<PlainServer> servers;
+  for (const lb::PlainServerConf& server : conf.servers) {
+    servers.push_back(
+        {server.name, server.address.text(), server.capacity, server.threshold, server.zone});
+  }
+  return servers;
+}
+
+Checker::Options check_options(const lb::Conf& conf) {
+  return {conf.check.timeout, conf.check.path};
+}
+
+std::string own_key_file(const std::string& conf_file) {
+  return std::filesystem::path(conf_file).replace_extension(".key").string();
+}
+
+}  // namespace tandem

@@ -1,0 +1,95 @@
+#include "lb/io/cluster.h"
+
+#include <utility>
+
+#include "common/base/log.h"
+
+namespace tandem {
+
+Cluster::Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Audience& audience)
+    : loop_(loop),
+      audience_(audience),
+      machine_(loop.now(), options.membership),
+      checker_(
+          loop, resolver, options.check,
+          [this](ServerId server, std::uint64_t serial, bool answered, const std::string& detail) {
+            machine_.on_probe_result(loop_.now(), server, serial, answered, detail, actions_);
+            pump();
+          }),
+      addresses_(loop, resolver, options.resolve_interval, [this] { tell_view(); }),
+      timer_(loop, [this] { pump(); }) {}
+
+Result<void> Cluster::configure(const Options& options, const std::vector<PlainServer>& plain) {
+  checker_.set_options(options.check);
+  auto result = machine_.configure(loop_.now(), options.membership, plain);
+  pump();
+  return result;
+}
+
+void Cluster::on_message(ConnectionId from, const Message& message) {
+  machine_.on_message(loop_.now(), from, message, actions_);
+  pump();
+}
+
+void Cluster::on_connection_lost(ConnectionId connection) {
+  machine_.on_connection_lost(loop_.now(), connection, actions_);
+  pump();
+}
+
+void Cluster::on_server_failed(ServerId server) {
+  machine_.on_failure_report(loop_.now(), server, actions_);
+  pump();
+}
+
+void Cluster::on_plain_count(ServerId server, std::uint32_t primaries, std::uint32_t alternates) {
+  machine_.on_plain_count(loop_.now(), server, primaries, alternates);
+  pump();
+}
+
+bool Cluster::set_drain(std::string_view name, bool draining) {
+  const bool known = machine_.set_drain(loop_.now(), name, draining, actions_);
+  pump();
+  return known;
+}
+
+void Cluster::pump() {
+  machine_.on_deadline(loop_.now(), actions_);
+  for (MembershipAction& action : std::exchange(actions_, {})) carry_out(action);
+  timer_.set(machine_.next_deadline());
+}
+
+void Cluster::carry_out(MembershipAction& action) {
+  if (auto* probe = std::get_if<StartProbe>(&action)) {
+    checker_.start(*probe);
+  } else if (auto* published = std::get_if<PublishView>(&action)) {
+    view_ = std::move(published->view);
+    tell_view();
+  } else if (auto* status = std::get_if<PublishStatus>(&action)) {
+    audience_.on_status(status->update);
+  } else if (auto* note = std::get_if<Note>(&action)) {
+    log::info("{}", note->text);
+  } else if (sender_ == nullptr) {
+    return;
+  } else if (auto* message = std::get_if<SendMessage>(&action)) {
+    sender_->send({message->to}, message->message);
+  } else if (auto* broadcast = std::get_if<Broadcast>(&action)) {
+    sender_->send(broadcast->to, broadcast->message);
+  } else if (auto* close = std::get_if<CloseConnection>(&action)) {
+    sender_->close(close->connection);
+  }
+}
+
+// A view, or where one of its servers is, has changed.
+void Cluster::tell_view() {
+  if (view_ == nullptr) return;
+  auto routed = std::make_shared<RoutedView>();
+  routed->view = view_;
+  addresses_.begin_round();
+  for (const ServerRecord& server : view_->servers) {
+    routed->addresses.push_back(addresses_.find(server.data_address));
+  }
+  addresses_.end_round();
+  audience_.on_view(std::move(routed));
+}
+
+}  // namespace tandem

@@ -1,0 +1,78 @@
+// Drives Membership: hands it the time, what servers say and what probes find, and carries out what
+// it wants: probes, messages to servers, views for the workers. Belongs to control's thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/net/event_loop.h"
+#include "common/net/resolver.h"
+#include "lb/core/membership.h"
+#include "lb/io/address_book.h"
+#include "lb/io/check.h"
+#include "lb/io/front_options.h"
+
+namespace tandem {
+
+// Where messages to registered servers go (lb/io/control).
+class ControlSender {
+ public:
+  virtual void send(const std::vector<ConnectionId>& to, const Message& message) = 0;
+  virtual void close(ConnectionId connection) = 0;
+
+ protected:
+  ~ControlSender() = default;
+};
+
+class Cluster {
+ public:
+  // Who routes by the view.
+  class Audience {
+   public:
+    virtual void on_view(RoutedViewPtr view) = 0;
+    virtual void on_status(const StatusUpdate& update) = 0;
+
+   protected:
+    ~Audience() = default;
+  };
+  struct Options {
+    Membership::Options membership;
+    Checker::Options check;
+    Duration resolve_interval = 10s;
+  };
+
+  Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Audience& audience);
+
+  // As Membership::configure().
+  Result<void> configure(const Options& options, const std::vector<PlainServer>& plain);
+  // Null (at first): there are no registered servers to send to.
+  void set_sender(ControlSender* sender) { sender_ = sender; }
+
+  void on_message(ConnectionId from, const Message& message);
+  void on_connection_lost(ConnectionId connection);
+  void on_server_failed(ServerId server);
+  void on_plain_count(ServerId server, std::uint32_t primaries, std::uint32_t alternates);
+  bool set_drain(std::string_view name, bool draining);
+
+  const Membership& membership() const { return machine_; }
+  SocketAddress address_of(const std::string& address) { return addresses_.find(address); }
+  const Checker& checker() const { return checker_; }
+
+ private:
+  void pump();
+  void carry_out(MembershipAction& action);
+  void tell_view();
+
+  EventLoop& loop_;
+  Audience& audience_;
+  ControlSender* sender_ = nullptr;
+  Membership machine_;
+  Checker checker_;
+  AddressBook addresses_;
+  ViewPtr view_;
+  MembershipActions actions_;
+  Timer timer_;
+};
+
+}  // namespace tandem

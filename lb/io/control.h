@@ -1,0 +1,42 @@
+// The control listener: where tandem-servers register, over TLS 1.3 with the cluster key. Carries
+// messages between their channels and Cluster; decides nothing.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "common/net/channel_server.h"
+#include "lb/io/cluster.h"
+
+namespace tandem {
+
+// Belongs to the loop's thread.
+class Control final : public ControlSender, private ChannelHandler {
+ public:
+  // `context` is the cluster key's; `incarnation` grows with every start of this process.
+  Control(EventLoop& loop, std::shared_ptr<const TlsContext> context, std::uint64_t incarnation,
+          Cluster& cluster);
+  ~Control();
+
+  Result<void> listen(const SocketAddress& at) { return server_.listen(at); }
+  const SocketAddress& address() const { return server_.address(); }
+  std::size_t connections() const { return channels_.size(); }
+
+  void send(const std::vector<ConnectionId>& to, const Message& message) override;
+  void close(ConnectionId connection) override;
+
+ private:
+  void on_channel_open(Channel& channel) override;
+  void on_channel_message(Channel& channel, Message message) override;
+  void on_channel_closed(Channel& channel, const Error& why) override;
+
+  EventLoop& loop_;
+  Cluster& cluster_;
+  ChannelServer server_;
+  std::unordered_map<ConnectionId, Channel*> channels_;
+  std::unordered_map<const Channel*, ConnectionId> ids_;
+  ConnectionId last_id_ = 0;
+};
+
+}  // namespace tandem
