@@ -1,0 +1,212 @@
+#include "client/core/call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "client/core/cache_rules.h"
+#include "common/http/chars.h"
+#include "common/http/number.h"
+#include "common/session/validator.h"
+
+namespace tandem {
+namespace {
+
+using http::same_word;
+
+// Fields that frame the message or speak for the session are ours to write.
+bool is_ours(std::string_view name) {
+  return same_word(name, "Content-Length") || same_word(name, "Transfer-Encoding") ||
+         same_word(name, "Connection") || same_word(name, "Expect") || same_word(name, "Upgrade") ||
+         same_word(name.substr(0, 7), "Tandem-");
+}
+
+bool is_token_text(std::string_view text) {
+  return !text.empty() && text.size() <= Call::kTokenBytesMax && http::is_token(text);
+}
+
+// A content that came with our validator and does not match it was damaged on the way; CRC and
+// length find that without the price of a digest.
+bool damaged(std::string_view etag, std::string_view content) {
+  auto validator = Validator::parse(etag);
+  if (!validator) return false;
+  validator->has_digest = false;
+  return !matches(*validator, content);
+}
+
+}  // namespace
+
+Call::Call(ClientState& state, const CallRequest& request, Instant now, UnixSeconds unix_now)
+    : state_(state),
+      request_(request),
+      method_(http::method_of(request.method)),
+      deadline_(now + state.timeout),
+      next_attempt_(now) {
+  if (!check_request()) return;
+  may_announce_ = method_ == http::Method::kGet && may_announce(request_.headers);
+  answer_locally(unix_now);
+}
+
+void Call::refuse(std::string message) {
+  reply_.failure = ClientFailure::kOptions;
+  reply_.message = std::move(message);
+  finish();
+}
+
+bool Call::check_request() {
+  if (!http::is_token(request_.method) || method_ == http::Method::kConnect) {
+    refuse(fmt::format("\"{}\" is not a method", request_.method));
+  } else if (!request_.target.starts_with('/') || !http::all(http::kTargetChar, request_.target)) {
+    refuse(fmt::format("\"{}\" is not a target; one begins with / and has no spaces",
+                       request_.target));
+  }
+  for (const auto& [name, value] : request_.headers) {
+    if (!http::is_token(name) || !http::all(http::kValueChar, value) || is_ours(name)) {
+      refuse(fmt::format("the header field \"{}\" cannot be sent", name));
+    }
+  }
+  return !finished_;
+}
+
+bool Call::answer_locally(UnixSeconds unix_now) {
+  if (!state_.reuse_fresh || !may_announce_) return false;
+  const ItemPtr item = state_.cache.find(request_.target);
+  if (!item || has_field(request_.headers, "Cache-Control")) return false;
+  const auto life = fresh_for(item->headers);
+  // A clock that was set back makes nothing fresh.
+  if (!life || unix_now < item->validated || unix_now - item->validated >= *life) return false;
+  reply_.status = 200;
+  reply_.headers = item->headers;
+  reply_.content = item->content;
+  reply_.source = ReplySource::kLocal;
+  finish();
+  return true;
+}
+
+void Call::begin_attempt() {
+  ++reply_.attempts;
+  held_ = may_announce_ ? state_.cache.find(request_.target) : nullptr;
+  reply_.announced = held_ != nullptr;
+  const std::vector<ItemKey> evicted = state_.cache.evicted(kAnnouncedEvictionsMax);
+  evictions_ = evicted.size();
+
+  head_.clear();
+  const auto out = std::back_inserter(head_);
+  fmt::format_to(out, "{} {} HTTP/1.1\r\n", request_.method, request_.target);
+  if (!has_field(request_.headers, "Host")) fmt::format_to(out, "Host: {}\r\n", state_.authority);
+  if (!has_field(request_.headers, "User-Agent")) {
+    fmt::format_to(out, "User-Agent: {}\r\n", state_.user_agent);
+  }
+  if (!has_field(request_.headers, "Accept")) head_ += "Accept: */*\r\n";
+  for (const auto& [name, value] : request_.headers) {
+    fmt::format_to(out, "{}: {}\r\n", name, value);
+  }
+  if (!state_.token.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", state_.token);
+  fmt::format_to(out, "Tandem-Cache: {:016x}", state_.cache_id.value);
+  const char* separator = ";evicted=";
+  for (const ItemKey key : evicted) {
+    fmt::format_to(out, "{}{:016x}", std::exchange(separator, ","), key.value);
+  }
+  head_ += "\r\n";
+  if (held_) fmt::format_to(out, "If-None-Match: {}\r\n", held_->etag);
+  const bool has_content = !request_.body.empty() || method_ == http::Method::kPost ||
+                           method_ == http::Method::kPut || method_ == http::Method::kPatch;
+  if (has_content) fmt::format_to(out, "Content-Length: {}\r\n", request_.body.size());
+  head_ += "\r\n";
+}
+
+void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
+  learn(response);
+  if (wait_for_service(response, now)) return;
+  if (response.status == 304 && held_) {
+    if (use_ours(response, unix_now)) return;
+    // Not about the copy that was announced. Without an announcement it has to be sent whole.
+    may_announce_ = false;
+    if (try_again({.attempts = reply_.attempts, .idempotent = true}, now)) return;
+  }
+  give(std::move(response), unix_now);
+}
+
+// What every response tells, whatever it answers.
+void Call::learn(const Response& response) {
+  state_.cache.evictions_heard(std::exchange(evictions_, 0));
+  const std::string_view token = field_of(response.headers, "Tandem-Session");
+  if (is_token_text(token)) state_.token = token;
+  reply_.server = field_of(response.headers, "Tandem-Server");
+}
+
+bool Call::try_again(RetryPolicy::Failed failed, Instant now) {
+  const auto next = state_.retry.next_attempt(failed, now, deadline_);
+  if (!next) return false;
+  next_attempt_ = *next;
+  return true;
+}
+
+bool Call::wait_for_service(const Response& response, Instant now) {
+  if (response.status != 503 || !has_field(response.headers, "Retry-After")) return false;
+  std::uint64_t seconds = 1;  // a date, which needs no more precision than this
+  (void)http::parse_decimal(field_of(response.headers, "Retry-After"), seconds);
+  seconds = std::min<std::uint64_t>(seconds, 3600);
+  return try_again({.attempts = reply_.attempts,
+                    .idempotent = http::is_idempotent(method_),
+                    .bytes_sent = true,
+                    .retry_after = std::chrono::seconds(seconds)},
+                   now);
+}
+
+bool Call::use_ours(const Response& response, UnixSeconds unix_now) {
+  const std::string_view etag = field_of(response.headers, "ETag");
+  if (!etag.empty() && etag != held_->etag) return false;
+  const bool by_mirror = same_word(field_of(response.headers, "Tandem-Reuse"), "mirror");
+  reply_.source = by_mirror ? ReplySource::kByMirror : ReplySource::kByValidator;
+  reply_.status = 200;
+  reply_.headers = refreshed(held_->headers, response.headers);
+  reply_.content = held_->content;
+  if (state_.reuse_fresh) state_.cache.refresh(request_.target, reply_.headers, unix_now);
+  finish();
+  return true;
+}
+
+// Gives the response to the caller, and keeps what may be kept.
+void Call::give(Response response, UnixSeconds unix_now) {
+  const int status = response.status;
+  reply_.status = status;
+  reply_.headers = std::move(response.headers);
+  reply_.content = std::make_shared<const std::string>(std::move(response.body));
+  reply_.source = ReplySource::kFetched;
+  finish();
+  const bool get = method_ == http::Method::kGet;
+  const bool whole = get && status == 200 && may_announce(request_.headers);
+  if (whole) {
+    const std::string_view etag = field_of(reply_.headers, "ETag");
+    if (may_keep(request_.headers, reply_.headers) && !damaged(etag, *reply_.content)) {
+      state_.cache.store(request_.target, Item{std::string(etag), kept_fields(reply_.headers),
+                                               reply_.content, unix_now});
+      return;
+    }
+  }
+  // A copy that is known to be wrong goes, and so does one that an unsafe method may have made
+  // wrong (RFC 9111, 4.4).
+  const bool replaced = whole || (get && (status == 404 || status == 410));
+  const bool changed = !http::is_safe(method_) && status >= 200 && status < 400;
+  if (replaced || changed) state_.cache.remove(request_.target);
+}
+
+void Call::on_failure(AttemptFailure failure, Instant now) {
+  const bool worth_it = failure.failure == ClientFailure::kConnect ||
+                        failure.failure == ClientFailure::kSend ||
+                        failure.failure == ClientFailure::kReceive;
+  if (worth_it && try_again({.attempts = reply_.attempts,
+                             .idempotent = http::is_idempotent(method_),
+                             .bytes_sent = failure.bytes_sent,
+                             .idle_connection = failure.idle_connection},
+                            now)) {
+    return;
+  }
+  reply_.failure = failure.failure;
+  reply_.message = std::move(failure.message);
+  finish();
+}
+
+}  // namespace tandem

@@ -1,0 +1,111 @@
+// The life of one call of the client: what to send, what a response means, whether to try again.
+//
+// Pure: the shell (client/io) sends head() and body, tells what came of it, and asks until the call
+// is finished. One Call a call; not for several threads at once.
+//
+//     Call call(state, request, now, unix_now);
+//     while (!call.finished()) {
+//       // wait until call.next_attempt(), connect if need be, then
+//       call.begin_attempt();                 // head() is ready
+//       ... call.on_response(...) or call.on_failure(...)
+//     }
+//     return call.take_reply();
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "client/core/item_cache.h"
+#include "client/core/retry_policy.h"
+#include "client/include/tandem/client.h"
+#include "common/base/time.h"
+#include "common/http/method.h"
+
+namespace tandem {
+
+// What a client is, between calls.
+struct ClientState {
+  explicit ClientState(std::size_t cache_bytes_max) : cache(cache_bytes_max) {}
+
+  std::string authority;  // of the balancer: the Host field
+  std::string user_agent;
+  CacheId cache_id;
+  std::string token;  // as it came; empty: no session yet
+  ItemCache cache;
+  RetryPolicy retry;
+  Duration timeout = 30s;
+  bool reuse_fresh = false;
+};
+
+struct CallRequest {
+  std::string_view method;
+  std::string_view target;
+  std::string_view body;
+  const HeaderFields& headers;  // the caller's
+};
+
+// A whole response.
+struct Response {
+  int status = 0;
+  HeaderFields headers{};
+  std::string body{};
+};
+
+// An attempt without a response.
+struct AttemptFailure {
+  ClientFailure failure = ClientFailure::kConnect;
+  std::string message{};
+  bool bytes_sent = false;
+  bool idle_connection = false;  // used before, and nothing came on it this time
+};
+
+class Call {
+ public:
+  // Evictions that one request announces.
+  static constexpr std::size_t kAnnouncedEvictionsMax = 64;
+  static constexpr std::size_t kTokenBytesMax = 1024;  // a longer one is not taken
+
+  // `state` and what `request` refers to must outlive the call.
+  Call(ClientState& state, const CallRequest& request, Instant now, UnixSeconds unix_now);
+
+  bool finished() const { return finished_; }
+  Instant deadline() const { return deadline_; }
+  Instant next_attempt() const { return next_attempt_; }
+  http::Method method() const { return method_; }
+
+  // Makes the head for the next attempt.
+  void begin_attempt();
+  std::string_view head() const { return head_; }
+  std::string_view body() const { return request_.body; }
+
+  void on_response(Response response, Instant now, UnixSeconds unix_now);
+  void on_failure(AttemptFailure failure, Instant now);
+
+  Reply take_reply() { return std::move(reply_); }
+
+ private:
+  bool check_request();
+  bool answer_locally(UnixSeconds unix_now);
+  void refuse(std::string message);
+  void learn(const Response& response);
+  bool try_again(RetryPolicy::Failed failed, Instant now);
+  bool wait_for_service(const Response& response, Instant now);
+  bool use_ours(const Response& response, UnixSeconds unix_now);
+  void give(Response response, UnixSeconds unix_now);
+  void finish() { finished_ = true; }
+
+  ClientState& state_;
+  CallRequest request_;
+  http::Method method_;
+  Instant deadline_;
+  Instant next_attempt_;
+  bool finished_ = false;
+  bool may_announce_ = false;
+  ItemPtr held_;               // what was announced
+  std::size_t evictions_ = 0;  // how many were announced
+  std::string head_;
+  Reply reply_;
+};
+
+}  // namespace tandem

@@ -1,0 +1,92 @@
+// What a client has fetched and may use again: contents with their validators, bounded in bytes,
+// the least recently used given up first.
+//
+// Pure: no clock, no disk. Whoever keeps it on disk asks for the changes after each call. Not for
+// several threads at once; items are shared and immutable.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "client/include/tandem/client.h"
+#include "common/base/ids.h"
+#include "common/base/time.h"
+
+namespace tandem {
+
+struct Item {
+  std::string etag;      // as it came
+  HeaderFields headers;  // of the response, to be given again
+  std::shared_ptr<const std::string> content;
+  UnixSeconds validated = 0;  // when a server last said that it is right
+
+  // What it costs in memory, about.
+  std::size_t bytes() const;
+};
+using ItemPtr = std::shared_ptr<const Item>;
+
+class ItemCache {
+ public:
+  // Evictions that wait to be announced; of more, the oldest are forgotten, which costs the server
+  // some room in its mirror.
+  static constexpr std::size_t kEvictedMax = 1024;
+
+  explicit ItemCache(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // The item of a request target, or null. Using it makes it the last to be given up.
+  ItemPtr find(std::string_view target);
+  // Replaces what there was. An item that does not fit is not kept, and counts as evicted.
+  void store(std::string_view target, Item item);
+  // The same content, vouched for again: new headers, no change of anything else.
+  void refresh(std::string_view target, HeaderFields headers, UnixSeconds validated);
+  void remove(std::string_view target);
+
+  // The keys of items that are no longer held, oldest first, at most `count_max`. They stay until
+  // a server has heard of them.
+  std::vector<ItemKey> evicted(std::size_t count_max) const;
+  void evictions_heard(std::size_t count);
+
+  std::size_t items() const { return entries_.size(); }
+  std::size_t bytes() const { return bytes_; }
+
+  // Which items came, with their headers or contents new, and which went (item null) since the last
+  // call.
+  struct Change {
+    std::string target;
+    ItemPtr item;
+  };
+  std::vector<Change> take_changes() { return std::exchange(changes_, {}); }
+  // Without this there are no changes to take.
+  void record_changes() { recording_ = true; }
+  // All, the least recently used first.
+  std::vector<Change> all() const;
+
+ private:
+  struct Entry {
+    std::string target;
+    ItemPtr item;
+  };
+  using Entries = std::list<Entry>;  // most recently used first
+
+  void erase(Entries::iterator entry);
+  void note_evicted(std::string_view target);
+  void note_change(std::string_view target, ItemPtr item);
+
+  const std::size_t bytes_max_;
+  std::size_t bytes_ = 0;
+  Entries entries_;
+  std::unordered_map<std::string_view, Entries::iterator> index_;  // keys point into entries_
+  std::deque<ItemKey> evicted_;
+  bool recording_ = false;
+  std::vector<Change> changes_;
+};
+
+}  // namespace tandem
