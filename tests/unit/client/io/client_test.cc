@@ -1,0 +1,236 @@
+#include "client/include/tandem/client.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "common/session/validator.h"
+#include "tests/support/scripted_server.h"
+
+namespace tandem {
+namespace {
+
+using test::ScriptedServer;
+using Answer = ScriptedServer::Answer;
+using Request = ScriptedServer::Request;
+using Then = Answer::Then;
+
+std::string response(int status, std::string_view more, std::string_view body) {
+  return fmt::format("HTTP/1.1 {} X\r\n{}Content-Length: {}\r\n\r\n{}", status, more, body.size(),
+                     body);
+}
+
+// Answers GETs as a server with our validators does.
+Answer serve_content(const Request& request, std::string_view content, std::string_view more = {}) {
+  const std::string etag = Validator::of(content).etag();
+  if (request.head.find("If-None-Match: " + etag) != std::string::npos) {
+    return {
+        fmt::format("HTTP/1.1 304 X\r\nTandem-Reuse: mirror\r\nETag: {}\r\n{}\r\n", etag, more)};
+  }
+  return {response(200, fmt::format("ETag: {}\r\n{}", etag, more), content)};
+}
+
+class ClientTest : public ::testing::Test {
+ protected:
+  ClientTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "tandem-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~ClientTest() override { std::filesystem::remove_all(directory_); }
+  std::string file() const { return (directory_ / "cache.db").string(); }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(ClientTest, FetchesAndThenUsesItsCopyOnOneConnection) {
+  ScriptedServer server([](const Request& request) {
+    return serve_content(request, "content", "Tandem-Server: a\r\n");
+  });
+  Client client({.balancer = server.url()});
+  const Reply first = client.get("/x");
+  ASSERT_TRUE(first) << first.message;
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(first.body(), "content");
+  EXPECT_EQ(first.source, ReplySource::kFetched);
+  EXPECT_EQ(first.server, "a");
+  EXPECT_GT(first.bytes_received, 7u);
+  const Reply second = client.get("/x");
+  EXPECT_EQ(second.body(), "content");
+  EXPECT_EQ(second.source, ReplySource::kByMirror);
+  EXPECT_EQ(second.content, first.content);  // not copied
+  EXPECT_EQ(client.cached_items(), 1u);
+  EXPECT_EQ(server.connections(), 1);
+}
+
+TEST_F(ClientTest, SendsWhatItIsGiven) {
+  ScriptedServer server([](const Request& request) {
+    return Answer{
+        response(201, "", request.head.substr(0, request.head.find('\r')) + "|" + request.body)};
+  });
+  Client client({.balancer = server.url()});
+  EXPECT_EQ(client.post("/p", "body").body(), "POST /p HTTP/1.1|body");
+  EXPECT_EQ(client.put("/p", "").body(), "PUT /p HTTP/1.1|");
+  EXPECT_EQ(client.remove("/p").body(), "DELETE /p HTTP/1.1|");
+  EXPECT_EQ(client.request("PATCH", "/p", "x").body(), "PATCH /p HTTP/1.1|x");
+  const std::string large(5 << 20, 'x');
+  EXPECT_EQ(client.post("/p", large).body().size(), large.size() + 17);
+}
+
+TEST_F(ClientTest, ReadsBodiesHoweverTheyEnd) {
+  ScriptedServer server([](const Request& request) -> Answer {
+    if (request.head.starts_with("HEAD")) {
+      return {"HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\n"};
+    }
+    if (request.head.starts_with("GET /chunks")) {
+      return {
+          "HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 X\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n"
+          "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"};
+    }
+    return {"HTTP/1.1 200 X\r\n\r\nuntil the end", Then::kClose};
+  });
+  Client client({.balancer = server.url()});
+  EXPECT_EQ(client.get("/chunks").body(), "abcde");
+  const Reply head = client.request("HEAD", "/", "");
+  EXPECT_EQ(head.body(), "");
+  EXPECT_EQ(head.header("content-length"), "5");
+  EXPECT_EQ(client.get("/").body(), "until the end");
+  EXPECT_EQ(server.connections(), 1);
+  EXPECT_EQ(client.get("/").body(), "until the end");  // and on a new connection
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST_F(ClientTest, AnIdempotentRequestSurvivesResetsAndCutResponses) {
+  ScriptedServer server([](const Request& request) -> Answer {
+    if (request.number == 0) return {"", Then::kReset};
+    if (request.number == 1)
+      return {"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\ncut", Then::kClose};
+    return {response(200, "", "whole")};
+  });
+  Client client({.balancer = server.url()});
+  const Reply reply = client.get("/");
+  ASSERT_TRUE(reply) << reply.message;
+  EXPECT_EQ(reply.body(), "whole");
+  EXPECT_EQ(reply.attempts, 3u);
+}
+
+TEST_F(ClientTest, APostIsNotRepeatedOnceItWasSent) {
+  ScriptedServer server([](const Request&) { return Answer{"", Then::kReset}; });
+  Client client({.balancer = server.url()});
+  const Reply reply = client.post("/", "x");
+  EXPECT_FALSE(reply);
+  EXPECT_EQ(reply.failure, ClientFailure::kReceive);
+  EXPECT_FALSE(reply.message.empty());
+  EXPECT_EQ(server.requests(), 1);
+}
+
+TEST_F(ClientTest, APostFindsOutThatItsConnectionWasClosedBeforeItSends) {
+  ScriptedServer server([](const Request& request) {
+    return Answer{response(200, "", "ok"), request.number == 0 ? Then::kClose : Then::kKeep};
+  });
+  Client client({.balancer = server.url()});
+  EXPECT_TRUE(client.get("/"));
+  // The server goes on to its next connection only after it has closed this one.
+  Client other({.balancer = server.url()});
+  EXPECT_TRUE(other.get("/"));
+  other = Client({.balancer = server.url()});
+  const Reply reply = client.post("/", "x");
+  ASSERT_TRUE(reply) << reply.message;
+  EXPECT_EQ(reply.attempts, 1u);
+}
+
+TEST_F(ClientTest, WaitsForServiceAsToldAndGivesTheAnswerInTheEnd) {
+  ScriptedServer server([](const Request& request) {
+    if (request.number == 0) return Answer{response(503, "Retry-After: 0\r\n", "busy")};
+    return Answer{response(200, "", "ok")};
+  });
+  Client client({.balancer = server.url()});
+  const Reply reply = client.get("/");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.attempts, 2u);
+}
+
+TEST_F(ClientTest, NamesTheReasonWhenThereIsNoResponse) {
+  std::string gone;
+  {
+    ScriptedServer server([](const Request&) { return Answer{}; });
+    gone = server.url();
+  }
+  Client nobody({.balancer = gone, .attempts_max = 2});
+  const Reply refused = nobody.get("/");
+  EXPECT_EQ(refused.failure, ClientFailure::kConnect) << refused.message;
+  EXPECT_EQ(refused.attempts, 2u);
+
+  ScriptedServer silent([](const Request&) { return Answer{"", Then::kHang}; });
+  Client impatient({.balancer = silent.url(), .timeout = std::chrono::milliseconds(50)});
+  EXPECT_EQ(impatient.get("/").failure, ClientFailure::kTimeout);
+  EXPECT_EQ(impatient.get("/").failure, ClientFailure::kTimeout);  // and can be used again
+
+  ScriptedServer strange([](const Request&) { return Answer{"SSH-2.0-x\r\n", Then::kClose}; });
+  EXPECT_EQ(Client({.balancer = strange.url()}).get("/").failure, ClientFailure::kProtocol);
+
+  ScriptedServer large([](const Request&) { return Answer{response(200, "", "123456")}; });
+  EXPECT_EQ(Client({.balancer = large.url(), .body_bytes_max = 5}).get("/").failure,
+            ClientFailure::kProtocol);
+  EXPECT_EQ(Client({.balancer = large.url(), .body_bytes_max = 6}).get("/").body(), "123456");
+
+  EXPECT_EQ(Client({.balancer = "nonsense"}).get("/").failure, ClientFailure::kOptions);
+  // A label that is too long is refused before anybody is asked.
+  EXPECT_EQ(Client({.balancer = "http://" + std::string(70, 'x') + ".invalid"}).get("/").failure,
+            ClientFailure::kResolve);
+  EXPECT_EQ(Client({.balancer = gone, .cache_file = "/no/such/directory/file"}).get("/").failure,
+            ClientFailure::kOptions);
+}
+
+TEST_F(ClientTest, TheSessionAndTheCacheOutliveTheProcess) {
+  ScriptedServer server([](const Request& request) {
+    const bool known = request.head.find("Tandem-Session: T") != std::string::npos;
+    return serve_content(request, request.head.starts_with("GET /x") ? "content" : "other",
+                         known ? "" : "Tandem-Session: T\r\n");
+  });
+  std::string cache_id;
+  {
+    Client client({.balancer = server.url(), .cache_file = file()});
+    EXPECT_TRUE(client.get("/x"));
+    EXPECT_TRUE(client.get("/y"));
+    cache_id = client.cache_id();
+  }
+  Client client({.balancer = server.url(), .cache_file = file()});
+  EXPECT_EQ(client.session_token(), "T");
+  EXPECT_EQ(client.cache_id(), cache_id);
+  EXPECT_EQ(client.cached_items(), 2u);
+  const Reply reply = client.get("/x");
+  EXPECT_EQ(reply.source, ReplySource::kByMirror);
+  EXPECT_EQ(reply.body(), "content");
+  const auto mode = std::filesystem::status(file()).permissions();
+  EXPECT_EQ(mode & std::filesystem::perms::others_read, std::filesystem::perms::none);
+
+  ScriptedServer other([](const Request& request) { return serve_content(request, "z"); });
+  Client elsewhere({.balancer = other.url(), .cache_file = file()});
+  EXPECT_EQ(elsewhere.cached_items(), 0u);  // an origin sees neither items nor names of another
+  EXPECT_EQ(elsewhere.session_token(), "");
+  EXPECT_NE(elsewhere.cache_id(), cache_id);
+}
+
+TEST_F(ClientTest, WhatIsGivenUpOrDamagedOnDiskIsNotUsed) {
+  ScriptedServer server([](const Request& request) {
+    return serve_content(request, std::string(1000, request.head[5]));
+  });
+  {
+    Client client({.balancer = server.url(), .cache_file = file()});
+    for (const char* target : {"/a", "/b", "/c"}) EXPECT_TRUE(client.get(target));
+    EXPECT_TRUE(client.get("/a"));
+  }
+  {
+    Client smaller({.balancer = server.url(), .cache_bytes = 3500, .cache_file = file()});
+    EXPECT_EQ(smaller.cached_items(), 2u);
+  }
+  Client client({.balancer = server.url(), .cache_file = file()});
+  EXPECT_EQ(client.cached_items(), 2u);
+  EXPECT_FALSE(client.get("/b").announced);  // the least recently used of the three
+  EXPECT_TRUE(client.get("/a").announced);
+}
+
+}  // namespace
+}  // namespace tandem
