@@ -32,8 +32,9 @@
 // and "failed_posts" (ids).
 //
 // With --interactive it obeys lines on standard input, one at a time:
-//     run N       N gets in all, dealt out evenly; "ran" when they are done. Further commands are
-//                 heard meanwhile
+//     run N       N gets in all, dealt out evenly; "ran" when they are done. Other commands are
+//     heard
+//                 meanwhile; a second run waits for the first
 //     post N      the same with POSTs
 //     pause       finishes what is in flight, then "paused"; resume goes on
 //     counts      the counts now
@@ -461,6 +462,7 @@ void obey(Swarm& swarm, Ledger& ledger, double progress_s) {
     words >> command >> count;
     if (command == "run" || command == "post") {
       const bool post = command == "post";
+      waiter.join();
       swarm.give(post ? 0 : count, post ? count : 0);
       waiter.start();
     } else if (command == "pause") {
