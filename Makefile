@@ -16,7 +16,7 @@ run:
 	@exec /usr/bin/python3 tests/tour/tour.py --build build/release --site build/site $(ARGS)
 
 test:
-	@tools/packages build tests
+	@tools/packages build tests browser
 	@tools/build dev
 	@tools/site
 	@exec ctest --test-dir build/dev --output-on-failure -j $(JOBS) $(ARGS)

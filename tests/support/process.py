@@ -39,7 +39,7 @@ class Process:
     """A program under test. `with Process(...)` or stop() ends it."""
 
     def __init__(self, name, argv, log_path, cpus=None, cwd=None, env=None, stdin=None,
-                 stdout=None):
+                 stdout=None, keep=()):
         self.name = name
         self.argv = [str(word) for word in argv]
         self.log_path = log_path
@@ -48,6 +48,7 @@ class Process:
         self._env = {**os.environ, **(env or {})}
         self._stdin = stdin
         self._stdout = stdout
+        self._keep = keep  # descriptors that the program inherits
         self._log_from = 0
         self.child = None
 
@@ -67,7 +68,7 @@ class Process:
             self.child = subprocess.Popen(
                 self.argv, stdin=self._stdin or subprocess.DEVNULL, stdout=self._stdout or log,
                 stderr=log, cwd=self._cwd, env=self._env, start_new_session=True,
-                preexec_fn=in_child)
+                pass_fds=self._keep, preexec_fn=in_child)
         return self
 
     @property
