@@ -22,6 +22,7 @@ UPDATE = False
 PRINT = ""
 PROGRAMS = {}
 
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT")
 OPTIONS_BEGIN = '.\\" Options, generated from the schema: begin\n'
 OPTIONS_END = '.\\" Options, generated from the schema: end\n'
 
@@ -87,6 +88,36 @@ class Golden(unittest.TestCase):
             self.assertTrue(help_text.startswith("exit 0\n"))
             for word in ("--config", "--check", "--version", "--help", "capacity"):
                 self.assertIn(word, help_text)
+
+    def refuses_to_start(self, whose, conf, complaint):
+        """Started on `conf` it ends with this complaint; @PORT@ stands for a used port."""
+        with tempfile.TemporaryDirectory() as folder, socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = str(other.getsockname()[1])
+            write(os.path.join(folder, "t.toml"), conf.replace("@PORT@", port))
+            said = say([*PROGRAMS[whose], "--config", "t.toml"], folder).replace(port, "@PORT@")
+            self.assertTrue(said.startswith("exit 2\n"), said)
+            lines = [line for line in said.splitlines()[1:] if not LOG_LINE.match(line)]
+            self.assertEqual("\n".join(lines), complaint)
+
+    def test_lb_port_in_use(self):
+        server = '[[server]]\nname = "a"\naddress = "127.0.0.1:9"\n'
+        self.refuses_to_start(
+            "lb", '[front]\nlisten = ["127.0.0.1:0",\n          "127.0.0.1:@PORT@"]\n' + server,
+            "t.toml:3:11: front.listen[1]: cannot listen on 127.0.0.1:@PORT@: "
+            'Address already in use\n          "127.0.0.1:@PORT@"]\n          ^')
+        self.refuses_to_start(
+            "lb", 'front.listen = ["127.0.0.1:0"]\nadmin.listen = "127.0.0.1:@PORT@"\n' + server,
+            "t.toml:2:16: admin.listen: cannot listen on 127.0.0.1:@PORT@: Address already in use\n"
+            'admin.listen = "127.0.0.1:@PORT@"\n               ^')
+
+    def test_lb_missing_files(self):
+        self.refuses_to_start(
+            "lb", '[front]\nlisten = ["127.0.0.1:0"]\n[control]\nlisten = "127.0.0.1:0"\n'
+            'key_file = "cluster.key"\n',
+            "t.toml:5:12: control.key_file: cannot read key file cluster.key: "
+            'No such file or directory\nkey_file = "cluster.key"\n           ^')
 
     def test_samples(self):
         for whose in ("lb", "server"):
