@@ -36,11 +36,14 @@ Table<HttpLimitsConf> http_limits_table() {
                "A request is given up when no byte of a body has moved, in either direction, for "
                "this time; so is a tunnel.");
   table.option("head_bytes_max", &HttpLimitsConf::head_bytes_max, size(1024, 1024 * 1024),
-               "The largest head of a request or response: its first line and all fields.");
-  table.option("fields_max", &HttpLimitsConf::fields_max, integer(10, 1000),
-               "The most fields in a head.");
-  table.option("connections_max", &HttpLimitsConf::connections_max, integer(1, 1000000),
-               "The most connections of clients at a time; more wait in the system's backlog.");
+               "The largest head of a request: its first line and all fields. A larger one is "
+               "answered 431.");
+  table.option("fields_max", &HttpLimitsConf::fields_max, integer(10, kHttpFieldsMax),
+               "The most fields in the head of a request.");
+  table.option(
+      "connections_max", &HttpLimitsConf::connections_max, integer(1, 1000000),
+      "The most connections of clients at a time, divided among the workers; more are closed "
+      "at once.");
   return table;
 }
 

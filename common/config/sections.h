@@ -25,6 +25,8 @@ struct LogConf {
   LogFormat format = LogFormat::kText;  // of access lines
 };
 
+inline constexpr std::uint32_t kHttpFieldsMax = 128;  // no conf may grant more in one head
+
 // What one HTTP listener grants its clients.
 struct HttpLimitsConf {
   Duration header_timeout = 10s;     // from a request's first byte to the end of its head
@@ -32,7 +34,7 @@ struct HttpLimitsConf {
   Duration body_timeout = 60s;       // no byte of a body or tunnel has moved, either way
   std::uint64_t head_bytes_max = 32 * 1024;
   std::uint32_t fields_max = 100;
-  std::uint32_t connections_max = 10000;  // of the whole process; more wait in the backlog
+  std::uint32_t connections_max = 10000;  // of the whole process; more are closed at once
 };
 
 }  // namespace tandem

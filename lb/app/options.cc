@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <utility>
 
+#include "common/http/head.h"
+
 namespace tandem {
 namespace {
 
@@ -38,6 +40,8 @@ CookieOptions cookie_options(const lb::SessionConf& conf) {
 }
 
 }  // namespace
+
+static_assert(kHttpFieldsMax <= http::kFieldsMax, "the parser has no room for what a conf grants");
 
 FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
   FrontOptions options{conf.front.limits, nullptr, {}, {}, 0, conf.workers, std::move(keys)};
