@@ -50,7 +50,7 @@ class Bench:
     def __init__(self, options, folder):
         self.options = options
         self.folder = folder
-        self.binaries = os.path.join(options.build, "bin")
+        self.binaries = os.path.abspath(os.path.join(options.build, "bin"))
         self.rounds = 2 if options.quick else options.rounds
         self.seconds = 0.5 if options.quick else options.seconds
         self.idle_clients = 1000 if options.quick else options.idle

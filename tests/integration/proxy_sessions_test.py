@@ -50,7 +50,8 @@ class Sessions(Case):
         self.lb.wait(lambda: self.lb.servers()["app1"]["capacity"] == 2000,
                      "take the new capacity")
         counts = Counter(raw.fetch(self.lb.port).body.decode() for _ in range(40))
-        self.assertEqual(counts["app1"], 20)
+        # Twice as many as the others; one either way, where the round was cut.
+        self.assertAlmostEqual(counts["app1"], 20, delta=1)
 
     def test_a_session_stays_where_it_is(self):
         self.start()
@@ -155,6 +156,8 @@ class Sessions(Case):
         inside = [self.new_session() for _ in range(15)]
         self.assertEqual(Counter(server for server, _ in inside),
                          {name: 5 for name in self.origins})
+        self.lb.wait(lambda: all(one["primaries"] == 5 for one in self.lb.servers().values()),
+                     "count its sessions")
         response = raw.fetch(self.lb.port)
         self.assertEqual(response.status, 503)
         self.assertIsNotNone(response.get("Retry-After"))

@@ -16,7 +16,7 @@ from process import PATIENCE, Impatient, Process, until
 
 def build_folder():
     """Where the programs are: TANDEM_BUILD, as ctest sets it."""
-    return os.environ.get("TANDEM_BUILD", "build/dev")
+    return os.path.abspath(os.environ.get("TANDEM_BUILD", "build/dev"))
 
 
 def program(name):
