@@ -11,8 +11,10 @@
 namespace tandem {
 namespace {
 
-Error connect_error(int number) {
-  const std::string message = std::string("cannot connect: ") + std::strerror(number);
+constexpr const char* kCannotConnect = "cannot connect: ";
+
+Error error_of(int number, const char* what) {
+  const std::string message = what + std::string(std::strerror(number));
   switch (number) {
     case EMFILE:
     case ENFILE:
@@ -44,14 +46,15 @@ Stream::~Stream() = default;
 Result<std::unique_ptr<Stream>> Stream::connect(EventLoop& loop, const SocketAddress& to,
                                                 StreamHandler* handler) {
   Descriptor socket(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return fail(connect_error(errno));
+  if (!socket) return fail(error_of(errno, kCannotConnect));
   const int one = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (::connect(socket.get(), to.raw(), to.size()) != 0 && errno != EINPROGRESS) {
-    return fail(connect_error(errno));
+    return fail(error_of(errno, kCannotConnect));
   }
   auto stream = std::make_unique<Stream>(loop, std::move(socket), handler);
   stream->state_ = State::kConnecting;
+  stream->was_connected_ = false;
   stream->may_read_ = stream->may_write_ = false;
   return stream;
 }
@@ -62,6 +65,7 @@ void Stream::finish_connect() {
   socklen_t size = sizeof error_number;
   ::getsockopt(fd(), SOL_SOCKET, SO_ERROR, &error_number, &size);
   state_ = State::kConnected;
+  was_connected_ = error_number == 0;
   if (error_number != 0) fail_with(error_number);
 }
 
@@ -81,6 +85,12 @@ IoResult Stream::fail_with(int error_number) {
   errno_ = error_number;
   hung_up_ = true;
   may_read_ = may_write_ = true;  // so that read() and write() are tried, and say so
+  return {IoResult::Kind::kError, 0};
+}
+
+IoResult Stream::fail_write(int error_number) {
+  write_errno_ = error_number;
+  may_read_ = true;
   return {IoResult::Kind::kError, 0};
 }
 
@@ -121,7 +131,7 @@ IoResult Stream::raw_writev(std::span<const iovec> parts) {
       return {IoResult::Kind::kOk, static_cast<std::size_t>(n)};
     }
     if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return fail_with(errno);
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return fail_write(errno);
     may_write_ = false;
     return {IoResult::Kind::kWouldBlock, 0};
   }
@@ -140,7 +150,7 @@ IoResult Stream::write(std::string_view bytes) {
 }
 
 IoResult Stream::writev(std::span<const iovec> parts) {
-  if (failed()) return {IoResult::Kind::kError, 0};
+  if (write_failed()) return {IoResult::Kind::kError, 0};
   if (tls_ != nullptr) return tls_->writev(parts);
   if (!may_write_) return {IoResult::Kind::kWouldBlock, 0};
   return raw_writev(parts);
@@ -170,7 +180,9 @@ void Stream::start_tls(const TlsContext& context, const std::string& server_name
 
 Error Stream::error() const {
   if (!tls_error_.empty()) return Error::peer("TLS: " + tls_error_);
-  return errno_ == 0 ? Error::peer("the connection has ended") : connect_error(errno_);
+  const int number = errno_ != 0 ? errno_ : write_errno_;
+  return number == 0 ? Error::peer("the connection has ended")
+                     : error_of(number, was_connected_ ? "" : kCannotConnect);
 }
 
 SocketAddress Stream::peer_address() const {

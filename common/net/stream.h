@@ -99,6 +99,8 @@ class Stream final : private Watcher {
   bool may_read() const;
   bool may_write() const { return may_write_; }
   bool failed() const { return errno_ != 0 || !tls_error_.empty(); }
+  // Writing has failed. What the peer sent before may still be there: read on to the end or error.
+  bool write_failed() const { return failed() || write_errno_ != 0; }
   // The peer has ended its side or reset; for idle pooled connections: no longer of use.
   bool hung_up() const { return hung_up_; }
   // After kError, or a failed connect.
@@ -121,6 +123,7 @@ class Stream final : private Watcher {
   void on_ready(Readiness ready) override;
   void finish_connect();
   IoResult fail_with(int error_number);
+  IoResult fail_write(int error_number);
   IoResult raw_read(std::span<char> into);
   IoResult raw_writev(std::span<const iovec> parts);
 
@@ -128,10 +131,12 @@ class Stream final : private Watcher {
   StreamHandler* handler_;
   Descriptor socket_;
   State state_;
+  bool was_connected_ = true;
   bool may_read_ = false;
   bool may_write_ = false;
   bool hung_up_ = false;
   int errno_ = 0;
+  int write_errno_ = 0;
   std::string tls_error_;
   std::unique_ptr<TlsSession> tls_;
   Watch watch_;  // after socket_: unregistered before it is closed

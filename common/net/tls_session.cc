@@ -186,7 +186,7 @@ IoResult TlsSession::writev(std::span<const iovec> parts) {
     return {stream_.failed() ? IoResult::Kind::kError : IoResult::Kind::kWouldBlock, 0};
   }
   if (!flush()) {
-    return {stream_.failed() ? IoResult::Kind::kError : IoResult::Kind::kWouldBlock, 0};
+    return {stream_.write_failed() ? IoResult::Kind::kError : IoResult::Kind::kWouldBlock, 0};
   }
   // Small parts (a head and its body) share a record; large ones are sealed a batch at a time,
   // until the socket is full: taking less than given means, as for plain streams, that it would
@@ -212,12 +212,12 @@ IoResult TlsSession::writev(std::span<const iovec> parts) {
     if (SSL_write_ex(ssl_, plain.data(), plain.size(), &n) != 1) return fail("write failed");
     total += n;
   } while (flush());
-  if (stream_.failed()) return {IoResult::Kind::kError, 0};
+  if (stream_.write_failed()) return {IoResult::Kind::kError, 0};
   return {IoResult::Kind::kOk, total};
 }
 
 void TlsSession::shutdown_write() {
-  if (handshaken_ && !stream_.failed()) {
+  if (handshaken_ && !stream_.write_failed()) {
     ERR_clear_error();
     SSL_shutdown(ssl_);
     flush();
