@@ -99,6 +99,10 @@ TEST(Body, BrokenChunksRefused) {
            "5 \r\nhello\r\n",                    // a space after
            "5 ;a\r\nhello\r\n",                  // a space before the extension
            "5\nhello\r\n",                       // bare LF
+           "5\rXhello\r\n0\r\n\r\n",             // CR and anything but LF
+           "5\r\nhelloX\n0\r\n\r\n",             // LF after anything but CR
+           "5\r\nhello\rX0\r\n\r\n",             // CR and anything but LF
+           "0\r\nA: b\rXC: d\r\n\r\n",           //
            "5\rhello\r\n",                       // bare CR
            "5\r\nhello0\r\n\r\n",                // no CRLF after the payload
            "5\r\nhello\n0\r\n\r\n",              // bare LF after the payload

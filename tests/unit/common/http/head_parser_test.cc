@@ -149,6 +149,7 @@ TEST(HeadParser, RequestLinesRefused) {
   for (const Row& row : {
            Row{"\r\n\r\nGET / HTTP/1.1\r\n", 400},        // two empty lines
            Row{"\nGET / HTTP/1.1\r\n", 400},              // a bare LF before
+           Row{"\rXGET / HTTP/1.1\r\n", 400},             // a bare CR before
            Row{" GET / HTTP/1.1\r\n", 400},               // a space before
            Row{"GET  / HTTP/1.1\r\n", 400},               // two spaces
            Row{"GET /  HTTP/1.1\r\n", 400},               // two spaces
@@ -193,20 +194,24 @@ TEST(HeadParser, FieldLinesRefused) {
     int status;
   };
   for (const Row& row : {
-           Row{"A : b\r\n", 400},       // a space before the colon
-           Row{"A\t: b\r\n", 400},      // a tab before the colon
-           Row{": b\r\n", 400},         // an empty name
-           Row{"A b: c\r\n", 400},      // a space in a name
-           Row{"A\x80: c\r\n", 400},    // not ASCII
-           Row{"A(: c\r\n", 400},       // no token
-           Row{"nothing\r\n", 400},     // no colon
-           Row{"A: b\r\n c\r\n", 400},  // folded
-           Row{" A: b\r\n", 400},       // folded into the start line
-           Row{"A: b\nC: d\r\n", 400},  // a bare LF
-           Row{"A: b\rC: d\r\n", 400},  // a bare CR
-           Row{"A: b\r\r\n", 400},      //
-           Row{"A: \x01\r\n", 400},     // a control byte
-           Row{"A: \x7f\r\n", 400},     //
+           Row{"A : b\r\n", 400},           // a space before the colon
+           Row{"A\t: b\r\n", 400},          // a tab before the colon
+           Row{": b\r\n", 400},             // an empty name
+           Row{"A b: c\r\n", 400},          // a space in a name
+           Row{"A\x80: c\r\n", 400},        // not ASCII
+           Row{"A(: c\r\n", 400},           // no token
+           Row{"nothing\r\n", 400},         // no colon
+           Row{"A: b\r\n c\r\n", 400},      // folded
+           Row{" A: b\r\n", 400},           // folded into the start line
+           Row{"A: b\nC: d\r\n", 400},      // a bare LF
+           Row{"A: b\rC: d\r\n", 400},      // a bare CR
+           Row{"A: b\r\r\n", 400},          //
+           Row{"A: b\rXC: d\r\n", 400},     // CR and anything but LF
+           Row{"A: b\x01\nC: d\r\n", 400},  // LF after anything but CR
+           Row{"A: b\n\nC: d\r\n", 400},    //
+           Row{"A: b\r\n\rX", 400},         // CR and anything but LF at the end
+           Row{"A: \x01\r\n", 400},         // a control byte
+           Row{"A: \x7f\r\n", 400},         //
            Row{"A: long enough for the sixteen bytes of a block \x0b\r\n", 400},
            Row{"Content-Length: 1\r\nContent-Length: 2\r\n", 400},
            Row{"Content-Length: 1\r\ncontent-length: 1\r\n", 400},
@@ -241,6 +246,7 @@ TEST(HeadParser, FieldLinesRefused) {
     EXPECT_EQ(out.progress, Progress::kError) << row.fields;
     EXPECT_EQ(out.status, row.status) << row.fields;
   }
+  EXPECT_EQ(request("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n").reason, "folded field line");
   const std::string nul("GET / HTTP/1.1\r\nHost: a\r\nA: b\0c\r\n\r\n", 36);
   EXPECT_EQ(request(nul).status, 400);
 }
@@ -304,6 +310,9 @@ TEST(HeadParser, ResponsesRefusedWith502) {
            "HTTP/1.1 200\tOK\r\n\r\n",
            "HTTP/1.1 200 O\x01K\r\n\r\n",
            "HTTP/1.1 200 OK\n\r\n",
+           "HTTP/1.1 200 OK\rX\r\n",
+           "HTTP/1.1 200 OK\x01\n\r\n",
+           "HTTP/1.1 200 OK\n\n\r\n",
            "\r\nHTTP/1.1 200 OK\r\n\r\n",
            "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n",
