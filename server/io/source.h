@@ -1,0 +1,34 @@
+// Where items come from: the seam between tandem-server's front and its data sources.
+//
+// A source takes an HTTP request and tells an HttpCallHandler (common/net/http_client.h) of the
+// response, whether an HTTP origin is asked over a socket or a database in this process.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "common/net/http_client.h"
+
+namespace tandem::server {
+
+// One request under way; destroying it cancels. The doors are those of HttpCall.
+class SourceCall {
+ public:
+  virtual ~SourceCall() = default;
+
+  virtual bool send_body(std::string_view bytes) = 0;
+  virtual void end_body() = 0;
+  virtual void pause() = 0;
+  virtual void resume() = 0;
+  virtual HttpCall::Tunnel take_tunnel() = 0;  // after a 101 only
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Never calls the handler before it returns. The handler must outlive the call.
+  virtual std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler) = 0;
+};
+
+}  // namespace tandem::server
