@@ -18,7 +18,11 @@ Balancer::Balancer(std::string conf_file, Loaded<lb::Conf> loaded)
       signals_(loop_, {SIGHUP, SIGTERM, SIGINT, SIGUSR1},
                [this](int number) { on_signal(number); }),
       resolver_(loop_),
-      count_timer_(loop_, [this] { count_sessions(); }),
+      count_timer_(loop_,
+                   [this] {
+                     count_timer_.set_after(conf_.control.status_interval);
+                     count_sessions();
+                   }),
       drain_timer_(loop_,
                    [this] {
                      log::warn("requests are still under way after drain_timeout: cut off");
@@ -149,7 +153,6 @@ void Balancer::begin_drain() {
 // What workers counted for plain servers becomes their status; telling it again also settles what
 // was assigned since.
 void Balancer::count_sessions() {
-  count_timer_.set_after(conf_.control.status_interval);
   const auto counted = workers_->plain_sessions();
   const std::uint64_t assigned = workers_->assigned();
   for (const ServerRecord& server : cluster_->membership().view().servers) {

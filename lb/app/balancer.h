@@ -41,6 +41,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::string reload() override;
   // WorkerGroup::Owner
   void on_server_failed(ServerId server) override { cluster_->on_server_failed(server); }
+  void on_plain_sessions() override { count_sessions(); }
   void on_drained() override { loop_.stop(); }
   // Cluster::Audience
   void on_view(RoutedViewPtr view) override { workers_->post_view(view); }

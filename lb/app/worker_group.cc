@@ -27,7 +27,10 @@ class WorkerGroup::Member final : public FrontReports {
     group_.control_.post([this, server] { group_.owner_.on_server_failed(server); });
   }
   void on_plain_sessions(const std::vector<TokenCounter::Sessions>& counted) override {
-    group_.control_.post([this, counted] { sessions = counted; });
+    group_.control_.post([this, counted] {
+      sessions = counted;
+      group_.owner_.on_plain_sessions();
+    });
   }
   void on_drained() override {
     group_.control_.post([this] {

@@ -19,7 +19,8 @@ class WorkerGroup {
   class Owner {
    public:
     virtual void on_server_failed(ServerId server) = 0;
-    virtual void on_drained() = 0;  // all workers are
+    virtual void on_plain_sessions() = 0;  // plain_sessions() has changed
+    virtual void on_drained() = 0;         // all workers are
 
    protected:
     ~Owner() = default;
