@@ -79,13 +79,14 @@ void ServerPool::put_back(Upstream& upstream) {
 
 void ServerPool::close(Upstream& upstream) {
   state_.counts.server_active.sub();
+  upstream.fall_silent();
   state_.loop.dispose(take(active_, upstream));
 }
 
 void ServerPool::drop_idle(Upstream& upstream) {
   state_.counts.server_idle.sub();
-  auto owned = take(idle_, upstream);
-  state_.loop.dispose(std::move(owned));
+  upstream.fall_silent();
+  state_.loop.dispose(take(idle_, upstream));
 }
 
 void ServerPool::close_idle() {

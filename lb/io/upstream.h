@@ -80,6 +80,8 @@ class Upstream final : private StreamHandler, public Disposable {
   Result<void> connect(const SocketAddress& to);
   bool usable() const { return !stream_->hung_up() && !stream_->failed() && !stream_->may_read(); }
   UpstreamHandler* handler() const { return handler_; }
+  // It is to be disposed of: what still happens on its connection this round concerns nobody.
+  void fall_silent() { stream_->set_handler(nullptr); }
   Instant idle_since = {};
   std::size_t place = 0;  // in the pool's list that it is on
 
