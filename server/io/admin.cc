@@ -1,0 +1,137 @@
+#include "server/io/admin.h"
+
+#include "common/base/json_writer.h"
+#include "common/base/metrics_text.h"
+
+namespace tandem::server {
+namespace {
+
+constexpr const char* kText = "text/plain; charset=utf-8";
+
+struct CounterText {
+  const char* name;
+  std::uint64_t NodeCounters::*value;
+  const char* help;
+};
+constexpr CounterText kCounters[] = {
+    {"sessions_new_total", &NodeCounters::sessions_new, "Sessions made."},
+    {"sessions_confirmed_total", &NodeCounters::sessions_confirmed,
+     "Sessions whose token came back."},
+    {"sessions_expired_total", &NodeCounters::sessions_expired, "Sessions dropped as idle."},
+    {"provisional_expired_total", &NodeCounters::provisional_expired,
+     "Sessions whose token never came back."},
+    {"sessions_displaced_total", &NodeCounters::sessions_displaced,
+     "Sessions dropped for want of room."},
+    {"sessions_lost_total", &NodeCounters::sessions_lost,
+     "Sessions removed since another server has a newer epoch."},
+    {"takeovers_warm_total", &NodeCounters::takeovers_warm, "Takeovers with the mirror at hand."},
+    {"takeovers_cold_total", &NodeCounters::takeovers_cold,
+     "Takeovers of sessions that were not known here."},
+    {"referrals_new_total", &NodeCounters::referrals_new,
+     "New sessions handed on, over the threshold."},
+    {"referrals_moved_total", &NodeCounters::referrals_moved,
+     "Requests referred to where their session is."},
+    {"referrals_drain_total", &NodeCounters::referrals_drain,
+     "Requests referred to the alternate while draining."},
+    {"unavailable_total", &NodeCounters::unavailable, "New sessions refused: all at capacity."},
+    {"alternates_chosen_total", &NodeCounters::alternates_chosen, "Alternates chosen."},
+    {"thirds_chosen_total", &NodeCounters::thirds_chosen,
+     "Third servers chosen while a primary was offline."},
+    {"reused_by_mirror_total", &NodeCounters::reused_by_mirror,
+     "Items answered 304 by comparison with the mirrored copy."},
+    {"reused_by_validator_total", &NodeCounters::reused_by_validator,
+     "Items answered 304 by comparison with the validator."},
+    {"items_changed_total", &NodeCounters::changed, "Items announced whose content is another."},
+    {"items_sent_total", &NodeCounters::sent, "Items sent of which nothing was announced."},
+    {"mirror_batches_sent_total", &NodeCounters::mirror_batches_sent, "Mirror batches sent."},
+    {"mirror_snapshots_sent_total", &NodeCounters::mirror_snapshots_sent, "Snapshots sent."},
+    {"mirror_contents_sent_total", &NodeCounters::mirror_contents_sent, "Contents sent to peers."},
+    {"mirror_content_bytes_sent_total", &NodeCounters::mirror_content_bytes_sent,
+     "Bytes of contents sent to peers."},
+    {"mirror_batches_applied_total", &NodeCounters::mirror_batches_applied,
+     "Mirror batches received and applied."},
+    {"mirror_gaps_total", &NodeCounters::mirror_gaps, "Batches received out of order."},
+    {"mirror_stale_total", &NodeCounters::mirror_stale, "Batches received of an older epoch."},
+    {"mirror_refused_total", &NodeCounters::mirror_refused, "Mirrors refused for want of room."},
+    {"exchange_entries_sent_total", &NodeCounters::exchange_entries_sent,
+     "Entries of session exchanges sent."},
+};
+
+template <class T>
+void gauge(MetricsText& text, const char* name, const char* help, T value) {
+  text.metric(name, help).value(static_cast<std::uint64_t>(value));
+}
+
+std::string metrics_text(const AdminSnapshot& snapshot) {
+  MetricsText text;
+  for (const CounterText& counter : kCounters) {
+    text.metric(counter.name, counter.help).value(snapshot.counters.*counter.value);
+  }
+  for (const AdminSnapshot::Count& count : snapshot.counts) {
+    text.metric(count.name, count.help).value(count.value);
+  }
+  const NodeGauges& now = snapshot.gauges;
+  gauge(text, "sessions_primary", "Sessions served as primary.", now.sessions_primary);
+  gauge(text, "sessions_alternate", "Sessions mirrored as alternate.", now.sessions_alternate);
+  gauge(text, "sessions_provisional", "Sessions whose token is not back.",
+        now.sessions_provisional);
+  gauge(text, "sessions_alone", "Sessions without an alternate.", now.sessions_alone);
+  gauge(text, "session_capacity", "The most sessions taken as primary.", snapshot.status.capacity);
+  gauge(text, "session_threshold", "Over this number new sessions are handed on.",
+        snapshot.status.threshold);
+  gauge(text, "draining", "1: takes no new sessions.", snapshot.status.draining);
+  gauge(text, "forwarding_notes", "Sessions known to be elsewhere.", now.notes);
+  gauge(text, "peer_links", "Servers linked with.", now.links);
+  gauge(text, "balancers_connected", "Balancers registered with.", snapshot.balancers_connected);
+  gauge(text, "mirror_entries", "Items in all mirrors.", now.mirror_entries);
+  gauge(text, "contents", "Contents in the store.", now.contents);
+  gauge(text, "content_bytes", "Bytes of the contents in the store.", now.content_bytes);
+  gauge(text, "mirror_lag_sessions", "Sessions whose copy elsewhere is incomplete.",
+        now.lag_sessions);
+  gauge(text, "mirror_lag_batches", "Mirror batches not yet acknowledged.", now.lag_batches);
+  gauge(text, "mirror_lag_bytes", "Bytes of contents not yet acknowledged.", now.lag_bytes);
+  gauge(text, "view_version", "Version of the view in use.", snapshot.view_version);
+  return text.text();
+}
+
+std::string status_json(const AdminSnapshot& snapshot) {
+  const NodeGauges& now = snapshot.gauges;
+  JsonWriter json;
+  json.begin_object().member("program", "tandem-server").member("version", TANDEM_VERSION);
+  json.member("name", snapshot.name).member("uptime_seconds", snapshot.uptime_seconds);
+  json.member("serving", snapshot.serving).member("draining", snapshot.status.draining);
+  json.key("listeners").begin_object().member("data", snapshot.listen);
+  json.member("peer", snapshot.peer_listen).member("admin", snapshot.admin).end_object();
+  json.key("sessions").begin_object().member("primary", now.sessions_primary);
+  json.member("alternate", now.sessions_alternate).member("provisional", now.sessions_provisional);
+  json.member("alone", now.sessions_alone).end_object();
+  json.member("capacity", snapshot.status.capacity);
+  json.member("threshold", snapshot.status.threshold);
+  json.member("view_version", snapshot.view_version);
+  json.member("balancers_connected", snapshot.balancers_connected);
+  json.member("peer_links", now.links);
+  json.key("mirror").begin_object().member("entries", now.mirror_entries);
+  json.member("contents", now.contents).member("content_bytes", now.content_bytes);
+  json.key("lag").begin_object().member("sessions", now.lag_sessions);
+  json.member("batches", now.lag_batches).member("bytes", now.lag_bytes).end_object();
+  json.end_object().end_object();
+  return json.text() + "\n";
+}
+
+}  // namespace
+
+AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target) {
+  if (request.path != "/healthz" && request.path != "/metrics" && request.path != "/status") {
+    return {404, kText, "there are /healthz, /metrics and /status\n", {}};
+  }
+  if (request.method != "GET") return {405, kText, "use GET\n", "GET, HEAD"};
+  const AdminSnapshot snapshot = target.snapshot();
+  if (request.path == "/metrics") {
+    return {200, "text/plain; version=0.0.4; charset=utf-8", metrics_text(snapshot), {}};
+  }
+  if (request.path == "/status") return {200, "application/json", status_json(snapshot), {}};
+  if (!snapshot.serving) return {503, kText, "not serving\n", {}};
+  return {200, kText, "ok\n", {}};
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,46 @@
+// What tandem-server tells administrators: GET /healthz, /metrics (Prometheus) and /status (JSON).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/cluster/view.h"
+#include "common/net/admin_server.h"
+#include "server/core/node.h"
+
+namespace tandem::server {
+
+// All that /metrics and /status tell, as of one moment.
+struct AdminSnapshot {
+  std::string name;
+  std::string listen;  // as bound
+  std::string peer_listen;
+  std::string admin;
+  double uptime_seconds = 0;
+  bool serving = false;
+  std::uint64_t view_version = 0;
+  std::size_t balancers_connected = 0;
+  Status status;
+  NodeCounters counters;
+  NodeGauges gauges;
+  struct Count {  // of the front, the peers and the source
+    std::string name;
+    std::string help;
+    std::uint64_t value = 0;
+  };
+  std::vector<Count> counts;
+};
+
+class AdminTarget {
+ public:
+  virtual AdminSnapshot snapshot() = 0;
+
+ protected:
+  ~AdminTarget() = default;
+};
+
+AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target);
+
+}  // namespace tandem::server

@@ -1,0 +1,77 @@
+// The control wire, seen from a server: a channel to each balancer of the conf. Registers, pushes
+// status (at once when it crosses a threshold, else every status interval), and follows the view of
+// the first balancer, in the conf's order, that is reachable. With none, the last view stays.
+// One thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/net/channel_client.h"
+#include "common/net/resolver.h"
+#include "server/io/node_driver.h"
+
+namespace tandem::server {
+
+struct BalancerLinksOptions {
+  Hello self;
+  Register registration;  // its status is filled in
+  std::shared_ptr<const TlsContext> connecting;
+  std::vector<Address> balancers;
+  Duration status_interval = 1s;
+};
+
+// Told of what balancers say.
+class ViewFollower {
+ public:
+  virtual void on_view(const ViewPtr& view) = 0;
+  virtual void on_drain(bool draining) = 0;
+
+ protected:
+  ~ViewFollower() = default;
+};
+
+class BalancerLinks final : private ChannelHandler {
+ public:
+  // All must outlive the links; the driver's urgent status is theirs.
+  BalancerLinks(EventLoop& loop, Resolver& resolver, NodeDriver& driver, ViewFollower& follower,
+                BalancerLinksOptions options);
+  ~BalancerLinks();
+
+  void start();
+  void push_status();
+  // Says Leave to all; the channels stay until destroyed.
+  void leave();
+
+  std::size_t connected() const;
+  std::uint64_t view_version() const { return view_version_; }
+  bool has_view() const { return has_view_; }
+
+ private:
+  struct Link {
+    std::unique_ptr<ChannelClient> client;
+    ViewPtr view;  // the last one of this connection; null: none yet
+  };
+
+  void on_channel_open(Channel& channel) override;
+  void on_channel_message(Channel& channel, Message message) override;
+  void on_channel_closed(Channel& channel, const Error& why) override;
+  Link* link_of(const Channel& channel);
+  bool leads(const Link& link) const;
+  void follow();
+  void send_all(const Message& message);
+
+  EventLoop& loop_;
+  NodeDriver& driver_;
+  ViewFollower& follower_;
+  BalancerLinksOptions options_;
+  std::vector<Link> links_;
+  ViewPtr followed_;
+  std::uint64_t view_version_ = 0;
+  bool has_view_ = false;
+  Timer status_timer_;
+};
+
+}  // namespace tandem::server

@@ -1,0 +1,133 @@
+#include "server/io/peers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/net/entropy.h"
+
+namespace tandem::server {
+namespace {
+
+ChannelOptions channel_options(const Hello& self) {
+  ChannelOptions options;
+  options.self = self;
+  return options;
+}
+
+}  // namespace
+
+Peers::Peers(EventLoop& loop, Resolver& resolver, NodeDriver& driver, PeersOptions options)
+    : loop_(loop),
+      resolver_(resolver),
+      driver_(driver),
+      options_(std::move(options)),
+      server_(loop, options_.accepting, channel_options(options_.self), *this) {
+  driver_.set_carrier(this);
+}
+
+Peers::~Peers() { driver_.set_carrier(nullptr); }
+
+void Peers::on_view(const ViewPtr& view) {
+  const auto is_member = [&](const std::string& name) {
+    const ServerRecord* record = view->find(ServerId::of(name));
+    return record != nullptr && record->online;
+  };
+  std::vector<std::string> gone;
+  for (const auto& [id, link] : links_) {
+    if (!is_member(link.channel->peer().name)) gone.push_back(link.channel->peer().name);
+  }
+  for (const auto& [name, client] : clients_) {
+    if (!is_member(name)) gone.push_back(name);
+  }
+  for (const std::string& name : gone) leave(name);
+
+  for (const ServerRecord& record : view->servers) {
+    if (!record.online || record.peer_address.empty() || !(options_.self.name < record.name)) {
+      continue;
+    }
+    const auto address = Address::parse(record.peer_address);
+    if (!address) continue;
+    const auto known = clients_.find(record.name);
+    if (known != clients_.end() && known->second->to() == *address) continue;
+    leave(record.name);
+    auto& client = clients_[record.name];
+    client = std::make_unique<ChannelClient>(loop_, resolver_, Random(random_u64()), *address,
+                                             options_.connecting, channel_options(options_.self),
+                                             static_cast<ChannelHandler&>(*this));
+    client->start();
+  }
+  driver_.view(view);
+}
+
+void Peers::send(ServerId to, const Message& message) {
+  const auto link = links_.find(to);
+  if (link != links_.end()) link->second.channel->send(message);
+}
+
+void Peers::stop() {
+  clients_.clear();
+  server_.stop();
+  links_.clear();
+}
+
+bool Peers::is_ours(const Channel& channel) const {
+  return std::any_of(clients_.begin(), clients_.end(),
+                     [&](const auto& entry) { return entry.second->channel() == &channel; });
+}
+
+void Peers::on_channel_open(Channel& channel) {
+  const ServerId peer = channel.peer_id();
+  const std::uint64_t incarnation = channel.peer().incarnation;
+  const auto known = links_.find(peer);
+  if (known != links_.end()) {
+    if (incarnation < known->second.incarnation) {
+      ++refused_;
+      log::warn("an older {} at {} is refused: a newer one is here", channel.peer().name,
+                channel.peer_address().text());
+      close_accepted(channel);
+      return;
+    }
+    close_accepted(*known->second.channel);
+    unlink(peer);
+  }
+  links_[peer] = {&channel, incarnation};
+  log::info("linked with {}", channel.peer().name);
+  driver_.peer_connected(peer, incarnation);
+}
+
+void Peers::on_channel_message(Channel& channel, Message message) {
+  const auto link = links_.find(channel.peer_id());
+  if (link != links_.end() && link->second.channel == &channel) {
+    driver_.deliver(channel.peer_id(), message);
+  }
+}
+
+void Peers::on_channel_closed(Channel& channel, const Error& why) {
+  const auto link = links_.find(channel.peer_id());
+  if (link == links_.end() || link->second.channel != &channel) return;
+  log::info("the link with {} is gone: {}", channel.peer().name, why.message);
+  unlink(channel.peer_id());
+}
+
+// Of ours there is one for each name, which its client keeps.
+void Peers::close_accepted(Channel& channel) {
+  if (!is_ours(channel)) server_.drop(channel);
+}
+
+void Peers::unlink(ServerId peer) {
+  links_.erase(peer);
+  driver_.peer_disconnected(peer);
+}
+
+void Peers::leave(const std::string& name) {
+  const ServerId peer = ServerId::of(name);
+  const auto link = links_.find(peer);
+  if (link != links_.end()) {
+    close_accepted(*link->second.channel);
+    unlink(peer);
+  }
+  clients_.erase(name);
+}
+
+}  // namespace tandem::server

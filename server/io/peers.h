@@ -1,0 +1,68 @@
+// The peer wire: one channel to each other server of the view. Of two servers the one whose name
+// sorts first connects, the other accepts.
+//
+// A channel to a server that the view calls offline is closed, even if TCP still holds it: a server
+// that was frozen meanwhile then meets its peers anew, and learns what it has lost. One thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/net/channel_client.h"
+#include "common/net/channel_server.h"
+#include "common/net/resolver.h"
+#include "server/io/node_driver.h"
+
+namespace tandem::server {
+
+struct PeersOptions {
+  Hello self;
+  std::shared_ptr<const TlsContext> accepting;
+  std::shared_ptr<const TlsContext> connecting;
+};
+
+class Peers final : public PeerCarrier, private ChannelHandler {
+ public:
+  // All must outlive the peers; the driver's carrier is set.
+  Peers(EventLoop& loop, Resolver& resolver, NodeDriver& driver, PeersOptions options);
+  ~Peers();
+
+  Result<void> listen(const SocketAddress& at) { return server_.listen(at); }
+  const SocketAddress& address() const { return server_.address(); }
+
+  // Connects to new servers, leaves those that are gone or offline, then tells the node.
+  void on_view(const ViewPtr& view);
+  void send(ServerId to, const Message& message) override;
+  void stop();
+
+  std::size_t links() const { return links_.size(); }
+  std::uint64_t refused() const { return refused_; }  // doubles of a living name
+
+ private:
+  // An open channel, and who keeps it: a client of ours, or (null) the accepting server.
+  struct Link {
+    Channel* channel = nullptr;
+    std::uint64_t incarnation = 0;
+  };
+
+  void on_channel_open(Channel& channel) override;
+  void on_channel_message(Channel& channel, Message message) override;
+  void on_channel_closed(Channel& channel, const Error& why) override;
+  bool is_ours(const Channel& channel) const;
+  void close_accepted(Channel& channel);
+  void unlink(ServerId peer);
+  void leave(const std::string& name);
+
+  EventLoop& loop_;
+  Resolver& resolver_;
+  NodeDriver& driver_;
+  PeersOptions options_;
+  ChannelServer server_;
+  std::map<std::string, std::unique_ptr<ChannelClient>> clients_;  // by the peer's name
+  std::map<ServerId, Link> links_;
+  std::uint64_t refused_ = 0;
+};
+
+}  // namespace tandem::server
