@@ -4,7 +4,8 @@
 
 namespace tandem {
 
-TokenCounter::TokenCounter(UnixSeconds ttl) : minutes_((ttl + 59) / 60 + 1) {}
+TokenCounter::TokenCounter(UnixSeconds ttl, UnixSeconds began)
+    : began_(began), minutes_((ttl + 59) / 60 + 1) {}
 
 void TokenCounter::add(ServerId server, bool alternate, std::int64_t minute,
                        std::int64_t now_minute, int n) {
@@ -23,6 +24,7 @@ void TokenCounter::issued(ServerId primary, ServerId alternate, UnixSeconds now)
 
 void TokenCounter::replaced(ServerId primary, ServerId alternate, UnixSeconds issued_at,
                             UnixSeconds now) {
+  if (issued_at < began_) return;
   add(primary, false, issued_at / 60, now / 60, -1);
   add(alternate, true, issued_at / 60, now / 60, -1);
 }

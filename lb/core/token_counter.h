@@ -24,11 +24,11 @@ class TokenCounter {
     bool operator==(const Sessions&) const = default;
   };
 
-  explicit TokenCounter(UnixSeconds ttl);
+  TokenCounter(UnixSeconds ttl, UnixSeconds began);
 
-  // A confirmed token was issued. `replaced` is the issue time of the counted token that it
-  // replaces, with the servers that were named there; 0 if there was none.
+  // A confirmed token was issued, or one was renewed.
   void issued(ServerId primary, ServerId alternate, UnixSeconds now);
+  // The counted token that it replaces.
   void replaced(ServerId primary, ServerId alternate, UnixSeconds issued_at, UnixSeconds now);
 
   // The sums by server, in the order of their ids; servers that have none are left out.
@@ -42,6 +42,7 @@ class TokenCounter {
   };
   void add(ServerId server, bool alternate, std::int64_t minute, std::int64_t now_minute, int n);
 
+  UnixSeconds began_;
   std::int64_t minutes_;  // how many a token lives, rounded up
   std::unordered_map<ServerId, std::vector<Bucket>> servers_;
 };

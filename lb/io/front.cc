@@ -18,7 +18,7 @@ FrontState::FrontState(EventLoop& loop_, FrontOptions options_, FrontReports& re
       assignment(Random(random_u64()), options.workers),
       codec(options.keys),
       tokens(codec, TokenCache::Options{.ttl = options.token_ttl}),
-      plain_sessions(options.token_ttl),
+      plain_sessions(options.token_ttl, loop.unix_now()),
       budget(options.upstream.retry_budget) {
   request_limits.head_bytes_max = options.limits.head_bytes_max;
   request_limits.fields_max = options.limits.fields_max;

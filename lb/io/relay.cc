@@ -236,6 +236,7 @@ void Relay::send_request() {
     std::string().swap(body_);
   }
   after_sending();
+  if (wants_input()) client_->resume_input();  // it may have been refused until now
 }
 
 // False: the connection broke, and what follows from it has been done.

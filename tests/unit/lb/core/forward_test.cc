@@ -1,0 +1,217 @@
+#include "lb/core/forward.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "common/http/head_parser.h"
+
+namespace tandem {
+namespace {
+
+// --- cookies
+// --------------------------------------------------------------------------------------
+
+std::string without(std::string_view value, std::string_view name = "t") {
+  const CookiePlace place = find_cookie(value, name);
+  if (!place.found) return "(not found)";
+  return std::string(value.substr(0, place.cut_begin)) + std::string(value.substr(place.cut_end)) +
+         "|" + std::string(place.value);
+}
+
+TEST(FindCookie, CutsOutOneAndItsSeparator) {
+  EXPECT_EQ(without("t=1"), "|1");
+  EXPECT_EQ(without("t=1; a=2"), "a=2|1");
+  EXPECT_EQ(without("a=2; t=1"), "a=2|1");
+  EXPECT_EQ(without("a=2; t=1; b=3"), "a=2; b=3|1");
+  EXPECT_EQ(without("a=2;t=1;b=3"), "a=2;b=3|1");
+  EXPECT_EQ(without("a=2;  t=1"), "a=2|1");
+  EXPECT_EQ(without("t="), "|");
+  EXPECT_EQ(without("t=a=b"), "|a=b");
+}
+
+TEST(FindCookie, TakesNoOtherForIt) {
+  for (const char* value : {"", "t", "T=1", "at=1", "ta=1", "a=t=1", ";;", "a=\"; b\""}) {
+    EXPECT_FALSE(find_cookie(value, "t").found) << value;
+  }
+}
+
+// --- requests
+// -------------------------------------------------------------------------------------
+
+struct Request {
+  explicit Request(std::string bytes) : text(std::move(bytes)) {
+    http::HeadParser parser;
+    EXPECT_EQ(parser.parse(text, head), http::Progress::kDone) << text;
+  }
+  std::string text;
+  http::RequestHead head;
+};
+
+std::string written(const Request& request, const RequestEdits& edits) {
+  const std::size_t bound = request_head_bound(request.head, edits);
+  std::string out(bound, '\0');
+  out.resize(write_request_head(request.head, edits, out.data()));
+  EXPECT_LE(out.size(), bound);
+  return out;
+}
+
+RequestEdits plain_edits() {
+  RequestEdits edits;
+  edits.cookie_name = "tandem";
+  edits.client_host = "10.0.0.1";
+  edits.server_address = "server:80";
+  return edits;
+}
+
+constexpr const char* kTail =
+    "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: h\r\n"
+    "Via: 1.1 tandem\r\n\r\n";
+
+TEST(WriteRequestHead, AbsoluteTargetsBecomePaths) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"GET http://h/a?b", "GET /a?b"},  {"GET http://h", "GET /"},  {"GET http://h?q", "GET /?q"},
+      {"OPTIONS http://h", "OPTIONS *"}, {"OPTIONS *", "OPTIONS *"}, {"GET /a", "GET /a"},
+  };
+  for (const auto& [given, expected] : cases) {
+    const Request request(std::string(given) + " HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(written(request, plain_edits()),
+              std::string(expected) + " HTTP/1.1\r\nHost: h\r\n" + kTail);
+  }
+}
+
+TEST(WriteRequestHead, HopByHopFieldsGo) {
+  const Request request(
+      "GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-One\r\nX-One: 1\r\nKeep-Alive: x\r\n"
+      "X-Two: 2\r\nConnection: host, x-three\r\nTE: trailers\r\nProxy-Connection: x\r\n"
+      "X-Three: 3\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n");
+  EXPECT_EQ(written(request, plain_edits()),
+            std::string("GET / HTTP/1.1\r\nHost: h\r\nX-Two: 2\r\n") + kTail);
+}
+
+TEST(WriteRequestHead, NothingOfTandemComesInFromClients) {
+  const Request request(
+      "GET / HTTP/1.1\r\nHost: h\r\nTandem-Session: x\r\nTandem-Cache: c\r\nTandem-Refer: y\r\n"
+      "Tandem-Anything: z\r\nCookie: tandem=q\r\nCookie: a=1; tandem=q; b=2\r\n\r\n");
+  EXPECT_EQ(written(request, plain_edits()),
+            std::string("GET / HTTP/1.1\r\nHost: h\r\nCookie: a=1; b=2\r\n") + kTail);
+  RequestEdits edits = plain_edits();
+  edits.to_tandem = true;
+  edits.session_token = "TOKEN";
+  const std::string out = written(request, edits);
+  EXPECT_NE(out.find("\r\nTandem-Cache: c\r\n"), std::string::npos);
+  EXPECT_NE(out.find("\r\nTandem-Session: TOKEN\r\n\r\n"), std::string::npos);
+  EXPECT_EQ(out.find("Tandem-Session: x"), std::string::npos);
+  EXPECT_EQ(out.find("Tandem-Anything"), std::string::npos);
+}
+
+TEST(WriteRequestHead, ForwardingIsContinuedAndReplaced) {
+  const Request request(
+      "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: gopher\r\n"
+      "X-Forwarded-For: 2.2.2.2\r\nX-Forwarded-Host: other\r\nVia: 1.0 x\r\n\r\n");
+  RequestEdits edits = plain_edits();
+  edits.tls = true;
+  EXPECT_EQ(written(request, edits),
+            "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.0 x\r\n"
+            "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n"
+            "X-Forwarded-Host: h\r\nVia: 1.1 tandem\r\n\r\n");
+}
+
+TEST(WriteRequestHead, AnUpgradeIsPassedOn) {
+  const Request request(
+      "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(written(request, plain_edits()),
+            std::string("GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n"
+                        "Connection: upgrade\r\n") +
+                kTail);
+}
+
+TEST(ClientClaim, TheHeaderComesBeforeTheCookie) {
+  const Request library("GET / HTTP/1.1\r\nHost: h\r\nCookie: t=c\r\nTandem-Session: s\r\n\r\n");
+  EXPECT_EQ(client_claim(library.head, "t").token, "s");
+  EXPECT_TRUE(client_claim(library.head, "t").library);
+  const Request browser("GET / HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\nCookie: t=c\r\n\r\n");
+  EXPECT_EQ(client_claim(browser.head, "t").token, "c");
+  EXPECT_FALSE(client_claim(browser.head, "t").library);
+  const Request first("GET / HTTP/1.1\r\nHost: h\r\nTandem-Cache: 1\r\n\r\n");
+  EXPECT_EQ(client_claim(first.head, "t").token, "");
+  EXPECT_TRUE(client_claim(first.head, "t").library);
+}
+
+// --- responses
+// ------------------------------------------------------------------------------------
+
+std::string written(const std::string& text, const ResponseEdits& edits) {
+  http::HeadParser parser;
+  auto head = std::make_unique<http::ResponseHead>();
+  EXPECT_EQ(parser.parse(text, *head), http::Progress::kDone) << text;
+  const std::size_t bound = response_head_bound(*head, edits);
+  std::string out(bound, '\0');
+  out.resize(write_response_head(*head, edits, out.data()));
+  EXPECT_LE(out.size(), bound);
+  return out;
+}
+
+TEST(WriteResponseHead, KeepsWhatIsNotOfThisHop) {
+  ResponseEdits edits;
+  EXPECT_EQ(written("HTTP/1.0 200 Fine\r\nA: b\r\nConnection: x-hop, close\r\nX-Hop: y\r\n"
+                    "Keep-Alive: 1\r\nTandem-Session: s\r\nTandem-Reuse: mirror\r\n"
+                    "Content-Length: 3\r\n\r\n",
+                    edits),
+            "HTTP/1.1 200 Fine\r\nA: b\r\nContent-Length: 3\r\nVia: 1.1 tandem\r\n\r\n");
+}
+
+TEST(WriteResponseHead, SetsTheCookieAsConfigured) {
+  CookieOptions cookie;
+  ResponseEdits edits;
+  edits.cookie = &cookie;
+  edits.token = "T";
+  const std::string plain = "HTTP/1.1 200 OK\r\n\r\n";
+  const auto set_cookie = [&] {
+    const std::string out = written(plain, edits);
+    const std::size_t at = out.find("Set-Cookie: ") + 12;
+    return out.substr(at, out.find("\r\n", at) - at);
+  };
+  EXPECT_EQ(set_cookie(), "tandem=T; Path=/; HttpOnly; SameSite=Lax");
+  edits.client_tls = true;
+  EXPECT_EQ(set_cookie(), "tandem=T; Path=/; Secure; HttpOnly; SameSite=Lax");
+  cookie = {.name = "n",
+            .path = "/app",
+            .domain = "example.org",
+            .same_site = SameSitePolicy::kNone,
+            .secure = SecurePolicy::kNot};
+  EXPECT_EQ(set_cookie(), "n=T; Path=/app; Domain=example.org; HttpOnly; SameSite=None");
+}
+
+TEST(WriteResponseHead, SaysWhatBecomesOfTheConnection) {
+  ResponseEdits edits;
+  const std::string plain = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  EXPECT_EQ(written(plain, edits),
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nVia: 1.1 tandem\r\n\r\n");
+  edits.persistence = Persistence::kClose;
+  edits.unchunk = true;
+  EXPECT_EQ(written(plain, edits),
+            "HTTP/1.1 200 OK\r\nVia: 1.1 tandem\r\nConnection: close\r\n\r\n");
+  edits.persistence = Persistence::kKeepAlive;
+  EXPECT_EQ(written(plain, edits),
+            "HTTP/1.1 200 OK\r\nVia: 1.1 tandem\r\nConnection: keep-alive\r\n\r\n");
+}
+
+TEST(OwnResponse, IsWholeAndBounded) {
+  char out[kOwnResponseBytesMax];
+  OwnResponse response{503, {}, false, Persistence::kClose};
+  EXPECT_EQ(std::string(out, write_own_response(response, out)),
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            "Content-Length: 20\r\nCache-Control: no-store\r\nRetry-After: 1\r\n"
+            "Connection: close\r\n\r\nService Unavailable\n");
+  const std::string longest(10'000, 'x');
+  for (int status = 100; status < 1000; ++status) {
+    EXPECT_LE(write_own_response({status, longest, false, Persistence::kKeepAlive}, out),
+              kOwnResponseBytesMax);
+  }
+  response = {404, "gone", true, Persistence::kSilent};
+  EXPECT_TRUE(std::string(out, write_own_response(response, out)).ends_with("\r\n\r\n"));
+}
+
+}  // namespace
+}  // namespace tandem
