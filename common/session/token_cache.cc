@@ -31,9 +31,12 @@ TokenCodec::Opened TokenCache::open(std::string_view text, UnixSeconds now) {
     ++counts_.refused;
     return {.token = {}, .fault = TokenFault::kMalformed};
   }
-  Set& set = sets_[hash_of(text) & (sets_.size() - 1)];
-  for (const Entry& entry : set.entries) {
-    if (entry.generation != codec_.generation()) continue;
+  const std::uint64_t hash = hash_of(text);
+  const auto mark = static_cast<std::uint32_t>(hash >> 32);
+  Set& set = sets_[hash & (sets_.size() - 1)];
+  for (std::size_t way = 0; way < kWays; ++way) {
+    const Entry& entry = set.entries[way];
+    if (set.marks[way] != mark || entry.generation != codec_.generation()) continue;
     if (std::memcmp(entry.sealed.text.data(), text.data(), kTokenLength) != 0) continue;
     if (!token_is_young(entry.token.issued, entry.token.flags, now, ttl_)) {
       ++counts_.refused;
@@ -48,7 +51,9 @@ TokenCodec::Opened TokenCache::open(std::string_view text, UnixSeconds now) {
     return opened;
   }
   ++counts_.opened;
-  Entry& entry = set.entries[set.next++ % kWays];
+  const std::size_t way = set.next++ % kWays;
+  set.marks[way] = mark;
+  Entry& entry = set.entries[way];
   entry.generation = codec_.generation();
   std::memcpy(entry.sealed.text.data(), text.data(), kTokenLength);
   entry.token = opened.token;

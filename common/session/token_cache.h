@@ -38,15 +38,17 @@ class TokenCache {
   const Counts& counts() const { return counts_; }
 
  private:
-  static constexpr std::size_t kWays = 4;
+  static constexpr std::size_t kWays = 8;
   struct Entry {
     std::uint32_t generation = 0;  // 0: empty
     SealedToken sealed;
     SessionToken token;
   };
   struct Set {
-    Entry entries[kWays];
+    std::uint32_t marks[kWays] =
+        {};  // some bits of each entry's hash: only an equal one is looked at
     std::uint32_t next = 0;
+    Entry entries[kWays];
   };
 
   TokenCodec& codec_;

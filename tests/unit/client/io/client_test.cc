@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "common/session/validator.h"
+#include "common/storage/sqlite.h"
 #include "tests/support/scripted_server.h"
 
 namespace tandem {
@@ -213,7 +214,21 @@ TEST_F(ClientTest, TheSessionAndTheCacheOutliveTheProcess) {
   EXPECT_NE(elsewhere.cache_id(), cache_id);
 }
 
-TEST_F(ClientTest, WhatIsGivenUpOrDamagedOnDiskIsNotUsed) {
+TEST_F(ClientTest, WhatIsDamagedOnDiskIsNotUsed) {
+  ScriptedServer server([](const Request& request) { return serve_content(request, "content"); });
+  EXPECT_TRUE(Client({.balancer = server.url(), .cache_file = file()}).get("/x"));
+  {
+    auto database = Database::open(file());
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(database->execute("UPDATE item SET content = x'636f6e74656e54'"));  // "contenT"
+    ASSERT_EQ(database->changed_rows(), 1);
+  }
+  Client client({.balancer = server.url(), .cache_file = file()});
+  EXPECT_EQ(client.cached_items(), 0u);
+  EXPECT_EQ(client.get("/x").body(), "content");
+}
+
+TEST_F(ClientTest, WhatIsGivenUpGoesFromTheDiskToo) {
   ScriptedServer server([](const Request& request) {
     return serve_content(request, std::string(1000, request.head[5]));
   });
