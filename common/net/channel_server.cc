@@ -6,7 +6,9 @@ namespace tandem {
 
 ChannelServer::ChannelServer(EventLoop& loop, std::shared_ptr<const TlsContext> context,
                              ChannelOptions options, ChannelHandler& handler)
-    : loop_(loop), context_(std::move(context)), options_(std::move(options)), handler_(handler) {}
+    : loop_(loop), options_(std::move(options)), handler_(handler) {
+  set_context(std::move(context));
+}
 
 ChannelServer::~ChannelServer() { stop(); }
 
@@ -15,6 +17,10 @@ Result<void> ChannelServer::listen(const SocketAddress& at) {
   if (!opened) return fail(opened.error());
   listener_ = std::move(*opened);
   return {};
+}
+
+void ChannelServer::set_context(std::shared_ptr<const TlsContext> context) {
+  contexts_.push_back(std::move(context));  // channels that live refer to those before
 }
 
 void ChannelServer::stop() {
@@ -41,7 +47,7 @@ void ChannelServer::on_accept(Descriptor socket, const SocketAddress& peer) {
     return;
   }
   auto stream = std::make_unique<Stream>(loop_, std::move(socket), nullptr);
-  auto channel = std::make_unique<Channel>(loop_, std::move(stream), *context_, options_,
+  auto channel = std::make_unique<Channel>(loop_, std::move(stream), *contexts_.back(), options_,
                                            static_cast<ChannelHandler&>(*this));
   Channel* key = channel.get();
   channels_.emplace(key, std::move(channel));

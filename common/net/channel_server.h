@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "common/net/channel.h"
 #include "common/net/listener.h"
@@ -23,6 +24,8 @@ class ChannelServer final : private AcceptHandler, private ChannelHandler {
   Result<void> listen(const SocketAddress& at);
   const SocketAddress& address() const { return listener_->address(); }  // as bound
 
+  // What channels that come from now on speak TLS with (other keys).
+  void set_context(std::shared_ptr<const TlsContext> context);
   // Closes a channel of this server, after what is queued has been sent; no call follows.
   void drop(Channel& channel);
   void stop();  // no more channels, and those that exist are closed
@@ -38,7 +41,8 @@ class ChannelServer final : private AcceptHandler, private ChannelHandler {
   void remove(Channel& channel);
 
   EventLoop& loop_;
-  std::shared_ptr<const TlsContext> context_;
+  std::vector<std::shared_ptr<const TlsContext>>
+      contexts_;  // the last one is in use; old ones stay
   ChannelOptions options_;
   ChannelHandler& handler_;
   std::unique_ptr<Listener> listener_;

@@ -46,20 +46,21 @@ Result<ClusterKeys> Balancer::read_keys(const lb::Conf& conf) const {
 }
 
 std::string Balancer::open() {
-  const auto keys = read_keys(conf_);
+  auto keys = read_keys(conf_);
   if (!keys) return complaint("control.key_file", keys.error().message);
-  if (std::string bad = open_workers(*keys); !bad.empty()) return bad;
+  keys_ = std::move(*keys);
+  if (std::string bad = open_workers(); !bad.empty()) return bad;
   cluster_ = std::make_unique<Cluster>(loop_, resolver_, cluster_options(),
                                        static_cast<Cluster::Audience&>(*this));
   if (const auto done = cluster_->configure(cluster_options(), plain_servers(conf_)); !done) {
     return complaint("server", done.error().message);
   }
-  if (std::string bad = open_control(*keys); !bad.empty()) return bad;
+  if (std::string bad = open_control(); !bad.empty()) return bad;
   return open_admin();
 }
 
-std::string Balancer::open_workers(const ClusterKeys& keys) {
-  FrontOptions options = front_options(conf_, keys);
+std::string Balancer::open_workers() {
+  FrontOptions options = front_options(conf_, *keys_);
   if (!conf_.front.tls_listen.empty()) {
     auto tls = TlsContext::server({conf_.front.certificates, true});
     if (!tls) return complaint("front.certificates", tls.error().message);
@@ -90,11 +91,11 @@ std::string Balancer::open_front(const std::string& path, const std::vector<Addr
   return {};
 }
 
-std::string Balancer::open_control(const ClusterKeys& keys) {
+std::string Balancer::open_control() {
   if (!conf_.control.listen) return {};
   const auto resolved = Resolver::resolve_now(*conf_.control.listen);
   if (!resolved) return complaint("control.listen", resolved.error().message);
-  control_ = std::make_unique<Control>(loop_, accepting_context(keys),
+  control_ = std::make_unique<Control>(loop_, accepting_context(*keys_),
                                        static_cast<std::uint64_t>(loop_.unix_now()), *cluster_);
   if (const auto done = control_->listen(resolved->front()); !done) {
     return complaint("control.listen", done.error().message);
@@ -197,11 +198,20 @@ std::string Balancer::reload() {
     return complaints;
   }
   ++reloads_;
-  workers_->post_keys(**keys);
+  use_keys(std::move(**keys));
   const auto waiting = restart_needed(lb::schema(), conf_, reading->conf);
   for (const std::string& key : waiting) log::warn("{} changes only with a restart", key);
   log::info("{} is in force", conf_file_);
   return {};
+}
+
+// New keys seal and open at once; control connections that stand stay as they are.
+void Balancer::use_keys(ClusterKeys keys) {
+  if (keys.keys() == keys_->keys()) return;
+  keys_ = std::move(keys);
+  workers_->post_keys(*keys_);
+  if (control_) control_->set_context(accepting_context(*keys_));
+  log::info("{} key(s) are in force", keys_->keys().size());
 }
 
 AdminSnapshot Balancer::snapshot() {

@@ -50,11 +50,12 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::string complaint(const std::string& path, const std::string& message) const;
   std::string key_file(const lb::Conf& conf) const;
   Result<ClusterKeys> read_keys(const lb::Conf& conf) const;
-  std::string open_workers(const ClusterKeys& keys);
+  std::string open_workers();
   std::string open_front(const std::string& path, const std::vector<Address>& addresses, bool tls);
-  std::string open_control(const ClusterKeys& keys);
+  std::string open_control();
   std::string open_admin();
   Cluster::Options cluster_options() const;
+  void use_keys(ClusterKeys keys);
   void count_sessions();
   void on_signal(int number);
   void begin_drain();
@@ -62,6 +63,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::string conf_file_;
   lb::Conf conf_;
   Places places_;
+  std::optional<ClusterKeys> keys_;  // set by open()
   EventLoop loop_;
   Signals signals_;
   Resolver resolver_;

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/net/channel_server.h"
@@ -20,6 +21,10 @@ class Control final : public ControlSender, private ChannelHandler {
   ~Control();
 
   Result<void> listen(const SocketAddress& at) { return server_.listen(at); }
+  // Other keys, for servers that connect from now on.
+  void set_context(std::shared_ptr<const TlsContext> context) {
+    server_.set_context(std::move(context));
+  }
   const SocketAddress& address() const { return server_.address(); }
   std::size_t connections() const { return channels_.size(); }
 
