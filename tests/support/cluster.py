@@ -158,7 +158,8 @@ class Balancer(Program):
         return {name for name, server in self.servers().items() if server["online"]}
 
     def wait_online(self, names, timeout=None):
-        self.wait(lambda: self.online() == set(names), f"see exactly {sorted(names)} online",
+        self.wait(lambda: self.servers() and self.online() == set(names),
+                  f"see exactly {sorted(names)} online",
                   timeout)
 
 
