@@ -16,4 +16,10 @@ UnixSeconds unix_clock() {
   return t.tv_sec;
 }
 
+std::int64_t unix_milliseconds() {
+  timespec t{};
+  ::clock_gettime(CLOCK_REALTIME, &t);
+  return std::int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1000000;
+}
+
 }  // namespace tandem

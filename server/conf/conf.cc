@@ -170,7 +170,6 @@ Table<Conf> top_table() {
   table.table("session", &Conf::session, session_table());
   table.table("mirror", &Conf::mirror, mirror_table());
   table.table("admin", &Conf::admin, admin_table());
-  table.table("log", &Conf::log, log_table());
   return table;
 }
 

@@ -71,7 +71,6 @@ struct Conf {
   SessionConf session;
   MirrorConf mirror;
   AdminConf admin;
-  LogConf log;
 };
 
 // Read it with load_conf(schema(), file), common/config/reader.h.

@@ -1,0 +1,51 @@
+#include "server/app/options.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace tandem::server {
+
+NodeOptions node_options(const Conf& conf) {
+  NodeOptions options;
+  options.name = conf.name;
+  options.zone = conf.zone;
+  options.capacity = conf.capacity;
+  options.threshold = conf.threshold;
+  options.token_ttl = std::chrono::duration_cast<std::chrono::seconds>(conf.session.ttl).count();
+  options.provisional_ttl = conf.session.provisional_ttl;
+  // Its own sessions, as many as alternate, and those of a neighbour that died.
+  options.sessions_max = std::max<std::size_t>(options.sessions_max, 4ULL * conf.capacity);
+  options.validator_digest = conf.source.validator == ValidatorKind::kDigest;
+  switch (conf.mirror.clients) {
+    case MirrorClients::kOff:
+      options.mirror.clients = tandem::MirrorClients::kOff;
+      break;
+    case MirrorClients::kLibrary:
+      options.mirror.clients = tandem::MirrorClients::kLibrary;
+      break;
+    case MirrorClients::kAll:
+      options.mirror.clients = tandem::MirrorClients::kAll;
+      break;
+  }
+  options.mirror.content_bytes_max = conf.mirror.bytes;
+  options.mirror.caches_max = conf.mirror.caches_max;
+  options.mirror.entries_max = conf.mirror.entries_max;
+  options.mirror.content_sent_max =
+      std::max<std::size_t>(options.mirror.content_sent_max, conf.source.validate_body_max);
+  return options;
+}
+
+EtagRule etag_rule(const Conf& conf) {
+  return conf.source.etag == EtagMode::kContent ? EtagRule::kContent : EtagRule::kOrigin;
+}
+
+HttpClientOptions client_options(const SourceConf& conf) {
+  HttpClientOptions options;
+  options.connect_timeout = conf.connect_timeout;
+  options.response_timeout = conf.response_timeout;
+  options.idle_timeout = conf.idle_timeout;
+  options.idle_connections_max = conf.idle_connections_max;
+  return options;
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,15 @@
+// From the conf file's structs to the options of the parts.
+#pragma once
+
+#include "common/net/http_client.h"
+#include "server/conf/conf.h"
+#include "server/core/conditional.h"
+#include "server/core/node_options.h"
+
+namespace tandem::server {
+
+NodeOptions node_options(const Conf& conf);
+EtagRule etag_rule(const Conf& conf);
+HttpClientOptions client_options(const SourceConf& conf);
+
+}  // namespace tandem::server
