@@ -155,7 +155,9 @@ class Golden(unittest.TestCase):
                  "get": "tandem-get.1"}
         for whose, command in PROGRAMS.items():
             page = read(os.path.join(ROOT, "man", pages[whose]))
-            told = set(re.findall(r"Fl -([a-z-]+)", page)) | set(re.findall(r"Cm ([a-z-]+)", page))
+            told = set(re.findall(r"Cm ([a-z-]+)", page))
+            for line in re.findall(r"\bFl (.*)", page):  # each of its words gets a dash
+                told |= set(re.findall(r"(?:^| )-([a-z][a-z-]+)", line))
             said = say([*command, "--help"], HERE)
             said = said.partition("Options of ")[0]  # the conf file's have their own page
             commands = re.findall(r"^  ([a-z]\S*) ", said.partition("ommands:")[2], re.M)
