@@ -1,0 +1,257 @@
+#include "common/net/http_server.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "common/net/http_fetch.h"
+
+namespace tandem {
+namespace {
+
+// Answers by path: see on_request().
+struct App final : HttpServerHandler, HttpExchangeHandler {
+  void on_request(HttpExchange& exchange, const http::RequestHead& head,
+                  const http::Framing& framing) override {
+    targets += std::string(head.target()) + " ";
+    current = &exchange;
+    const std::string_view path = head.target();
+    if (path == "/wait") {
+      exchange.set_handler(this);
+      if (waiting) waiting();
+    } else if (path == "/echo") {
+      exchange.set_handler(this);
+      echo = true;
+      if (head.expects_continue()) exchange.send_interim(100, {});
+      if (framing.kind == http::BodyKind::kLength) {
+        exchange.start_response(200, "OK", {}, framing.length);
+      } else {
+        exchange.start_response(200, "OK", {}, std::nullopt);
+      }
+      exchange.resume_body();
+    } else if (path == "/large") {
+      exchange.set_handler(this);
+      echo = false;
+      left = 20 << 20;
+      exchange.start_response(200, "OK", {}, std::nullopt);
+      on_response_writable();
+    } else if (path == "/upgrade") {
+      tunnel = exchange.take_tunnel("Connection: Upgrade\r\nUpgrade: x\r\n");
+    } else {
+      exchange.respond(200, "X-A: b\r\n", "you asked for " + std::string(path));
+    }
+  }
+  void on_request_body(std::string_view bytes) override {
+    if (echo && !current->send_body(bytes)) current->pause_body();
+  }
+  void on_request_end() override { current->end_response(); }
+  void on_response_writable() override {
+    if (echo) return current->resume_body();
+    const std::string part(100000, 'x');
+    while (left > 0) {
+      const std::size_t n = std::min(left, part.size());
+      left -= n;
+      largest_unsent += 1;
+      if (!current->send_body(std::string_view(part).substr(0, n))) return;
+    }
+    current->end_response();
+  }
+  void on_aborted() override {
+    aborted = true;
+    if (on_abort) on_abort();
+  }
+  std::string targets;
+  HttpExchange* current = nullptr;
+  HttpExchange::Tunnel tunnel;
+  bool echo = false, aborted = false;
+  std::size_t left = 0, largest_unsent = 0;
+  std::function<void()> waiting, on_abort;
+};
+
+// A raw client.
+struct Raw final : StreamHandler {
+  Raw(EventLoop& on, const SocketAddress& to) : loop(on) {
+    stream = *Stream::connect(loop, to, this);
+  }
+  void on_stream(bool, bool) override {
+    if (!to_send.empty()) {
+      const IoResult put = stream->write(to_send);
+      if (put.ok()) to_send.erase(0, put.bytes);
+    }
+    char buffer[65536];
+    while (!hold) {
+      const IoResult got = stream->read(buffer);
+      if (!got.ok()) {
+        ended = got.end() || got.failed();
+        break;
+      }
+      text.append(buffer, got.bytes);
+    }
+    if (check && check()) loop.stop();
+  }
+  // Sends, and reads until the condition holds.
+  void talk(std::string what, std::function<bool()> until) {
+    to_send += what;
+    check = std::move(until);
+    on_stream(true, true);
+    loop.run();
+    check = nullptr;
+  }
+  EventLoop& loop;
+  std::unique_ptr<Stream> stream;
+  std::string to_send, text;
+  bool ended = false, hold = false;
+  std::function<bool()> check;
+};
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+struct HttpServerTest : ::testing::Test {
+  HttpServerTest() : server(loop, options(), app) {
+    at = *server.listen(SocketAddress::loopback(0));
+  }
+  static HttpServerOptions options() {
+    HttpServerOptions made;
+    made.header_timeout = 40ms;
+    made.keepalive_timeout = 40ms;
+    made.linger_timeout = 100ms;
+    return made;
+  }
+  EventLoop loop;
+  App app;
+  HttpServer server;
+  SocketAddress at;
+};
+
+TEST_F(HttpServerTest, AnswersPipelinedRequestsInOrder) {
+  Raw client(loop, at);
+  client.talk(
+      "GET /a HTTP/1.1\r\nHost: x\r\n\r\nHEAD /b HTTP/1.1\r\nHost: x\r\n\r\n"
+      "GET /c HTTP/1.1\r\nHost: x\r\n\r\n",
+      [&] { return ends_with(client.text, "you asked for /c"); });
+  EXPECT_EQ(app.targets, "/a /b /c ");
+  EXPECT_LT(client.text.find("asked for /a"), client.text.find("asked for /c"));
+  EXPECT_EQ(client.text.find("asked for /b"), client.text.npos);
+  EXPECT_EQ(server.connections(), 1u);
+}
+
+TEST_F(HttpServerTest, EchoesABodyInPiecesWithContinue) {
+  Raw client(loop, at);
+  client.talk("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+              [&] { return ends_with(client.text, "\r\n\r\n"); });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 100 Continue\r\n\r\n"));
+  client.talk("he", [&] { return ends_with(client.text, "he"); });
+  client.talk("llo", [&] { return ends_with(client.text, "hello"); });
+  client.talk(
+      "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "3\r\nabc\r\n0\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n",
+      [&] { return ends_with(client.text, "you asked for /next"); });
+  EXPECT_NE(client.text.find("\r\n3\r\nabc\r\n0\r\n\r\n"), client.text.npos);
+}
+
+TEST_F(HttpServerTest, ALargeBodyWaitsForTheClient) {
+  Raw client(loop, at);
+  client.hold = true;
+  Timer later(loop, [&] { loop.stop(); });
+  client.to_send = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  later.set_after(20ms);
+  loop.run();
+  EXPECT_GT(app.left, std::size_t{10} << 20);  // far from all of it is held in memory
+  client.hold = false;
+  client.talk("", [&] { return client.ended; });
+  EXPECT_EQ(app.left, 0u);
+  EXPECT_GT(client.text.size(), std::size_t{20} << 20);
+  EXPECT_TRUE(ends_with(client.text, "0\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, OldClientsGetABodyThatEndsWithTheConnection) {
+  Raw client(loop, at);
+  client.talk("GET /large HTTP/1.0\r\n\r\n", [&] { return client.ended; });
+  EXPECT_EQ(client.text.find("chunked"), client.text.npos);
+  EXPECT_EQ(client.text.size() - client.text.find("\r\n\r\n") - 4, std::size_t{20} << 20);
+}
+
+TEST_F(HttpServerTest, BadHeadsAreRefusedAndTheConnectionEnds) {
+  Raw client(loop, at);
+  client.talk("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+              [&] { return client.ended; });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 400 Bad Request\r\n")) << client.text;
+  EXPECT_EQ(app.targets, "");
+}
+
+TEST_F(HttpServerTest, SlowHeadsAndIdleConnectionsEnd) {
+  Raw slow(loop, at), idle(loop, at);
+  bool idle_ended = false;
+  idle.check = [&] {
+    idle_ended = idle.ended;
+    return idle.ended && slow.ended;
+  };
+  slow.talk("GET / HT", [&] { return slow.ended && idle_ended; });
+  EXPECT_TRUE(slow.text.starts_with("HTTP/1.1 408 ")) << slow.text;
+  EXPECT_EQ(idle.text, "");
+}
+
+TEST_F(HttpServerTest, AClientThatIsGoneIsTold) {
+  auto client = std::make_unique<Raw>(loop, at);
+  app.waiting = [&] {
+    client->stream->reset_on_close();
+    client->stream.reset();
+    app.on_abort = [&] { loop.stop(); };
+    // A hidden reset is met by writing.
+    loop.defer([&] {
+      app.current->start_response(200, "OK", {}, std::nullopt);
+      app.echo = false;
+      app.left = 1 << 20;
+      app.on_response_writable();
+    });
+  };
+  client->to_send = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+  loop.run();
+  EXPECT_TRUE(app.aborted);
+  EXPECT_EQ(server.connections(), 0u);
+}
+
+TEST_F(HttpServerTest, AnAnswerMayTakeLongerThanTheClientsTimeouts) {
+  HttpServerOptions impatient = options();
+  impatient.body_timeout = 20ms;
+  HttpServer other(loop, impatient, app);
+  Raw client(loop, *other.listen(SocketAddress::loopback(0)));
+  Timer later(loop, [&] { app.current->respond(200, {}, "late"); });
+  app.waiting = [&] { later.set_after(80ms); };
+  client.talk("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n",
+              [&] { return ends_with(client.text, "late"); });
+  EXPECT_FALSE(app.aborted);
+}
+
+TEST_F(HttpServerTest, HandsOverATunnel) {
+  Raw client(loop, at);
+  client.talk("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nearly",
+              [&] { return ends_with(client.text, "\r\n\r\n"); });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 101 Switching Protocols\r\n"));
+  EXPECT_EQ(app.tunnel.early, "early");
+  EXPECT_TRUE(app.tunnel.stream != nullptr);
+}
+
+TEST_F(HttpServerTest, DrainsRequestsUnderWay) {
+  Raw idle(loop, at), busy(loop, at);
+  idle.talk("GET /a HTTP/1.1\r\nHost: x\r\n\r\n", [&] { return ends_with(idle.text, "/a"); });
+  bool drained = false;
+  app.waiting = [&] {
+    server.drain([&] {
+      drained = true;
+      loop.stop();
+    });
+    loop.defer([&] { app.current->respond(200, {}, "done"); });
+  };
+  busy.to_send = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+  loop.run();
+  EXPECT_TRUE(drained);
+  busy.on_stream(true, true);
+  EXPECT_NE(busy.text.find("Connection: close"), busy.text.npos);
+  EXPECT_TRUE(ends_with(busy.text, "done"));
+}
+
+}  // namespace
+}  // namespace tandem
