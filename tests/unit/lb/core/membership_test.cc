@@ -427,6 +427,18 @@ TEST_F(MembershipTest, AReloadAddsAndRemovesPlainServers) {
   EXPECT_EQ(probes_["q2:80"], 1);
 }
 
+TEST_F(MembershipTest, AResultOfAnEarlierProbeIsIgnored) {
+  ASSERT_TRUE(configure({{"p", "old:80", 100, 80, ""}}));
+  // While the old address is being checked the server moves to a new one.
+  ASSERT_TRUE(configure({{"p", "new:80", 100, 80, ""}}));
+  dead_.insert("old:80");
+  run(5ms);
+  EXPECT_TRUE(online("p"));
+  run(5s);
+  EXPECT_TRUE(online("p"));
+  EXPECT_EQ(probes_["old:80"], 1);
+}
+
 TEST_F(MembershipTest, AReloadWithTheNameOfARegisteredServerIsRefused) {
   enter("a", 1);
   const auto result = configure({{"a", "x:80", 100, 80, ""}});

@@ -139,6 +139,9 @@ TEST_F(ControlTest, AServerThatDiesIsOfflineAndTheOthersAreTold) {
   FakeServer& a = server("a");
   FakeServer& b = server("b");
   ASSERT_TRUE(until([&] { return b.view().servers.size() == 2; }));
+  Cluster::Options options;
+  options.membership.status_interval = 1h;  // so that it is known by its connection's end alone
+  ASSERT_TRUE(cluster_->configure(options, {}));
   a.die();
   ASSERT_TRUE(until([&] { return !online("a"); }));
   ASSERT_TRUE(until([&] { return !b.view().servers[0].online; }));
