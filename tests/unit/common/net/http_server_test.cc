@@ -246,6 +246,7 @@ TEST_F(HttpServerTest, DrainsRequestsUnderWay) {
     loop.defer([&] { app.current->respond(200, {}, "done"); });
   };
   busy.to_send = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+  busy.on_stream(true, true);
   loop.run();
   EXPECT_TRUE(drained);
   busy.on_stream(true, true);
