@@ -117,10 +117,13 @@ struct MirrorChange {
 // stream (a session on a link, until it goes down or another receiver is chosen) is a snapshot: it
 // replaces what the receiver has.
 struct MirrorBatch {
+  // Former primaries are told of the takeover when they are met; instead of more, everyone is.
+  static constexpr std::size_t kFormersMax = 4;
   SessionId session;
   Epoch epoch;
   ServerId primary;
-  std::uint64_t sequence = 0;  // grows by 1; a snapshot may start at any number
+  std::vector<ServerId> formers;  // the latest first; nobody: somebody who is not known
+  std::uint64_t sequence = 0;     // grows by 1; a snapshot may start at any number
   bool snapshot = false;
   std::vector<MirrorChange> changes;
   std::vector<Content> contents;

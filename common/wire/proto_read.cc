@@ -133,7 +133,9 @@ bool get(wire::Drain& from, Drain& to) {
 bool get(wire::Leave&, Leave&) { return true; }
 
 bool get(wire::MirrorBatch& from, MirrorBatch& to) {
+  if (static_cast<std::size_t>(from.formers_size()) > MirrorBatch::kFormersMax) return false;
   to.primary = ServerId{from.primary()};
+  for (const std::uint32_t former : from.formers()) to.formers.push_back(ServerId{former});
   to.sequence = from.sequence();
   to.snapshot = from.snapshot();
   return get(from.session(), to.session) && get(from.epoch(), to.epoch) && to.primary &&

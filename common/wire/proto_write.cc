@@ -97,6 +97,7 @@ struct Writer {
     put(from.session, *to.mutable_session());
     put(from.epoch, *to.mutable_epoch());
     to.set_primary(from.primary.value);
+    for (const ServerId former : from.formers) to.add_formers(former.value);
     to.set_sequence(from.sequence);
     to.set_snapshot(from.snapshot);
     for (const MirrorChange& change : from.changes) {

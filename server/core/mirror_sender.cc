@@ -151,6 +151,14 @@ MirrorSender::Link* MirrorSender::link_of(ServerId peer) {
   return found == links_.end() || !found->second.up ? nullptr : &found->second;
 }
 
+std::vector<ServerId> MirrorSender::linked_peers() const {
+  std::vector<ServerId> peers;
+  for (const auto& [peer, link] : links_) {
+    if (link.up) peers.push_back(peer);
+  }
+  return peers;
+}
+
 // A session has one place at most among the turns of its link; without a link it has none, and the
 // stream is opened again when the link is up.
 void MirrorSender::queue(Session& session) {
@@ -187,6 +195,7 @@ MirrorBatch MirrorSender::next_batch(Session& session, Link& link, std::uint64_t
   MirrorBatch batch{.session = session.id,
                     .epoch = session.epoch,
                     .primary = session.primary,
+                    .formers = session.formers,
                     .sequence = stream.next++,
                     .snapshot = stream.wants_snapshot,
                     .changes = {},

@@ -14,6 +14,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "common/cluster/machine.h"
 #include "server/core/node_options.h"
@@ -30,6 +31,7 @@ class MirrorSender {
   void link_up(ServerId peer, std::uint64_t incarnation);
   void link_down(ServerId peer);
   bool linked(ServerId peer) const;
+  std::vector<ServerId> linked_peers() const;
 
   // Starts a stream to `target`, with a snapshot; the former stream ends.
   void open(Session& session, ServerId target);

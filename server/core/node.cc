@@ -67,6 +67,7 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerO
   }
   if (ruling.answer == MirrorAck::Answer::kApplied) apply(now, from, batch, *session);
   if (ruling.answer == MirrorAck::Answer::kStale) ++state.counters.mirror_stale;
+  if (session == nullptr) state.notes.put(now, batch.session, {ruling.epoch, ServerId{}});
   out.send(from, MirrorAck{batch.session, ruling.epoch, batch.sequence, ruling.answer});
 }
 
@@ -75,6 +76,7 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   state.table.use(now, session);
   session.epoch = batch.epoch;
   session.primary = batch.primary;
+  session.formers = batch.formers;
   session.fed_by = from;
   session.expected = batch.sequence + 1;
   if (batch.snapshot) session.mirror.clear();
@@ -94,15 +96,15 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
 void Node::Parts::on(Instant now, ServerId from, const MirrorAck& ack) {
   Session* session = state.table.find(ack.session);
   const bool current = state.sender.on_ack(session, from, ack);
-  if (session == nullptr) return;
   if (ack.answer == MirrorAck::Answer::kStale) {
+    if (session == nullptr) return state.notes.put(now, ack.session, {ack.epoch, ServerId{}});
     if (ack.epoch > session->epoch) {
       state.lose(now, *session, ack.epoch);
     } else if (current && !session->serves()) {  // the primary itself feeds it
       state.sender.close(*session);
       state.partners.update(*session);
     }
-  } else if (current && ack.answer == MirrorAck::Answer::kRefused) {
+  } else if (session != nullptr && current && ack.answer == MirrorAck::Answer::kRefused) {
     alternates.on_refused(now, *session);
   }
 }
@@ -157,6 +159,7 @@ void Node::Parts::greet(ServerId peer) {
     }
   };
   for (const Tie tie : {Tie::kThird, Tie::kPrimary, Tie::kFormer}) tell_all(tie, peer);
+  tell_all(Tie::kFormer, ServerId{});
   if (std::exchange(doubts_told[peer], doubts) == doubts) return tell_all(Tie::kAlternate, peer);
   for (const ServerId server : state.partners.servers(Tie::kAlternate)) {
     tell_all(Tie::kAlternate, server);

@@ -1,53 +1,54 @@
 #include "server/core/partners.h"
 
+#include <algorithm>
+
 #include "common/base/error.h"
 
 namespace tandem {
 
 Partners::Ties Partners::ties_of(const Session& session) {
   Ties ties;
-  const auto tie = [&ties](Tie one) -> std::optional<ServerId>& {
-    return ties[static_cast<std::size_t>(one)];
-  };
   if (session.role == Role::kPrimary) {
-    tie(Tie::kAlternate) = session.stream.target;
-    if (session.former) tie(Tie::kFormer) = session.former;
+    ties.emplace_back(Tie::kAlternate, session.stream.target);
+    for (const ServerId former : session.formers) ties.emplace_back(Tie::kFormer, former);
   } else if (session.role == Role::kAlternate) {
-    tie(Tie::kPrimary) = session.primary;
-    if (session.stream.target) tie(Tie::kThird) = session.stream.target;
+    ties.emplace_back(Tie::kPrimary, session.primary);
+    if (session.stream.target) ties.emplace_back(Tie::kThird, session.stream.target);
   }
+  std::sort(ties.begin(), ties.end());
+  ties.erase(std::unique(ties.begin(), ties.end()), ties.end());
   return ties;
 }
 
 void Partners::update(const Session& session) {
-  const Ties after = ties_of(session);
+  Ties after = ties_of(session);
   Ties& known = known_[session.id];
-  replace(session.id, known, after);
-  known = after;
+  if (known == after) return;
+  for (const auto& [tie, server] : known) take(session.id, tie, server);
+  for (const auto& [tie, server] : after) add(session.id, tie, server);
+  known = std::move(after);
 }
 
 void Partners::remove(const Session& session) {
   const auto found = known_.find(session.id);
   if (found == known_.end()) return;
-  replace(session.id, found->second, {});
+  for (const auto& [tie, server] : found->second) take(session.id, tie, server);
   known_.erase(found);
 }
 
-void Partners::replace(SessionId id, const Ties& before, const Ties& after) {
-  for (std::size_t i = 0; i < kTies; ++i) {
-    if (before[i] == after[i]) continue;
-    if (before[i]) {
-      const auto held = ids_[i].find(*before[i]);
-      TANDEM_CHECK(held != ids_[i].end() && held->second.erase(id) == 1);
-      if (held->second.empty()) ids_[i].erase(held);
-      const auto share = shares_[i].find(*before[i]);
-      if (--share->second == 0) shares_[i].erase(share);
-    }
-    if (after[i]) {
-      ids_[i][*after[i]].insert(id);
-      ++shares_[i][*after[i]];
-    }
-  }
+void Partners::add(SessionId id, Tie tie, ServerId server) {
+  const auto i = static_cast<std::size_t>(tie);
+  ids_[i][server].insert(id);
+  ++shares_[i][server];
+}
+
+void Partners::take(SessionId id, Tie tie, ServerId server) {
+  const auto i = static_cast<std::size_t>(tie);
+  const auto held = ids_[i].find(server);
+  TANDEM_CHECK(held != ids_[i].end() && held->second.erase(id) == 1);
+  if (held->second.empty()) ids_[i].erase(held);
+  const auto share = shares_[i].find(server);
+  if (--share->second == 0) shares_[i].erase(share);
 }
 
 const Partners::Ids& Partners::of(Tie tie, ServerId server) const {

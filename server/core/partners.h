@@ -20,12 +20,12 @@ class Partners {
     kAlternate,  // we serve it, the other is its alternate (nobody: it has none)
     kThird,      // we are alternate of an offline primary, the other has a copy of our copy
     kPrimary,    // we are alternate, the other is its primary
-    kFormer,     // we serve it and took it over from the other
+    kFormer,     // we serve it, and the other was its primary before (nobody: it is not known who)
   };
   static constexpr std::size_t kTies = 4;
 
-  // Brings the index up to date with the session: after every change of its role, primary, former
-  // or stream.target.
+  // Brings the index up to date with the session: after every change of its role, primary,
+  // formers or stream.target.
   void update(const Session& session);
   void remove(const Session& session);
 
@@ -39,10 +39,10 @@ class Partners {
   const AlternateShares& shares(Tie tie) const { return shares_[static_cast<std::size_t>(tie)]; }
 
  private:
-  // The other server of each tie; nothing: the session has no such tie.
-  using Ties = std::array<std::optional<ServerId>, kTies>;
+  using Ties = std::vector<std::pair<Tie, ServerId>>;
   static Ties ties_of(const Session& session);
-  void replace(SessionId id, const Ties& before, const Ties& after);
+  void add(SessionId id, Tie tie, ServerId server);
+  void take(SessionId id, Tie tie, ServerId server);
 
   std::array<std::map<ServerId, Ids>, kTies> ids_;
   std::array<AlternateShares, kTies> shares_;

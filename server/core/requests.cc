@@ -1,5 +1,7 @@
 #include "server/core/requests.h"
 
+#include <algorithm>
+
 #include "server/core/admission.h"
 
 namespace tandem {
@@ -134,24 +136,36 @@ Known Requests::known(Instant now, SessionId id) const {
 
 Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {
   ++state_.counters.takeovers_warm;
-  const ServerId feeder = std::exchange(session.fed_by, ServerId{});
-  session.former = std::exchange(session.primary, state_.self);
+  std::vector<ServerId>& formers = session.formers;
+  std::erase(formers, state_.self);
+  std::erase(formers, session.primary);
+  formers.insert(formers.begin(), std::exchange(session.primary, state_.self));
+  if (formers.size() > MirrorBatch::kFormersMax) {
+    formers.resize(MirrorBatch::kFormersMax);
+    formers.back() = ServerId{};
+  }
   session.epoch = epoch;
   state_.table.set_role(now, session, Role::kPrimary);
   alternates_.provide(now, session);
-  state_.tell(session.former, session);
-  if (feeder != session.former) state_.tell(feeder, session);
+  tell_formers(session);
+  state_.tell(std::exchange(session.fed_by, ServerId{}), session);
   return session;
 }
 
 Session& Requests::start_empty(Instant now, const SessionToken& token, Epoch epoch) {
   ++state_.counters.takeovers_cold;
   Session& session = state_.create(now, token.session, Role::kPrimary, epoch);
-  if (token.epoch.server != state_.self) session.former = token.epoch.server;
+  session.formers = {ServerId{}};
   alternates_.provide(now, session);
-  state_.tell(session.former, session);
-  if (token.alternate != session.former) state_.tell(token.alternate, session);
+  tell_formers(session);
   return session;
+}
+
+void Requests::tell_formers(const Session& session) {
+  for (const ServerId former : session.formers) state_.tell(former, session);
+  const auto& formers = session.formers;
+  if (std::find(formers.begin(), formers.end(), ServerId{}) == formers.end()) return;
+  for (const ServerId peer : state_.sender.linked_peers()) state_.tell(peer, session);
 }
 
 std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const SessionToken& request) {

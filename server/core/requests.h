@@ -26,6 +26,7 @@ class Requests {
   Session& take_over(Instant now, Session& session, Epoch epoch);
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);
   bool hands_to_alternate(const SessionToken& token, const Session& session) const;
+  void tell_formers(const Session& session);
   CacheId mirrored_cache(CacheId announced) const;
 
   NodeState& state_;

@@ -44,8 +44,9 @@ struct Session {
   Instant last_used{};
   Instant expires{};  // its place among the expiries (session_table)
 
-  // Its primary: whom we took it over from. As alternate: nobody.
-  ServerId former;
+  // Who was primary before, the latest first: to be told when they are met. Nobody among them:
+  // somebody may have been, and everyone is told. At most MirrorBatch::kFormersMax.
+  std::vector<ServerId> formers;
   Mirror mirror;
   // To the alternate; as alternate, to a third server while the primary is offline.
   MirrorStream stream;

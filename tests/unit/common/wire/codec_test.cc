@@ -77,6 +77,7 @@ class Maker {
         return MirrorBatch{session(),
                            epoch(),
                            ServerId{u32() | 1},
+                           many([this] { return ServerId{u32()}; }),
                            u64() | 1,
                            flip(),
                            many([this] { return change(); }),

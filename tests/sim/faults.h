@@ -1,0 +1,47 @@
+// Every fault of the simulated world, by name. All zero: a fast network and processes that live.
+#pragma once
+
+#include "common/base/time.h"
+
+namespace tandem::sim {
+
+struct Faults {
+  // Each message and each connection takes this long; on one channel nothing overtakes.
+  Duration delay_min = 100us;
+  Duration delay_max = 2ms;
+  double slow_chance = 0;  // of a message that takes slow_delay instead
+  Duration slow_delay = 80ms;
+  // A message is lost: its connection is reset, and what is in flight on it is lost as well.
+  double reset_chance = 0;
+
+  // A process dies at once and is started again, empty, under a new incarnation.
+  double kills_per_minute = 0;
+  Duration down_min = 500ms;
+  Duration down_max = 10s;
+  bool one_at_a_time = false;  // only when the last one killed has been alive again for mend_time
+  Duration mend_time = 3s;
+
+  // A process stands still, and goes on where it stood.
+  double pauses_per_minute = 0;
+  Duration pause_min = 200ms;
+  Duration pause_max = 8s;
+
+  // Some servers are cut off from all others. Bytes wait; connections that are cut for
+  // channel_timeout are reset.
+  double partitions_per_minute = 0;
+  Duration partition_min = 500ms;
+  Duration partition_max = 12s;
+  double one_way_share = 0.5;          // only what they send, or only what they are sent, is cut
+  double spares_balancer_share = 0.3;  // they still reach the balancer
+  double largest_share = 0.4;          // of the servers that one partition cuts off
+
+  // An administrator drains a server for a while.
+  double drains_per_minute = 0;
+  Duration drain_time = 8s;
+
+  Duration channel_timeout = 4s;
+  Duration connect_timeout = 1s;
+  Duration probe_timeout = 1s;
+};
+
+}  // namespace tandem::sim
