@@ -37,33 +37,48 @@ void put_forwarded_for(const http::RequestHead& head, std::string_view client, W
   out.put("\r\n");
 }
 
+// Walks over the pairs of a Cookie field's value.
+class CookiePairs {
+ public:
+  explicit CookiePairs(std::string_view value) : rest_(value) {}
+  bool next() {
+    while (!rest_.empty()) {
+      const std::size_t semicolon = rest_.find(';');
+      pair_ = http::trim(rest_.substr(0, semicolon));
+      rest_.remove_prefix(semicolon == rest_.npos ? rest_.size() : semicolon + 1);
+      if (!pair_.empty()) return true;
+    }
+    return false;
+  }
+  std::string_view pair() const { return pair_; }
+  bool is(std::string_view name) const {
+    return pair_.size() > name.size() && pair_[name.size()] == '=' && pair_.starts_with(name);
+  }
+
+ private:
+  std::string_view rest_;
+  std::string_view pair_;
+};
+
+// What is left of a Cookie field when every cookie of that name is cut out; no field if nothing is.
+void put_cookies_without(std::string_view value, std::string_view name, Writer& out) {
+  bool begun = false;
+  for (CookiePairs pairs(value); pairs.next();) {
+    if (pairs.is(name)) continue;
+    out.put(begun ? "; " : "Cookie: ");
+    out.put(pairs.pair());
+    begun = true;
+  }
+  if (begun) out.put("\r\n");
+}
+
 }  // namespace
 
-CookiePlace find_cookie(std::string_view field_value, std::string_view name) {
-  std::size_t at = 0;
-  while (at < field_value.size()) {
-    const std::size_t semicolon = field_value.find(';', at);
-    const std::size_t end = semicolon == field_value.npos ? field_value.size() : semicolon;
-    const std::string_view pair = http::trim(field_value.substr(at, end - at));
-    if (pair.size() > name.size() && pair[name.size()] == '=' && pair.starts_with(name)) {
-      CookiePlace place{true, http::trim(pair.substr(name.size() + 1)), at, end};
-      // The separator goes with it: the one behind, or, for the last pair, the one before.
-      if (end < field_value.size()) {
-        place.cut_end = end + 1;
-        while (place.cut_end < field_value.size() && http::is_space(field_value[place.cut_end])) {
-          ++place.cut_end;
-        }
-        while (place.cut_begin < end && http::is_space(field_value[place.cut_begin])) {
-          ++place.cut_begin;
-        }
-      } else if (at > 0) {
-        place.cut_begin = at - 1;
-      }
-      return place;
-    }
-    at = end + 1;
+std::optional<std::string_view> find_cookie(std::string_view field_value, std::string_view name) {
+  for (CookiePairs pairs(field_value); pairs.next();) {
+    if (pairs.is(name)) return http::trim(pairs.pair().substr(name.size() + 1));
   }
-  return CookiePlace{};
+  return std::nullopt;
 }
 
 ClientClaim client_claim(const http::RequestHead& head, std::string_view cookie_name) {
@@ -76,9 +91,8 @@ ClientClaim client_claim(const http::RequestHead& head, std::string_view cookie_
   if (!head.has(FieldId::kCookie)) return claim;
   for (const Field& f : head.fields()) {
     if (f.id != FieldId::kCookie) continue;
-    const CookiePlace place = find_cookie(head.value(f), cookie_name);
-    if (place.found) {
-      claim.token = place.value;
+    if (const auto value = find_cookie(head.value(f), cookie_name)) {
+      claim.token = *value;
       break;
     }
   }
@@ -97,6 +111,8 @@ std::size_t write_request_head(const http::RequestHead& head, const RequestEdits
   std::uint64_t drop = kHopByHop | kTandem | kForwarding;
   if (edits.to_tandem) drop &= ~bits({FieldId::kTandemCache});
   if (head.upgrades()) drop &= ~bits({FieldId::kUpgrade});
+  // HTTP/1.0 has no expectations (RFC 9110, 10.1.1); this becomes an HTTP/1.1 request.
+  if (head.version_minor() == 0) drop |= bits({FieldId::kExpect});
   copy_fields(head, out, [&](const Field& f, auto&& flush) {
     if (in(drop, f.id)) {
       flush();
@@ -104,21 +120,16 @@ std::size_t write_request_head(const http::RequestHead& head, const RequestEdits
     }
     if (f.id != FieldId::kCookie) return false;
     const std::string_view value = head.value(f);
-    const CookiePlace place = find_cookie(value, edits.cookie_name);
-    if (!place.found) return false;
+    if (!find_cookie(value, edits.cookie_name)) return false;
     flush();
-    if (place.cut_end - place.cut_begin < value.size()) {
-      out.put("Cookie: ");
-      out.put(value.substr(0, place.cut_begin));
-      out.field("", value.substr(place.cut_end));
-    }
+    put_cookies_without(value, edits.cookie_name, out);
     return true;
   });
   if (head.upgrades()) out.put("Connection: upgrade\r\n");
-  if (!head.has(FieldId::kHost)) out.field("Host: ", edits.server_address);
   put_forwarded_for(head, edits.client_host, out);
   out.put(edits.tls ? "X-Forwarded-Proto: https\r\n" : "X-Forwarded-Proto: http\r\n");
   const std::string_view host = head.authority();
+  if (!head.has(FieldId::kHost)) out.field("Host: ", host.empty() ? edits.server_address : host);
   if (!host.empty()) out.field("X-Forwarded-Host: ", host);
   out.put(head.version_minor() == 1 ? "Via: 1.1 tandem\r\n" : "Via: 1.0 tandem\r\n");
   if (!edits.session_token.empty()) out.field("Tandem-Session: ", edits.session_token);

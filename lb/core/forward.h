@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,15 +31,8 @@ struct ClientClaim {
 };
 ClientClaim client_claim(const http::RequestHead& head, std::string_view cookie_name);
 
-// The value of one cookie in a Cookie field's value (RFC 6265, 5.4), and the bytes to take out so
-// that the rest is as if it had never been there. `found` is false where it is not.
-struct CookiePlace {
-  bool found = false;
-  std::string_view value;
-  std::size_t cut_begin = 0;
-  std::size_t cut_end = 0;
-};
-CookiePlace find_cookie(std::string_view field_value, std::string_view name);
+// The value of the first cookie of that name in a Cookie field's value (RFC 6265, 5.4).
+std::optional<std::string_view> find_cookie(std::string_view field_value, std::string_view name);
 
 struct RequestEdits {
   std::string_view session_token;   // Tandem-Session; empty for plain servers
@@ -53,7 +47,8 @@ struct RequestEdits {
 std::size_t request_head_bound(const http::RequestHead& head, const RequestEdits& edits);
 // Writes the head, its final empty line included; returns its size. Hop-by-hop fields (RFC 9110,
 // 7.6.1) and all Tandem-* fields of the client go, X-Forwarded-For is continued, -Proto and -Host
-// are set, Via is added. An absolute target becomes a path; the version becomes HTTP/1.1.
+// are set, Via is added (that no proxies form a loop is left to whoever connects them). An absolute
+// target becomes a path; the version becomes HTTP/1.1.
 std::size_t write_request_head(const http::RequestHead& head, const RequestEdits& edits, char* out);
 
 // What the response says of the client's connection.

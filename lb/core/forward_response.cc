@@ -141,7 +141,9 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
   const std::string_view line =
       head.buffer().substr(head.begin(), head.fields_begin() - head.begin());
   out.put("HTTP/1.1");
-  out.put(line.substr(8));
+  out.put(line.substr(8, 4));  // " 200"
+  out.put(" ");                // which some servers leave out when no reason follows
+  out.field("", head.reason());
 
   std::uint64_t drop = kHopByHop | bits({FieldId::kTandemSession, FieldId::kTandemRefer});
   if (!edits.from_tandem) drop |= kTandem;
@@ -164,7 +166,7 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
       put_cookie(edits, out);
     }
   }
-  out.put("Via: 1.1 tandem\r\n");
+  out.put(head.version_minor() == 1 ? "Via: 1.1 tandem\r\n" : "Via: 1.0 tandem\r\n");
   put_persistence(edits.persistence, out);
   out.put("\r\n");
   return out.size();

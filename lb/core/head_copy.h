@@ -36,10 +36,6 @@ inline constexpr std::uint64_t kTandem =
           FieldId::kTandemReuse, FieldId::kTandemServer, FieldId::kTandemSession});
 inline constexpr std::uint64_t kForwarding =
     bits({FieldId::kXForwardedFor, FieldId::kXForwardedProto, FieldId::kXForwardedHost});
-// What a Connection field must not take away: the message would be read otherwise.
-inline constexpr std::uint64_t kNeverNamed =
-    bits({FieldId::kHost, FieldId::kContentLength, FieldId::kTransferEncoding, FieldId::kTrailer});
-
 class Writer {
  public:
   explicit Writer(char* out) : begin_(out), at_(out) {}
@@ -75,8 +71,11 @@ inline bool names_fields(const Head& head) {
   return false;
 }
 
+// A field that we know is either of this hop, and goes in any case, or meant for all recipients,
+// and may not be named (RFC 9110, 7.6.1): else a client could take Authorization, Cookie or Host
+// out of a request on its way. So only fields that we do not know can be named.
 inline bool named_by_connection(const Head& head, const Field& field) {
-  if (in(kNeverNamed, field.id)) return false;
+  if (field.id != FieldId::kOther) return false;
   for (const Field& f : head.fields()) {
     if (f.id == FieldId::kConnection && http::list_contains(head.value(f), head.name(field))) {
       return true;

@@ -193,7 +193,7 @@ void ClientConnection::input_ended() {
 
 void ClientConnection::resume_input() { process(); }
 
-void ClientConnection::refuse(const http::HeadError& error) {
+void ClientConnection::refuse(http::HeadError error) {
   state_.counts.requests_bad.add();
   state_.counts.answers_own.add();
   partial_ = nullptr;

@@ -83,7 +83,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   bool read_ahead();
   bool drop_input();
   bool flush();
-  void refuse(const http::HeadError& error);
+  void refuse(http::HeadError error);  // by value: it may come from partial_
   void input_ended();
   void after_output();
   void close();

@@ -12,27 +12,18 @@ namespace {
 // --- cookies
 // --------------------------------------------------------------------------------------
 
-std::string without(std::string_view value, std::string_view name = "t") {
-  const CookiePlace place = find_cookie(value, name);
-  if (!place.found) return "(not found)";
-  return std::string(value.substr(0, place.cut_begin)) + std::string(value.substr(place.cut_end)) +
-         "|" + std::string(place.value);
-}
-
-TEST(FindCookie, CutsOutOneAndItsSeparator) {
-  EXPECT_EQ(without("t=1"), "|1");
-  EXPECT_EQ(without("t=1; a=2"), "a=2|1");
-  EXPECT_EQ(without("a=2; t=1"), "a=2|1");
-  EXPECT_EQ(without("a=2; t=1; b=3"), "a=2; b=3|1");
-  EXPECT_EQ(without("a=2;t=1;b=3"), "a=2;b=3|1");
-  EXPECT_EQ(without("a=2;  t=1"), "a=2|1");
-  EXPECT_EQ(without("t="), "|");
-  EXPECT_EQ(without("t=a=b"), "|a=b");
+TEST(FindCookie, FindsItAnywhere) {
+  for (const char* value :
+       {"t=1", "t=1; a=2", "a=2; t=1", "a=2; t=1; b=3", "a=2;t=1;b=3", "a=2;  t=1 ", "; t=1;"}) {
+    EXPECT_EQ(find_cookie(value, "t"), "1") << value;
+  }
+  EXPECT_EQ(find_cookie("t=", "t"), "");
+  EXPECT_EQ(find_cookie("t=a=b", "t"), "a=b");
 }
 
 TEST(FindCookie, TakesNoOtherForIt) {
   for (const char* value : {"", "t", "T=1", "at=1", "ta=1", "a=t=1", ";;", "a=\"; b\""}) {
-    EXPECT_FALSE(find_cookie(value, "t").found) << value;
+    EXPECT_FALSE(find_cookie(value, "t")) << value;
   }
 }
 
@@ -83,7 +74,7 @@ TEST(WriteRequestHead, AbsoluteTargetsBecomePaths) {
 TEST(WriteRequestHead, HopByHopFieldsGo) {
   const Request request(
       "GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-One\r\nX-One: 1\r\nKeep-Alive: x\r\n"
-      "X-Two: 2\r\nConnection: host, x-three\r\nTE: trailers\r\nProxy-Connection: x\r\n"
+      "X-Two: 2\r\nConnection: x-three\r\nTE: trailers\r\nProxy-Connection: x\r\n"
       "X-Three: 3\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n");
   EXPECT_EQ(written(request, plain_edits()),
             std::string("GET / HTTP/1.1\r\nHost: h\r\nX-Two: 2\r\n") + kTail);
@@ -115,6 +106,42 @@ TEST(WriteRequestHead, ForwardingIsContinuedAndReplaced) {
             "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.0 x\r\n"
             "X-Forwarded-For: 1.1.1.1, 2.2.2.2, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n"
             "X-Forwarded-Host: h\r\nVia: 1.1 tandem\r\n\r\n");
+}
+
+TEST(WriteRequestHead, AConnectionFieldTakesNoFieldThatIsForAll) {
+  const std::string kept =
+      "Authorization: a\r\nCookie: c=1\r\nIf-None-Match: \"x\"\r\nContent-Length: 0\r\n"
+      "Tandem-Cache: 1\r\n";
+  const Request request("POST / HTTP/1.1\r\nHost: h\r\n" + kept +
+                        "Connection: authorization, cookie, if-none-match, tandem-cache, host, "
+                        "content-length\r\n\r\n");
+  RequestEdits edits = plain_edits();
+  edits.to_tandem = true;
+  EXPECT_EQ(written(request, edits), "POST / HTTP/1.1\r\nHost: h\r\n" + kept + kTail);
+}
+
+TEST(WriteRequestHead, EveryCookieOfThatNameIsCutOut) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"tandem=1; tandem=2", ""},
+      {"tandem=1; a=2; tandem=3", "Cookie: a=2\r\n"},
+      {"a=1; tandem=2; b=3; tandem=4; c=5", "Cookie: a=1; b=3; c=5\r\n"},
+      {"a=1; tandem=2; tandem=3", "Cookie: a=1\r\n"},
+  };
+  for (const auto& [given, expected] : cases) {
+    const Request request("GET / HTTP/1.1\r\nHost: h\r\nCookie: " + std::string(given) +
+                          "\r\n\r\n");
+    EXPECT_EQ(written(request, plain_edits()),
+              std::string("GET / HTTP/1.1\r\nHost: h\r\n") + expected + kTail);
+  }
+}
+
+TEST(WriteRequestHead, Http10BecomesHttp11) {
+  const Request request(
+      "PUT http://h/x HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_EQ(written(request, plain_edits()),
+            "PUT /x HTTP/1.1\r\nContent-Length: 1\r\nX-Forwarded-For: 10.0.0.1\r\n"
+            "X-Forwarded-Proto: http\r\nHost: h\r\nX-Forwarded-Host: h\r\n"
+            "Via: 1.0 tandem\r\n\r\n");
 }
 
 TEST(WriteRequestHead, AnUpgradeIsPassedOn) {
@@ -158,7 +185,12 @@ TEST(WriteResponseHead, KeepsWhatIsNotOfThisHop) {
                     "Keep-Alive: 1\r\nTandem-Session: s\r\nTandem-Reuse: mirror\r\n"
                     "Content-Length: 3\r\n\r\n",
                     edits),
-            "HTTP/1.1 200 Fine\r\nA: b\r\nContent-Length: 3\r\nVia: 1.1 tandem\r\n\r\n");
+            "HTTP/1.1 200 Fine\r\nA: b\r\nContent-Length: 3\r\nVia: 1.0 tandem\r\n\r\n");
+}
+
+TEST(WriteResponseHead, TheStatusLineGetsTheSpaceThatItLacks) {
+  EXPECT_EQ(written("HTTP/1.1 200\r\n\r\n", ResponseEdits{}),
+            "HTTP/1.1 200 \r\nVia: 1.1 tandem\r\n\r\n");
 }
 
 TEST(WriteResponseHead, SetsTheCookieAsConfigured) {

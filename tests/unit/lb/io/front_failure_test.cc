@@ -1,5 +1,6 @@
 // What the front does when servers fail, freeze, refuse, refer or talk nonsense; and clients, too.
 #include <algorithm>
+#include <thread>
 
 #include "lb/io/front.h"
 #include "tests/unit/lb/io/front_fixture.h"
