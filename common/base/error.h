@@ -25,9 +25,7 @@ struct Error {
   Retry retry = Retry::kNo;
   std::string message;  // one sentence without a full stop, as a log line wants it
 
-  static Error peer(std::string message) {
-    return {Side::kPeer, Retry::kNo, std::move(message)};
-  }
+  static Error peer(std::string message) { return {Side::kPeer, Retry::kNo, std::move(message)}; }
   static Error conf(std::string message) {
     return {Side::kOperator, Retry::kNo, std::move(message)};
   }

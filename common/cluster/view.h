@@ -49,9 +49,9 @@ struct ServerRecord {
 };
 
 struct View {
-  std::uint64_t version = 0;         // grows with every change but those of status
-  std::uint32_t balancers = 1;       // how many balancers assign sessions
-  std::vector<ServerRecord> servers; // in the order of round robin; by name
+  std::uint64_t version = 0;          // grows with every change but those of status
+  std::uint32_t balancers = 1;        // how many balancers assign sessions
+  std::vector<ServerRecord> servers;  // in the order of round robin; by name
 
   // The server with this id, or null. Linear: a view of a few dozen servers; the paths that are
   // walked per request keep their own index.

@@ -60,7 +60,7 @@ struct Client {
   SSL* ssl = nullptr;
   std::string request;
   bool has_cookie = false;
-  int answers = 0;            // up to kCookieAnswers
+  int answers = 0;  // up to kCookieAnswers
   bool connected = false;
   bool answered = false;      // the answer is here whole; the close is awaited
   std::string head;           // of an answer whose head came in parts; nearly always empty

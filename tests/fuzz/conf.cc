@@ -1,11 +1,12 @@
 // Conf files: whatever the bytes, a conf or complaints, and what was read shows the same again.
+#include "lb/conf/conf.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
 
 #include "common/base/error.h"
 #include "common/config/reader.h"
-#include "lb/conf/conf.h"
 #include "server/conf/conf.h"
 
 namespace {

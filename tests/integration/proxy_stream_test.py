@@ -187,6 +187,8 @@ class Streams(Case):
 
 
 class Tunnels(Case):
+    begun = ended = 0
+
     @classmethod
     def set_up_class(cls):
         cls.origin = raw.Origin("app1", cls.answer)
@@ -199,6 +201,15 @@ class Tunnels(Case):
         if head.get("Upgrade") != "websocket":
             connection.send("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n")
             return True
+        Tunnels.begun += 1
+        try:
+            Tunnels.echo(connection)
+        finally:
+            Tunnels.ended += 1
+        return False
+
+    @staticmethod
+    def echo(connection):
         connection.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
                         "Upgrade: websocket\r\n"
                         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nwelcome")
@@ -208,7 +219,7 @@ class Tunnels(Case):
                 connection.buffer.clear()
             if not connection.more():
                 connection.send("goodbye")
-                return False
+                return
 
     def upgrade(self, more=b""):
         client = raw.connect(self.lb.port)
@@ -248,7 +259,8 @@ class Tunnels(Case):
         with self.upgrade() as client:
             client.read_head()
             client.read_exactly(7)
-        until(lambda: not self.origin._open, "the origin to be rid of the tunnel")
+        self.assertGreater(Tunnels.begun, 0)
+        until(lambda: Tunnels.ended == Tunnels.begun, "the origin to be rid of the tunnel")
 
 
 if __name__ == "__main__":

@@ -131,7 +131,8 @@ class Balancer(Program):
                  port=None):
         """plain: [(name, address, {more keys})]; key_file: with control wire; tls: certificates."""
         self.port = port or free_port()
-        base = {"workers": 1, "front": {"listen": [f"127.0.0.1:{self.port}"]}}
+        base = {"workers": int(os.environ.get("TANDEM_TEST_WORKERS", "1")),
+                "front": {"listen": [f"127.0.0.1:{self.port}"]}}
         if tls:
             self.tls_port = free_port()
             base["front"].update(tls_listen=[f"127.0.0.1:{self.tls_port}"], certificates=list(tls))
