@@ -1,4 +1,4 @@
-"""tandem-lb as its administrator sees it: tandemctl, /status, /metrics, reload, checks, its own key."""
+"""tandem-lb as its administrator sees it: tandemctl, /status, /metrics, reload, checks, its key."""
 
 import os
 import signal
@@ -89,8 +89,8 @@ class Admin(Case):
         with raw.connect(self.lb.port) as client:
             client.send(raw.request_text())
             cookie = client.read_response().cookie()
-            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nCookie: tandem=%s\r\nContent-Length: 2\r\n\r\na"
-                        % cookie.encode())
+            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nCookie: tandem=%s\r\n"
+                        b"Content-Length: 2\r\n\r\na" % cookie.encode())
             self.lb.write_conf({"server": Balancer.plain_entries(self.entries(capacity=78))})
             self.ctl("reload")
             client.send(b"b")
