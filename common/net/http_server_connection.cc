@@ -12,6 +12,7 @@ namespace tandem {
 namespace {
 
 constexpr std::size_t kPartsMax = 6;
+constexpr std::size_t kBufferKept = 4096;  // by a connection that has nothing to send
 
 }  // namespace
 
@@ -285,13 +286,13 @@ bool HttpServerConnection::write(std::initializer_list<std::string_view> parts) 
   if (sent > 0) touch(server_.options_.body_timeout);
   const std::size_t of_out = std::min(sent, out_.size());
   sent -= of_out;
-  std::string kept = out_.substr(of_out);
+  out_.erase(0, of_out);
   for (std::string_view part : parts) {
     const std::size_t of_part = std::min(sent, part.size());
     sent -= of_part;
-    kept += part.substr(of_part);
+    out_ += part.substr(of_part);
   }
-  out_ = std::move(kept);
+  if (out_.empty() && out_.capacity() > kBufferKept) out_ = std::string();
   const bool full = out_.size() >= server_.options_.body_buffer_bytes;
   full_ = full_ || full;
   if (!out_.empty() && deadline_ == kNever) touch(server_.options_.body_timeout);
