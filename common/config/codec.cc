@@ -18,8 +18,9 @@ bool is_name_character(char c) {
 }
 
 // The string that `node` is, or nothing and a complaint.
-const std::string* text_of(const Node& node, const std::string& expected, ReadContext& context) {
-  if (node.kind == Node::Kind::kString) return &node.text;
+const std::string* text_of(const ConfNode& node, const std::string& expected,
+                           ReadContext& context) {
+  if (node.kind == ConfNode::Kind::kString) return &node.text;
   context.complain_of_kind(node, expected);
   return nullptr;
 }
@@ -34,7 +35,7 @@ Codec<T> with_unit(const std::string& type, const std::string& example, T min, T
                    Show show) {
   const std::string expected = fmt::format("a {} such as \"{}\"", type, example);
   const std::string range = range_of(show(min), show(max));
-  auto read = [=](const Node& node, ReadContext& context) -> std::optional<T> {
+  auto read = [=](const ConfNode& node, ReadContext& context) -> std::optional<T> {
     const auto* written = text_of(node, expected, context);
     if (written == nullptr) return std::nullopt;
     const auto value = parse(*written);
@@ -52,7 +53,7 @@ Codec<T> with_unit(const std::string& type, const std::string& example, T min, T
 }
 
 Codec<Address> address_codec(bool port_zero) {
-  auto read = [port_zero](const Node& node, ReadContext& context) -> std::optional<Address> {
+  auto read = [port_zero](const ConfNode& node, ReadContext& context) -> std::optional<Address> {
     const auto* written = text_of(node, "an address such as \"127.0.0.1:8080\"", context);
     if (written == nullptr) return std::nullopt;
     auto address = Address::parse(*written);
@@ -76,7 +77,7 @@ void ReadContext::complain(Position where, const std::string& message) {
   findings.push_back({path, {where, path.empty() ? message : path + ": " + message}});
 }
 
-void ReadContext::complain_of_kind(const Node& node, const std::string& expected) {
+void ReadContext::complain_of_kind(const ConfNode& node, const std::string& expected) {
   complain(node.where, fmt::format("expected {}, not {}", expected, node.kind_name()));
 }
 
@@ -99,8 +100,8 @@ std::string toml_string(std::string_view text) {
 
 Codec<bool> boolean() {
   return {"boolean", "",
-          [](const Node& node, ReadContext& context) -> std::optional<bool> {
-            if (node.kind == Node::Kind::kBoolean) return node.boolean;
+          [](const ConfNode& node, ReadContext& context) -> std::optional<bool> {
+            if (node.kind == ConfNode::Kind::kBoolean) return node.boolean;
             context.complain_of_kind(node, "true or false");
             return std::nullopt;
           },
@@ -109,8 +110,8 @@ Codec<bool> boolean() {
 
 Codec<std::uint32_t> integer(std::uint32_t min, std::uint32_t max) {
   const std::string range = range_of(std::to_string(min), std::to_string(max));
-  auto read = [=](const Node& node, ReadContext& context) -> std::optional<std::uint32_t> {
-    if (node.kind != Node::Kind::kInteger) {
+  auto read = [=](const ConfNode& node, ReadContext& context) -> std::optional<std::uint32_t> {
+    if (node.kind != ConfNode::Kind::kInteger) {
       context.complain_of_kind(node, "an integer");
       return std::nullopt;
     }
@@ -132,7 +133,7 @@ Codec<std::uint64_t> size(std::uint64_t min, std::uint64_t max) {
 }
 
 Codec<std::string> text() {
-  auto read = [](const Node& node, ReadContext& context) -> std::optional<std::string> {
+  auto read = [](const ConfNode& node, ReadContext& context) -> std::optional<std::string> {
     const auto* written = text_of(node, "a string", context);
     if (written == nullptr) return std::nullopt;
     const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
@@ -146,7 +147,7 @@ Codec<std::string> text() {
 }
 
 Codec<std::string> name() {
-  auto read = [](const Node& node, ReadContext& context) -> std::optional<std::string> {
+  auto read = [](const ConfNode& node, ReadContext& context) -> std::optional<std::string> {
     const auto* written = text_of(node, "a string", context);
     if (written == nullptr) return std::nullopt;
     if (written->size() > kNameBytesMax ||
@@ -165,7 +166,7 @@ Codec<std::string> path() { return path_or({}); }
 
 Codec<std::string> path_or(std::vector<std::string> words) {
   const std::string range = words.empty() ? "" : show_choices(words) + " or a path";
-  auto read = [words](const Node& node, ReadContext& context) -> std::optional<std::string> {
+  auto read = [words](const ConfNode& node, ReadContext& context) -> std::optional<std::string> {
     const auto* written = text_of(node, "a path", context);
     if (written == nullptr) return std::nullopt;
     if (written->empty() || written->find('\0') != std::string::npos) {
@@ -182,7 +183,7 @@ Codec<std::string> path_or(std::vector<std::string> words) {
 Codec<Address> address() { return address_codec(false); }
 Codec<Address> listen_address() { return address_codec(true); }
 
-std::optional<std::size_t> read_choice(const std::vector<std::string>& words, const Node& node,
+std::optional<std::size_t> read_choice(const std::vector<std::string>& words, const ConfNode& node,
                                        ReadContext& context) {
   const auto* written = text_of(node, show_choices(words), context);
   if (written == nullptr) return std::nullopt;

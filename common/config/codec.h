@@ -29,7 +29,7 @@ struct ReadContext {
 
   void complain(Position where, const std::string& message);
   // "expected WHAT, not an integer"
-  void complain_of_kind(const Node& node, const std::string& expected);
+  void complain_of_kind(const ConfNode& node, const std::string& expected);
 };
 
 template <class T>
@@ -37,7 +37,7 @@ struct Codec {
   std::string type;   // as listings name it: "duration"
   std::string range;  // as listings say it: "1ms to 1h"; empty if there is no more to say
   // Nothing after a complaint.
-  std::function<std::optional<T>(const Node&, ReadContext&)> read;
+  std::function<std::optional<T>(const ConfNode&, ReadContext&)> read;
   // As TOML; empty if there is nothing to write.
   std::function<std::string(const T&)> show;
 };
@@ -63,7 +63,7 @@ Codec<Address> address();
 Codec<Address> listen_address();
 
 // The words of an enumeration, each with its value.
-std::optional<std::size_t> read_choice(const std::vector<std::string>& words, const Node& node,
+std::optional<std::size_t> read_choice(const std::vector<std::string>& words, const ConfNode& node,
                                        ReadContext& context);
 std::string show_choices(const std::vector<std::string>& words);
 
@@ -72,7 +72,7 @@ Codec<E> choice(std::vector<std::pair<std::string, E>> choices) {
   std::vector<std::string> words;
   for (const auto& [word, value] : choices) words.push_back(word);
   return {"string", show_choices(words),
-          [words, choices](const Node& node, ReadContext& context) -> std::optional<E> {
+          [words, choices](const ConfNode& node, ReadContext& context) -> std::optional<E> {
             const auto index = read_choice(words, node, context);
             if (!index) return std::nullopt;
             return choices[*index].second;
@@ -88,8 +88,8 @@ Codec<E> choice(std::vector<std::pair<std::string, E>> choices) {
 // A list [...] of such values. Every bad item is complained of.
 template <class T>
 Codec<std::vector<T>> list(Codec<T> item) {
-  auto read = [item](const Node& node, ReadContext& context) -> std::optional<std::vector<T>> {
-    if (node.kind != Node::Kind::kList) {
+  auto read = [item](const ConfNode& node, ReadContext& context) -> std::optional<std::vector<T>> {
+    if (node.kind != ConfNode::Kind::kList) {
       context.complain_of_kind(node, "a list [...]");
       return std::nullopt;
     }
@@ -114,7 +114,7 @@ Codec<std::vector<T>> list(Codec<T> item) {
 template <class T>
 Codec<std::optional<T>> maybe(Codec<T> codec) {
   return {codec.type, codec.range,
-          [codec](const Node& node, ReadContext& context) -> std::optional<std::optional<T>> {
+          [codec](const ConfNode& node, ReadContext& context) -> std::optional<std::optional<T>> {
             auto value = codec.read(node, context);
             if (!value) return std::nullopt;
             return std::optional<std::optional<T>>(std::move(value));

@@ -41,34 +41,34 @@ std::string one_line(std::string_view text) {
   return line;
 }
 
-Node convert(const toml::node& from);
+ConfNode convert(const toml::node& from);
 
-Node convert_table(const toml::table& table) {
-  Node node;
+ConfNode convert_table(const toml::table& table) {
+  ConfNode node;
   for (const auto& [key, value] : table) {
     node.members.push_back({std::string(key.str()), position_of(key.source()), convert(value)});
   }
   return node;
 }
 
-Node convert(const toml::node& from) {
-  Node node;
+ConfNode convert(const toml::node& from) {
+  ConfNode node;
   if (const auto* table = from.as_table()) {
     node = convert_table(*table);
   } else if (const auto* array = from.as_array()) {
-    node.kind = Node::Kind::kList;
+    node.kind = ConfNode::Kind::kList;
     for (const auto& item : *array) node.items.push_back(convert(item));
   } else if (const auto* boolean = from.as_boolean()) {
-    node.kind = Node::Kind::kBoolean;
+    node.kind = ConfNode::Kind::kBoolean;
     node.boolean = boolean->get();
   } else if (const auto* integer = from.as_integer()) {
-    node.kind = Node::Kind::kInteger;
+    node.kind = ConfNode::Kind::kInteger;
     node.integer = integer->get();
   } else if (const auto* text = from.as_string()) {
-    node.kind = Node::Kind::kString;
+    node.kind = ConfNode::Kind::kString;
     node.text = text->get();
   } else {
-    node.kind = from.is_floating_point() ? Node::Kind::kFraction : Node::Kind::kDate;
+    node.kind = from.is_floating_point() ? ConfNode::Kind::kFraction : ConfNode::Kind::kDate;
   }
   node.where = position_of(from.source());
   return node;
@@ -76,7 +76,7 @@ Node convert(const toml::node& from) {
 
 }  // namespace
 
-const char* Node::kind_name() const {
+const char* ConfNode::kind_name() const {
   switch (kind) {
     case Kind::kBoolean:
       return "a boolean";
@@ -96,7 +96,7 @@ const char* Node::kind_name() const {
   return "";
 }
 
-Node parse_document(const ConfText& source, std::vector<Complaint>& complaints) {
+ConfNode parse_document(const ConfText& source, std::vector<Complaint>& complaints) {
   const toml::parse_result result = toml::parse(source.text, source.name);
   if (result) return convert_table(result.table());
   const toml::parse_error& error = result.error();
@@ -104,7 +104,7 @@ Node parse_document(const ConfText& source, std::vector<Complaint>& complaints) 
   return {};
 }
 
-void note_places(const Node& node, const std::string& path, Places& places) {
+void note_places(const ConfNode& node, const std::string& path, Places& places) {
   if (path.size() > kPathBytesMax) return;  // no schema is that deep
   if (!path.empty()) places.note(path, node.where);
   for (const auto& member : node.members) {

@@ -10,7 +10,7 @@
 
 namespace tandem {
 
-struct Node {
+struct ConfNode {
   enum class Kind : std::uint8_t { kBoolean, kInteger, kFraction, kString, kDate, kList, kTable };
   struct Member;
 
@@ -19,24 +19,24 @@ struct Node {
   bool boolean = false;
   std::int64_t integer = 0;
   std::string text;             // kString
-  std::vector<Node> items;      // kList
+  std::vector<ConfNode> items;  // kList
   std::vector<Member> members;  // kTable, in no particular order
 
   // "an integer", "a string": for messages.
   const char* kind_name() const;
 };
 
-struct Node::Member {
+struct ConfNode::Member {
   std::string key;
   Position where;  // of the key
-  Node value;
+  ConfNode value;
 };
 
 // The file's top table. A syntax error is added to `complaints` (the parser stops at the first),
 // and the table is empty.
-Node parse_document(const ConfText& source, std::vector<Complaint>& complaints);
+ConfNode parse_document(const ConfText& source, std::vector<Complaint>& complaints);
 
 // The path of every value under `node`, for later complaints.
-void note_places(const Node& node, const std::string& path, Places& places);
+void note_places(const ConfNode& node, const std::string& path, Places& places);
 
 }  // namespace tandem

@@ -31,7 +31,7 @@ class Walk {
  public:
   Walk(const TableSpec& top, ReadContext& context) : top_(top), context_(context) {}
 
-  void read(const TableSpec& table, void* owner, const Node& node) {
+  void read(const TableSpec& table, void* owner, const ConfNode& node) {
     const std::string path = context_.path;
     for (const auto& member : node.members) {
       context_.path = join(path, member.key);
@@ -48,16 +48,16 @@ class Walk {
   }
 
  private:
-  void read_part(const TableSpec& part, void* owner, const Node::Member& member) {
-    const Node& value = member.value;
+  void read_part(const TableSpec& part, void* owner, const ConfNode::Member& member) {
+    const ConfNode& value = member.value;
     if (!part.repeated) {
-      if (value.kind == Node::Kind::kTable) return read(part, part.open(owner), value);
+      if (value.kind == ConfNode::Kind::kTable) return read(part, part.open(owner), value);
       return context_.complain(member.where, fmt::format("is a table; write [{}]", part.key));
     }
     const bool all_tables =
         std::all_of(value.items.begin(), value.items.end(),
-                    [](const Node& item) { return item.kind == Node::Kind::kTable; });
-    if (value.kind != Node::Kind::kList || !all_tables) {
+                    [](const ConfNode& item) { return item.kind == ConfNode::Kind::kTable; });
+    if (value.kind != ConfNode::Kind::kList || !all_tables) {
       return context_.complain(member.where,
                                fmt::format("is a list of tables; write [[{}]]", part.key));
     }
@@ -68,7 +68,7 @@ class Walk {
     }
   }
 
-  void complain_of_unknown(const TableSpec& table, const Node::Member& member) {
+  void complain_of_unknown(const TableSpec& table, const ConfNode::Member& member) {
     context_.path.clear();  // the message names the key
     std::vector<std::string> elsewhere;
     find_everywhere(top_, "", member.key, elsewhere);
@@ -80,7 +80,7 @@ class Walk {
     context_.complain(member.where, fmt::format("unknown key {}{}", in_quotes(member.key), meant));
   }
 
-  void complain_of_missing(const TableSpec& table, void* owner, const Node& node) {
+  void complain_of_missing(const TableSpec& table, void* owner, const ConfNode& node) {
     const auto has = [&node](const std::string& key) {
       return std::any_of(node.members.begin(), node.members.end(),
                          [&](const auto& member) { return member.key == key; });
@@ -92,7 +92,7 @@ class Walk {
       context_.complain(node.where, "is missing");
     }
     // A table that was left out may have options that must be there.
-    Node empty;
+    ConfNode empty;
     empty.where = node.where;
     for (const auto& part : table.tables) {
       if (part.repeated || has(part.key)) continue;

@@ -39,7 +39,7 @@ class Reader {
 
  private:
   std::shared_ptr<const ConfText> source_;
-  Node document_;
+  ConfNode document_;
   bool parsed_ = false;
   Places places_;
   ReadContext context_;

@@ -33,7 +33,7 @@ struct OptionSpec {
   bool sample_set = false;   // ... and sets, instead of commenting it out
   bool required = false;
   bool live = false;  // a reload changes it; all others need a restart
-  std::function<void(void* owner, const Node&, ReadContext&)> read;
+  std::function<void(void* owner, const ConfNode&, ReadContext&)> read;
   std::function<std::string(const void* owner)> show;
 
   OptionSpec& must() { return required = true, *this; }
@@ -73,7 +73,8 @@ class Table {
     option.type = codec.type;
     option.range = codec.range;
     option.help = std::move(help);
-    option.read = [member, read = codec.read](void* owner, const Node& node, ReadContext& context) {
+    option.read = [member, read = codec.read](void* owner, const ConfNode& node,
+                                              ReadContext& context) {
       if (auto value = read(node, context)) static_cast<T*>(owner)->*member = std::move(*value);
     };
     option.show = [member, show = codec.show](const void* owner) {
@@ -86,7 +87,7 @@ class Table {
   template <class S>
   void include(S T::*member, const Table<S>& part) {
     for (OptionSpec option : part.spec().options) {
-      option.read = [member, read = option.read](void* owner, const Node& node,
+      option.read = [member, read = option.read](void* owner, const ConfNode& node,
                                                  ReadContext& context) {
         read(&(static_cast<T*>(owner)->*member), node, context);
       };

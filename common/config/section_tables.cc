@@ -58,10 +58,10 @@ void settle_threshold(const std::string& path, std::uint32_t capacity, std::uint
   }
 }
 
-void complain_of_duplicates(const std::vector<Listener>& listeners, Rules& rules) {
+void complain_of_duplicates(const std::vector<ListenPlace>& listeners, Rules& rules) {
   for (auto it = listeners.begin(); it != listeners.end(); ++it) {
     if (it->address.port == 0 || !rules.sound(it->path)) continue;
-    const auto first = std::find_if(listeners.begin(), it, [&](const Listener& other) {
+    const auto first = std::find_if(listeners.begin(), it, [&](const ListenPlace& other) {
       return other.address == it->address && rules.sound(other.path);
     });
     if (first != it) {

@@ -19,10 +19,10 @@ void settle_threshold(const std::string& path, std::uint32_t capacity, std::uint
                       Rules& rules);
 
 // Complains of an address (port 0 aside) that is listened on twice.
-struct Listener {
+struct ListenPlace {
   std::string path;
   Address address;
 };
-void complain_of_duplicates(const std::vector<Listener>& listeners, Rules& rules);
+void complain_of_duplicates(const std::vector<ListenPlace>& listeners, Rules& rules);
 
 }  // namespace tandem

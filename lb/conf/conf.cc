@@ -174,7 +174,7 @@ void settle_front(Conf& conf, Rules& rules) {
 }
 
 void settle_listeners(Conf& conf, Rules& rules) {
-  std::vector<Listener> listeners;
+  std::vector<ListenPlace> listeners;
   const auto add_all = [&](const std::string& path, const std::vector<Address>& addresses) {
     for (std::size_t i = 0; i < addresses.size(); ++i) {
       listeners.push_back({fmt::format("{}[{}]", path, i), addresses[i]});

@@ -35,8 +35,20 @@ NodeOptions node_options(const Conf& conf) {
   return options;
 }
 
-EtagRule etag_rule(const Conf& conf) {
-  return conf.source.etag == EtagMode::kContent ? EtagRule::kContent : EtagRule::kOrigin;
+FrontOptions front_options(const Conf& conf) {
+  FrontOptions options;
+  options.name = conf.name;
+  options.etag = conf.source.etag == EtagMode::kContent ? EtagRule::kContent : EtagRule::kOrigin;
+  options.validate_body_max = conf.source.validate_body_max;
+  options.token_ttl = std::chrono::duration_cast<std::chrono::seconds>(conf.session.ttl).count();
+  options.tunnel_idle_timeout = conf.limits.body_timeout;
+  options.http.header_timeout = conf.limits.header_timeout;
+  options.http.keepalive_timeout = conf.limits.keepalive_timeout;
+  options.http.body_timeout = conf.limits.body_timeout;
+  options.http.connections_max = conf.limits.connections_max;
+  options.http.head_limits.head_bytes_max = conf.limits.head_bytes_max;
+  options.http.head_limits.fields_max = conf.limits.fields_max;
+  return options;
 }
 
 HttpClientOptions client_options(const SourceConf& conf) {

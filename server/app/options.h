@@ -3,13 +3,13 @@
 
 #include "common/net/http_client.h"
 #include "server/conf/conf.h"
-#include "server/core/conditional.h"
 #include "server/core/node_options.h"
+#include "server/io/front.h"
 
 namespace tandem::server {
 
 NodeOptions node_options(const Conf& conf);
-EtagRule etag_rule(const Conf& conf);
+FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
 
 }  // namespace tandem::server

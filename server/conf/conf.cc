@@ -13,8 +13,8 @@ constexpr std::string_view kHttpScheme = "http://";
 constexpr std::string_view kSqliteScheme = "sqlite:";
 constexpr const char* kUrlExample = "\"http://host:port\" or \"sqlite:file\"";
 
-std::optional<SourceUrl> read_url(const Node& node, ReadContext& context) {
-  if (node.kind != Node::Kind::kString) {
+std::optional<SourceUrl> read_url(const ConfNode& node, ReadContext& context) {
+  if (node.kind != ConfNode::Kind::kString) {
     context.complain_of_kind(node, kUrlExample);
     return std::nullopt;
   }
@@ -178,7 +178,7 @@ bool listens_everywhere(const Address& address) {
 }
 
 void settle_addresses(Conf& conf, Rules& rules) {
-  std::vector<Listener> listeners = {{"listen", conf.listen}, {"peer_listen", conf.peer_listen}};
+  std::vector<ListenPlace> listeners = {{"listen", conf.listen}, {"peer_listen", conf.peer_listen}};
   if (conf.admin.listen) listeners.push_back({"admin.listen", *conf.admin.listen});
   complain_of_duplicates(listeners, rules);
   if (listens_everywhere(conf.listen) && !conf.advertise && rules.sound("advertise")) {

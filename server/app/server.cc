@@ -1,0 +1,233 @@
+#include "server/app/server.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/net/clock.h"
+#include "common/net/key_file.h"
+#include "server/app/options.h"
+#include "server/io/source_http.h"
+#include "server/io/source_sqlite.h"
+
+namespace tandem::server {
+namespace {
+
+constexpr Duration kLeaveStep = 10ms;     // how often leaving looks whether it is done
+constexpr Duration kMirrorPatience = 5s;  // a dead peer must not hold us
+constexpr Duration kAnswerPatience = 1s;  // for the view in which we are offline
+constexpr Duration kClosePatience = 2s;   // for the last connections to end
+
+Hello hello(const Conf& conf) {
+  Hello self;
+  self.name = conf.name;
+  self.incarnation = static_cast<std::uint64_t>(unix_milliseconds());
+  return self;
+}
+
+}  // namespace
+
+Server::Server(std::string conf_file, Loaded<Conf> loaded)
+    : conf_file_(std::move(conf_file)),
+      conf_(std::move(loaded.conf)),
+      places_(std::move(loaded.places)),
+      signals_(loop_, {SIGHUP, SIGTERM, SIGINT}, [this](int number) { on_signal(number); }),
+      resolver_(loop_),
+      self_(hello(conf_)),
+      driver_(loop_, node_options(conf_)),
+      leave_timer_(loop_, [this] { go_on_leaving(); }),
+      started_(loop_.now()) {}
+
+Server::~Server() = default;
+
+std::string Server::open() {
+  const auto keys = load_keys(conf_.key_file);
+  if (!keys) return places_.complain("key_file", keys.error().message);
+  if (std::string bad = open_source(); !bad.empty()) return bad;
+  if (std::string bad = open_front(*keys); !bad.empty()) return bad;
+  if (std::string bad = open_peers(*keys); !bad.empty()) return bad;
+  links_ = std::make_unique<BalancerLinks>(loop_, resolver_, driver_,
+                                           static_cast<ViewFollower&>(*this), links_options(*keys));
+  return open_admin();
+}
+
+std::string Server::open_source() {
+  const SourceUrl& url = conf_.source.url;
+  if (url.kind == SourceKind::kHttp) {
+    source_ = std::make_unique<HttpSource>(loop_, resolver_, HttpDestination{url.address},
+                                           client_options(conf_.source));
+    return {};
+  }
+  auto table = ItemTable::open(url.path);
+  if (!table) return places_.complain("source.url", table.error().message);
+  source_ = std::make_unique<SqliteSource>(loop_, std::move(*table));
+  return {};
+}
+
+std::string Server::open_front(const ClusterKeys& keys) {
+  front_ = std::make_unique<Front>(loop_, driver_, *source_, front_options(conf_), keys);
+  const auto at = Resolver::resolve_now(conf_.listen);
+  if (!at) return places_.complain("listen", at.error().message);
+  if (const auto done = front_->listen(at->front()); !done) {
+    return places_.complain("listen", done.error().message);
+  }
+  log::info("listening on {} for HTTP", front_->address().text());
+  return {};
+}
+
+std::string Server::open_peers(const ClusterKeys& keys) {
+  peers_ = std::make_unique<Peers>(
+      loop_, resolver_, driver_,
+      PeersOptions{self_, accepting_context(keys), connecting_context(keys, loop_.unix_now())});
+  const auto at = Resolver::resolve_now(conf_.peer_listen);
+  if (!at) return places_.complain("peer_listen", at.error().message);
+  if (const auto done = peers_->listen(at->front()); !done) {
+    return places_.complain("peer_listen", done.error().message);
+  }
+  log::info("listening on {} for peers", peers_->address().text());
+  return {};
+}
+
+std::string Server::open_admin() {
+  if (!conf_.admin.listen) return {};
+  const auto at = Resolver::resolve_now(*conf_.admin.listen);
+  if (!at) return places_.complain("admin.listen", at.error().message);
+  auto opened = AdminServer::open(loop_, at->front(), [this](const AdminRequest& request) {
+    return answer_admin(request, static_cast<AdminTarget&>(*this));
+  });
+  if (!opened) return places_.complain("admin.listen", opened.error().message);
+  admin_ = std::move(*opened);
+  log::info("listening on {} for administrators", admin_->address().text());
+  return {};
+}
+
+BalancerLinksOptions Server::links_options(const ClusterKeys& keys) const {
+  BalancerLinksOptions options;
+  options.self = self_;
+  options.registration.data_address =
+      conf_.advertise ? conf_.advertise->text() : front_->address().text();
+  options.registration.peer_address =
+      conf_.peer_advertise ? conf_.peer_advertise->text() : peers_->address().text();
+  options.registration.zone = conf_.zone;
+  options.registration.group = conf_.group;
+  options.connecting = connecting_context(keys, unix_clock());
+  options.balancers = conf_.balancers;
+  options.status_interval = conf_.status_interval;
+  return options;
+}
+
+void Server::run() {
+  links_->start();
+  serving_ = true;
+  log::info("tandem-server {} serves as {}", TANDEM_VERSION, conf_.name);
+  loop_.run();
+  log::info("ended");
+}
+
+void Server::on_drain(bool draining) {
+  if (phase_ != Phase::kServing) return;
+  log::info("{}", draining ? "draining: no new sessions" : "taking sessions again");
+  driver_.node().set_draining(draining);
+  driver_.touched();
+}
+
+void Server::on_signal(int number) {
+  if (number == SIGHUP) {
+    reload();
+  } else if (phase_ != Phase::kServing) {
+    log::warn("a second signal: ending at once");
+    loop_.stop();
+  } else {
+    begin_leaving();
+  }
+}
+
+// Capacity and threshold take effect; what else has changed is named and waits for a restart.
+void Server::reload() {
+  const auto reading = load_conf(schema(), conf_file_);
+  if (!reading) {
+    log::error("{} is refused, the old one stays in force:\n{}", conf_file_, reading.error());
+    return;
+  }
+  for (const std::string& key : restart_needed(schema(), conf_, reading->conf)) {
+    log::warn("{} changes only with a restart", key);
+  }
+  conf_.capacity = reading->conf.capacity;
+  conf_.threshold = reading->conf.threshold;
+  driver_.node().set_limits(conf_.capacity, conf_.threshold);
+  driver_.touched();
+  links_->push_status();
+  log::info("{} is in force", conf_file_);
+}
+
+void Server::on_view(const ViewPtr& view) {
+  const ServerRecord* record = view->find(driver_.node().self());
+  left_ = record == nullptr || !record->online;
+  peers_->on_view(view);
+}
+
+// First what is under way ends and mirrors catch up, while requests still come: those of sessions
+// with a warm alternate are referred there, the others are served. Then the balancers are told, and
+// once they have answered that nobody is sent here any more, the connections are closed: so no
+// request is on its way to a connection that we close.
+void Server::begin_leaving() {
+  log::info("leaving: requests under way may take {} ms", conf_.drain_timeout / 1ms);
+  phase_ = Phase::kFinishing;
+  leave_by_ = loop_.now() + conf_.drain_timeout;
+  mirrored_by_ = loop_.now() + kMirrorPatience;
+  driver_.node().set_draining(true);
+  driver_.touched();
+  leave_timer_.set_after(kLeaveStep);
+}
+
+void Server::go_on_leaving() {
+  leave_timer_.set_after(kLeaveStep);
+  const Instant now = loop_.now();
+  const bool late = now >= leave_by_;
+  switch (phase_) {
+    case Phase::kServing:
+      break;
+    case Phase::kFinishing: {
+      const bool mirrored = driver_.node().gauges().lag_sessions == 0 || now >= mirrored_by_;
+      if (!late && (front_->requests_in_flight() > 0 || !mirrored)) return;
+      if (late) log::warn("requests are still under way after drain_timeout: cut off");
+      phase_ = Phase::kLeft;
+      leave_by_ = now + kAnswerPatience;
+      links_->leave();
+      return;
+    }
+    case Phase::kLeft:
+      if (!late && !left_ && links_->connected() > 0) return;
+      phase_ = Phase::kClosing;
+      leave_by_ = now + kClosePatience;
+      front_->drain();
+      return;
+    case Phase::kClosing:
+      if (late || front_->connections() == 0) loop_.stop();
+      return;
+  }
+}
+
+AdminSnapshot Server::snapshot() {
+  AdminSnapshot snapshot;
+  snapshot.name = conf_.name;
+  snapshot.listen = front_->address().text();
+  snapshot.peer_listen = peers_->address().text();
+  snapshot.admin = admin_->address().text();
+  snapshot.uptime_seconds = std::chrono::duration<double>(loop_.now() - started_).count();
+  snapshot.serving = serving_;
+  snapshot.view_version = links_->view_version();
+  snapshot.balancers_connected = links_->connected();
+  snapshot.status = driver_.node().status();
+  snapshot.counters = driver_.node().counters();
+  snapshot.gauges = driver_.node().gauges();
+  snapshot.counts = front_->counts();
+  snapshot.counts.push_back(
+      {"peers_refused_total", "Doubles of a linked server's name refused.", peers_->refused()});
+  return snapshot;
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,75 @@
+// tandem-server, put together: the node, its front, its source, its peers and balancers, the admin
+// listener. One thread, one loop.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/config/reader.h"
+#include "common/net/admin_server.h"
+#include "common/net/event_loop.h"
+#include "common/net/resolver.h"
+#include "common/net/signals.h"
+#include "server/conf/conf.h"
+#include "server/io/admin.h"
+#include "server/io/balancer_links.h"
+#include "server/io/front.h"
+#include "server/io/node_driver.h"
+#include "server/io/peers.h"
+#include "server/io/source.h"
+
+namespace tandem::server {
+
+class Server final : private AdminTarget, private ViewFollower {
+ public:
+  Server(std::string conf_file, Loaded<Conf> loaded);
+  ~Server();
+
+  // Reads the key, opens the source, binds all listeners. Complaints, rendered; empty: ready.
+  std::string open();
+  // Serves until SIGTERM or SIGINT, then leaves in order: new sessions are refused, requests under
+  // way finish, mirrors catch up, the balancers are told (a second signal ends at once). SIGHUP:
+  // reload.
+  void run();
+
+ private:
+  // In order; see begin_leaving().
+  enum class Phase { kServing, kFinishing, kLeft, kClosing };
+
+  AdminSnapshot snapshot() override;
+  void on_view(const ViewPtr& view) override;
+  void on_drain(bool draining) override;
+
+  std::string open_source();
+  std::string open_front(const ClusterKeys& keys);
+  std::string open_peers(const ClusterKeys& keys);
+  std::string open_admin();
+  BalancerLinksOptions links_options(const ClusterKeys& keys) const;
+  void reload();
+  void on_signal(int number);
+  void begin_leaving();
+  void go_on_leaving();
+
+  std::string conf_file_;
+  Conf conf_;
+  Places places_;
+  EventLoop loop_;
+  Signals signals_;
+  Resolver resolver_;
+  Hello self_;
+  NodeDriver driver_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<Front> front_;
+  std::unique_ptr<Peers> peers_;
+  std::unique_ptr<BalancerLinks> links_;
+  std::unique_ptr<AdminServer> admin_;
+  Timer leave_timer_;
+  Instant started_;
+  Instant leave_by_ = kNever;     // the end of this phase
+  Instant mirrored_by_ = kNever;  // how long mirrors are waited for
+  Phase phase_ = Phase::kServing;
+  bool serving_ = false;
+  bool left_ = false;  // the view says that we are offline
+};
+
+}  // namespace tandem::server

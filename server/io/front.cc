@@ -1,0 +1,127 @@
+#include "server/io/front.h"
+
+#include <optional>
+#include <utility>
+
+#include "common/net/entropy.h"
+#include "server/core/cache_field.h"
+#include "server/io/front_request.h"
+
+namespace tandem::server {
+namespace {
+
+constexpr std::string_view kOwnPaths = "/.well-known/tandem/";
+constexpr std::string_view kHealthPath = "/.well-known/tandem/health";
+constexpr std::uint64_t kRetryAfterSeconds = 1;
+
+}  // namespace
+
+Front::Front(EventLoop& loop, NodeDriver& driver, Source& source, FrontOptions options,
+             const ClusterKeys& keys)
+    : loop_(loop),
+      driver_(driver),
+      source_(source),
+      options_(std::move(options)),
+      own_fields_("Tandem-Server: " + options_.name + "\r\n"),
+      codec_(keys),
+      tokens_(codec_, {.ttl = options_.token_ttl}),
+      server_(loop, options_.http, static_cast<HttpServerHandler&>(*this)) {}
+
+Front::~Front() = default;
+
+Result<void> Front::listen(const SocketAddress& at) {
+  auto bound = server_.listen(at);
+  if (!bound) return fail(std::move(bound.error()));
+  address_ = *bound;
+  return {};
+}
+
+// A request without a token that opens begins a session: a client that came here without a
+// balancer, or whose token is forged or expired, has no other.
+SessionToken Front::token_of(const http::RequestHead& head) {
+  const std::string_view text = head.value(http::FieldId::kTandemSession);
+  const UnixSeconds wall = loop_.unix_now();
+  if (!text.empty()) {
+    const auto opened = tokens_.open(text, wall);
+    if (opened) return opened.token;
+    ++counts_.tokens_refused;
+  }
+  SessionToken fresh;
+  fresh.session = random_session_id();
+  fresh.primary = driver_.node().self();
+  fresh.issued = wall;
+  fresh.flags = kNewSession;
+  return fresh;
+}
+
+void Front::refer(HttpExchange& exchange, const SessionToken& token) {
+  std::string fields = own_fields_ + "Tandem-Refer: ";
+  fields += codec_.seal(token, loop_.unix_now()).view();
+  fields += "\r\n";
+  exchange.respond(421, fields, "the session is served elsewhere\n");
+}
+
+void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
+                       const http::Framing& framing) {
+  if (head.path().starts_with(kOwnPaths)) {
+    if (head.path() == kHealthPath) return exchange.respond(200, own_fields_, "ok\n");
+    return exchange.respond_small(404, "no such endpoint");
+  }
+  ++counts_.requests;
+  const SessionToken token = token_of(head);
+  const auto cache = CacheField::parse(head.value(http::FieldId::kTandemCache));
+  RequestInfo info;
+  info.token = token;
+  if (cache) {
+    info.cache = cache->cache;
+    info.evicted = cache->evicted;
+  }
+  const Decision decision = driver_.node().on_request(loop_.now(), loop_.unix_now(), info);
+  driver_.touched();
+  switch (decision.kind) {
+    case Decision::Kind::kRefer:
+      return refer(exchange, decision.refer);
+    case Decision::Kind::kUnavailable:
+      return exchange.respond_small(503, "every server is at capacity", kRetryAfterSeconds);
+    case Decision::Kind::kServe:
+      break;
+  }
+  const RequestConditions conditions = request_conditions(options_.etag, head);
+  if (conditions.precondition_failed) {
+    return exchange.respond_small(412, "the entity tag is this server's own");
+  }
+  auto request = std::make_unique<FrontRequest>(*this, exchange, conditions);
+  FrontRequest& started = *request;
+  requests_.emplace(&started, std::move(request));
+  started.start(head, framing, {token, decision.session, info.cache});
+}
+
+void Front::add_tunnel(Tunnel::End client, Tunnel::End origin) {
+  const std::uint64_t id = ++counts_.tunnels;
+  tunnels_.emplace(id, std::make_unique<Tunnel>(loop_, std::move(client), std::move(origin),
+                                                options_.tunnel_idle_timeout,
+                                                [this, id] { tunnels_.erase(id); }));
+}
+
+void Front::remove(FrontRequest& request) {
+  const auto at = requests_.find(&request);
+  if (at == requests_.end()) return;
+  loop_.dispose(std::move(at->second));
+  requests_.erase(at);
+}
+
+std::vector<AdminSnapshot::Count> Front::counts() const {
+  return {
+      {"requests_total", "Requests of clients.", counts_.requests},
+      {"tokens_refused_total", "Session tokens that were forged, cut, or expired.",
+       counts_.tokens_refused},
+      {"source_failures_total", "Requests that the source did not answer.",
+       counts_.source_failures},
+      {"bodies_collected_total", "Bodies gathered and compared.", counts_.collected},
+      {"bodies_streamed_total", "Bodies passed on as they came.", counts_.streamed},
+      {"tunnels_total", "Connections upgraded.", counts_.tunnels},
+      {"connections_refused_total", "Connections over limits.connections_max.", server_.refused()},
+  };
+}
+
+}  // namespace tandem::server

@@ -1,0 +1,84 @@
+// The data wire of tandem-server: HTTP requests from balancers (or from clients directly) to the
+// node's decision, the source, and the answer. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/crypto/cluster_key.h"
+#include "common/net/http_server.h"
+#include "common/net/tunnel.h"
+#include "common/session/token_cache.h"
+#include "common/session/token_codec.h"
+#include "server/core/conditional.h"
+#include "server/io/admin.h"
+#include "server/io/node_driver.h"
+#include "server/io/source.h"
+
+namespace tandem::server {
+
+struct FrontOptions {
+  std::string name;  // of this server: Tandem-Server, Via
+  EtagRule etag = EtagRule::kOrigin;
+  std::uint64_t validate_body_max = 1024 * 1024;
+  UnixSeconds token_ttl = 1800;
+  Duration tunnel_idle_timeout = 60s;
+  HttpServerOptions http;
+};
+
+struct FrontCounts {
+  std::uint64_t requests = 0;
+  std::uint64_t tokens_refused = 0;  // taken for no token
+  std::uint64_t source_failures = 0;
+  std::uint64_t collected = 0;  // bodies gathered and compared
+  std::uint64_t streamed = 0;
+  std::uint64_t tunnels = 0;
+};
+
+class FrontRequest;
+
+class Front final : private HttpServerHandler {
+ public:
+  // All references must outlive the front.
+  Front(EventLoop& loop, NodeDriver& driver, Source& source, FrontOptions options,
+        const ClusterKeys& keys);
+  ~Front();
+
+  Result<void> listen(const SocketAddress& at);
+  const SocketAddress& address() const { return address_; }  // as bound
+
+  // Accepts no more, closes what is idle; requests under way finish.
+  void drain() {
+    server_.drain([] {});
+  }
+  std::size_t requests_in_flight() const { return requests_.size(); }
+  std::size_t connections() const { return server_.connections(); }
+  std::vector<AdminSnapshot::Count> counts() const;
+
+ private:
+  friend class FrontRequest;
+  void on_request(HttpExchange& exchange, const http::RequestHead& head,
+                  const http::Framing& framing) override;
+  SessionToken token_of(const http::RequestHead& head);
+  void refer(HttpExchange& exchange, const SessionToken& token);
+  void add_tunnel(Tunnel::End client, Tunnel::End origin);
+  void remove(FrontRequest& request);
+
+  EventLoop& loop_;
+  NodeDriver& driver_;
+  Source& source_;
+  FrontOptions options_;
+  std::string own_fields_;  // of every response
+  TokenCodec codec_;
+  TokenCache tokens_;
+  FrontCounts counts_;
+  std::unordered_map<FrontRequest*, std::unique_ptr<FrontRequest>> requests_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Tunnel>> tunnels_;
+  HttpServer server_;  // after what its callbacks use
+  SocketAddress address_;
+};
+
+}  // namespace tandem::server
