@@ -1,10 +1,16 @@
 #include "common/net/http_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/net/http_pool.h"
 
 namespace tandem {
+namespace {
+
+constexpr Duration kRecheckPeriod = 1s;  // see Stream::recheck()
+
+}  // namespace
 
 HttpConnection::HttpConnection(HttpClient& client, const HttpDestination& to)
     : loop_(client.loop_),
@@ -30,7 +36,7 @@ void HttpConnection::carry(HttpCall& call) {
   out = call.request_.head + call.request_.body;
   reused_ = stream_ != nullptr;
   if (!reused_) return connector_.start(to_.address, client_.options_.connect_timeout);
-  timer_.set_after(client_.options_.response_timeout);
+  touch();
   resume();  // sends at the end of this round: start() never calls back
 }
 
@@ -44,7 +50,7 @@ void HttpConnection::refuse(HttpCall& call) {
 void HttpConnection::on_connected(std::unique_ptr<Stream> stream) {
   stream_ = std::move(stream);
   stream_->set_handler(this);
-  timer_.set_after(client_.options_.response_timeout);
+  touch();
   if (to_.tls) {
     stream_->start_tls(*to_.tls, to_.server_name.empty() ? to_.address.host : to_.server_name);
   }
@@ -85,7 +91,7 @@ void HttpConnection::flush() {
     if (put.would_block()) break;
     sent += put.bytes;
     wrote_ = true;
-    timer_.set_after(client_.options_.response_timeout);
+    touch();
   }
   out.erase(0, sent);
   if (out.empty() && out.capacity() > 4096) out = std::string();
@@ -121,7 +127,7 @@ void HttpConnection::read_some() {
         return on_end(got.end() ? nullptr : &error);
       }
       got_byte_ = true;
-      timer_.set_after(client_.options_.response_timeout);
+      touch();
       input = {scratch.data(), got.bytes};
       if (!in_.empty()) input = in_.append(input);
     } else {
@@ -216,14 +222,24 @@ void HttpConnection::on_end(const Error* error) {
   fail(HttpFailure::Kind::kCut, error != nullptr ? *error : Error::peer("closed in its response"));
 }
 
+void HttpConnection::touch() {
+  deadline_ = loop_.now() + client_.options_.response_timeout;
+  timer_.set(std::min(deadline_, loop_.now() + kRecheckPeriod));
+}
+
 void HttpConnection::on_timeout() {
   if (call_ == nullptr) return client_.pool_->drop_idle(*this);
+  if (!refused_ && loop_.now() < deadline_) {
+    timer_.set(std::min(deadline_, loop_.now() + kRecheckPeriod));
+    stream_->recheck();
+    return read_some();
+  }
   if (refused_) {
     return fail(HttpFailure::Kind::kShortage, Error::system("too many connections"));
   }
   // Whoever holds back what should move has a time limit of its own.
   if (call_->paused_ || (!call_->body_ended_ && out.empty())) {
-    return timer_.set_after(client_.options_.response_timeout);
+    return touch();
   }
   fail(HttpFailure::Kind::kTimeout, Error{Side::kPeer, Retry::kLater, "no response in time"});
 }

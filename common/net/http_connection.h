@@ -42,6 +42,7 @@ class HttpConnection final : public Disposable,
   void on_connect_failed(Error error) override;
   void on_stream(bool readable, bool writable) override;
   void on_round_end() override;
+  void touch();  // something has moved: the response timeout begins anew
   void on_timeout();
   void send_request();
   void flush();
@@ -74,6 +75,7 @@ class HttpConnection final : public Disposable,
   http::ResponseHead head_;
   http::BodyReader body_;
   Instant idle_since_ = kNever;
+  Instant deadline_ = kNever;
   Timer timer_;
 };
 

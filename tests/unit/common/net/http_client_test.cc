@@ -32,6 +32,11 @@ struct Scripted final : AcceptHandler {
           return;
         }
         stream->write(answer);
+        if (resets) {
+          stream->reset_on_close();
+          stream.reset();
+          return;
+        }
         if (answer.find("Connection: close") != answer.npos) stream->shutdown_write();
       }
     }
@@ -41,6 +46,7 @@ struct Scripted final : AcceptHandler {
     std::vector<std::string> heads;
     const std::vector<std::string>* answers = nullptr;
     std::size_t next = 0;
+    bool resets = false;
   };
   explicit Scripted(EventLoop& on) : loop(on) {
     listener = *Listener::open(loop, SocketAddress::loopback(0), {}, *this);
@@ -48,12 +54,14 @@ struct Scripted final : AcceptHandler {
   void on_accept(Descriptor socket, const SocketAddress&) override {
     auto connection = std::make_unique<Connection>();
     if (connections.size() < scripts.size()) connection->answers = &scripts[connections.size()];
+    connection->resets = resets;
     connection->stream = std::make_unique<Stream>(loop, std::move(socket), connection.get());
     connections.push_back(std::move(connection));
   }
   EventLoop& loop;
   std::unique_ptr<Listener> listener;
   std::vector<std::vector<std::string>> scripts;
+  bool resets = false;  // right after the first answer
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
@@ -167,6 +175,17 @@ TEST_F(HttpClientTest, FailuresAreToldApart) {
   server.listener.reset();
   EXPECT_EQ(run(client), HttpFailure::Kind::kConnect);
   EXPECT_FALSE(calls.failure.sent);
+}
+
+// A reset right behind the first bytes of a response is found long before the response timeout.
+TEST_F(HttpClientTest, AResetHiddenByAShortReadIsFound) {
+  server.scripts = {{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc"}};
+  Calls calls;
+  calls.done = [&] { loop.stop(); };
+  server.resets = true;
+  const auto call = client.start(to, make_request("GET", "/", to.address), calls);
+  loop.run();
+  EXPECT_EQ(calls.failure.kind, HttpFailure::Kind::kCut);
 }
 
 TEST_F(HttpClientTest, InterimResponsesAndTunnels) {
