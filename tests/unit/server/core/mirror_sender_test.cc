@@ -1,0 +1,272 @@
+#include "server/core/mirror_sender.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "server/core/mirror_receiver.h"
+
+namespace tandem {
+namespace {
+
+constexpr ServerId kPeer{2}, kOther{3};
+
+class MirrorSenderTest : public ::testing::Test {
+ protected:
+  static MirrorOptions options() {
+    MirrorOptions options;
+    options.batch_changes_max = 4;
+    options.batch_bytes_max = 1000;
+    options.content_sent_max = 2000;
+    options.window_batches_max = 3;
+    options.window_bytes_max = 100'000;
+    options.backlog_changes_max = 5;
+    return options;
+  }
+  Session& session(std::uint64_t n) {
+    auto [at, added] = sessions_.try_emplace(SessionId{0, n}, SessionId{0, n}, pool_);
+    at->second.role = Role::kPrimary;
+    return at->second;
+  }
+  void set(Session& s, std::uint64_t key, const std::string& text) {
+    const Validator validator = Validator::of(text);
+    if (s.mirror.set(CacheId{1}, ItemKey{key}, validator,
+                     std::make_shared<const std::string>(text))) {
+      sender_.changed(s, {CacheId{1}, ItemKey{key}, false, validator});
+    }
+  }
+  std::vector<MirrorBatch> flush() {
+    Outbox<Message> out;
+    sender_.flush(
+        [this](SessionId id) {
+          const auto found = sessions_.find(id);
+          return found == sessions_.end() ? nullptr : &found->second;
+        },
+        out);
+    std::vector<MirrorBatch> batches;
+    for (auto& [to, message] : out.take()) batches.push_back(std::get<MirrorBatch>(message));
+    return batches;
+  }
+  bool ack(Session& s, const MirrorBatch& batch,
+           MirrorAck::Answer answer = MirrorAck::Answer::kApplied, ServerId from = kPeer) {
+    return sender_.on_ack(&s, from, {batch.session, batch.epoch, batch.sequence, answer});
+  }
+
+  MirrorPool pool_{options()};
+  NodeCounters counters_;
+  MirrorSender sender_{pool_, counters_};
+  std::map<SessionId, Session> sessions_;
+};
+
+TEST_F(MirrorSenderTest, StartsWithASnapshotThenSendsChanges) {
+  sender_.link_up(kPeer, 1);
+  Session& s = session(1);
+  set(s, 1, "a");
+  sender_.open(s, kPeer);
+  auto batches = flush();
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_TRUE(batches[0].snapshot);
+  EXPECT_EQ(batches[0].changes.size(), 1u);
+  EXPECT_EQ(batches[0].contents.size(), 1u);
+  EXPECT_FALSE(s.stream.complete());
+  EXPECT_TRUE(ack(s, batches[0]));
+  EXPECT_TRUE(s.stream.complete());
+  set(s, 2, "b");
+  EXPECT_FALSE(s.stream.complete());
+  auto more = flush();
+  ASSERT_EQ(more.size(), 1u);
+  EXPECT_FALSE(more[0].snapshot);
+  EXPECT_EQ(more[0].sequence, batches[0].sequence + 1);
+  EXPECT_TRUE(flush().empty());
+}
+
+TEST_F(MirrorSenderTest, PacesByTheWindow) {
+  sender_.link_up(kPeer, 1);
+  Session& s = session(1);
+  for (std::uint64_t key = 0; key < 20; ++key) set(s, key, "text" + std::to_string(key));
+  sender_.open(s, kPeer);
+  auto first = flush();
+  EXPECT_EQ(first.size(), 3u);
+  EXPECT_FALSE(sender_.can_send());
+  EXPECT_EQ(sender_.batches_in_flight(), 3u);
+  ack(s, first[0]);
+  EXPECT_TRUE(sender_.can_send());
+  EXPECT_EQ(flush().size(), 1u);
+}
+
+TEST_F(MirrorSenderTest, SessionsTakeTurns) {
+  sender_.link_up(kPeer, 1);
+  for (std::uint64_t n = 1; n <= 3; ++n) {
+    for (std::uint64_t key = 0; key < 20; ++key) set(session(n), key, "text");
+    sender_.open(session(n), kPeer);
+  }
+  const auto batches = flush();
+  ASSERT_EQ(batches.size(), 3u);
+  for (std::uint64_t n = 1; n <= 3; ++n) EXPECT_EQ(batches[n - 1].session, (SessionId{0, n}));
+}
+
+TEST_F(MirrorSenderTest, BatchesAreBoundedInBytesAndALargeContentGoesAlone) {
+  sender_.link_up(kPeer, 1);
+  Session& s = session(1);
+  sender_.open(s, kPeer);
+  ack(s, flush().at(0));
+  set(s, 1, std::string(600, 'a'));
+  set(s, 2, std::string(600, 'b'));
+  set(s, 3, std::string(1900, 'c'));
+  set(s, 4, std::string(5000, 'd'));  // too large to be sent at all: a validation then
+  const auto batches = flush();
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_EQ(batches[0].contents.size(), 1u);
+  EXPECT_EQ(batches[1].contents.size(), 1u);
+  EXPECT_EQ(batches[2].contents.size(), 1u);
+  EXPECT_EQ(batches[2].changes.size(), 2u);
+}
+
+TEST_F(MirrorSenderTest, ContentGoesOncePerPeerAndStaysKnownToTheSameProcess) {
+  sender_.link_up(kPeer, 1);
+  Session &one = session(1), &two = session(2);
+  set(one, 1, "text");
+  set(two, 1, "text");
+  sender_.open(one, kPeer);
+  sender_.open(two, kPeer);
+  flush();
+  EXPECT_EQ(counters_.mirror_contents_sent, 1u);
+  sender_.link_down(kPeer);
+  sender_.link_up(kPeer, 1);
+  sender_.open(one, kPeer);
+  flush();
+  EXPECT_EQ(counters_.mirror_contents_sent, 1u);
+  sender_.link_down(kPeer);
+  sender_.link_up(kPeer, 2);  // restarted: it knows nothing
+  sender_.open(one, kPeer);
+  flush();
+  EXPECT_EQ(counters_.mirror_contents_sent, 2u);
+}
+
+TEST_F(MirrorSenderTest, TooFarBehindBecomesASnapshot) {
+  sender_.link_up(kPeer, 1);
+  Session& s = session(1);
+  sender_.open(s, kPeer);
+  ack(s, flush().at(0));
+  for (int i = 0; i < 100; ++i) set(s, 1, "text " + std::to_string(i));
+  EXPECT_TRUE(s.stream.wants_snapshot);
+  EXPECT_TRUE(s.stream.backlog.empty());
+  const auto batches = flush();
+  ASSERT_EQ(batches.size(), 1u);
+  EXPECT_TRUE(batches[0].snapshot);
+  EXPECT_EQ(batches[0].changes.size(), 1u);
+}
+
+TEST_F(MirrorSenderTest, AcksOfAFormerStreamAreIgnored) {
+  sender_.link_up(kPeer, 1);
+  sender_.link_up(kOther, 1);
+  Session& s = session(1);
+  set(s, 1, "a");
+  sender_.open(s, kPeer);
+  const auto old = flush();
+  sender_.open(s, kOther);
+  flush();
+  EXPECT_FALSE(ack(s, old[0], MirrorAck::Answer::kApplied, kPeer)) << "another target now";
+  sender_.open(s, kPeer);
+  const auto back = flush();
+  EXPECT_FALSE(ack(s, old[0])) << "a stream to the same peer, but not this one";
+  EXPECT_FALSE(s.stream.complete());
+  EXPECT_TRUE(ack(s, back[0]));
+  EXPECT_TRUE(s.stream.complete());
+}
+
+TEST_F(MirrorSenderTest, SnapshotOnDemandOnceForSeveralGaps) {
+  sender_.link_up(kPeer, 1);
+  Session& s = session(1);
+  sender_.open(s, kPeer);
+  ack(s, flush().at(0));
+  set(s, 1, "a");
+  const auto one = flush();
+  set(s, 2, "b");
+  const auto two = flush();
+  EXPECT_TRUE(ack(s, one[0], MirrorAck::Answer::kWantSnapshot));
+  const auto snapshot = flush();
+  ASSERT_EQ(snapshot.size(), 1u);
+  EXPECT_TRUE(snapshot[0].snapshot);
+  EXPECT_FALSE(ack(s, two[0], MirrorAck::Answer::kWantSnapshot));
+  EXPECT_TRUE(flush().empty());
+}
+
+TEST_F(MirrorSenderTest, NothingIsHeldForALinkThatIsDown) {
+  Session& s = session(1);
+  sender_.open(s, kPeer);
+  for (std::uint64_t key = 0; key < 50; ++key) set(s, key, "text");
+  EXPECT_TRUE(s.stream.backlog.empty());
+  EXPECT_FALSE(sender_.can_send());
+  EXPECT_TRUE(flush().empty());
+}
+
+class BatchRulingTest : public ::testing::Test {
+ protected:
+  MirrorBatch batch(Epoch epoch, std::uint64_t sequence, bool snapshot) {
+    MirrorBatch made;
+    made.session = {0, 1};
+    made.epoch = epoch;
+    made.primary = epoch.server;
+    made.sequence = sequence;
+    made.snapshot = snapshot;
+    return made;
+  }
+  Session& alternate(Epoch epoch, ServerId fed_by, std::uint64_t expected) {
+    session_.role = Role::kAlternate;
+    session_.epoch = epoch;
+    session_.primary = epoch.server;
+    session_.fed_by = fed_by;
+    session_.expected = expected;
+    return session_;
+  }
+  MirrorPool pool_{MirrorOptions{}};
+  Session session_{{0, 1}, pool_};
+};
+
+TEST_F(BatchRulingTest, InOrderWithoutGaps) {
+  using Answer = MirrorAck::Answer;
+  const Epoch epoch{3, kPeer};
+  const Session& s = alternate(epoch, kPeer, 8);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 8, false), &s, {}).answer, Answer::kApplied);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 9, false), &s, {}).answer, Answer::kWantSnapshot);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 7, false), &s, {}).answer, Answer::kWantSnapshot);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 20, true), &s, {}).answer, Answer::kApplied);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 8, false), nullptr, {}).answer,
+            Answer::kWantSnapshot);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 8, true), nullptr, {}).answer, Answer::kApplied);
+}
+
+TEST_F(BatchRulingTest, StaleEpochIsAnsweredWithTheNewer) {
+  const Epoch old{3, kPeer}, newer{4, kOther};
+  const Session& s = alternate(newer, kOther, 8);
+  const BatchRuling ruling = rule_on_batch(kPeer, batch(old, 8, true), &s, {});
+  EXPECT_EQ(ruling.answer, MirrorAck::Answer::kStale);
+  EXPECT_EQ(ruling.epoch, newer);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(old, 8, true), nullptr, newer).epoch, newer);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(old, 8, true), nullptr, old).answer,
+            MirrorAck::Answer::kApplied)
+      << "chosen again";
+}
+
+TEST_F(BatchRulingTest, PrimaryLosesToANewerEpochAndKeepsItsOwn) {
+  session_.role = Role::kPrimary;
+  session_.epoch = {3, kOther};
+  EXPECT_TRUE(rule_on_batch(kPeer, batch({4, kPeer}, 1, true), &session_, {}).lost);
+  const BatchRuling own = rule_on_batch(kPeer, batch({3, kOther}, 1, true), &session_, {});
+  EXPECT_FALSE(own.lost);
+  EXPECT_EQ(own.answer, MirrorAck::Answer::kStale);
+}
+
+TEST_F(BatchRulingTest, ThePrimaryItselfGoesBeforeAnotherHolder) {
+  const Epoch epoch{3, kPeer};
+  const Session& fed = alternate(epoch, kPeer, 8);
+  EXPECT_EQ(rule_on_batch(kOther, batch(epoch, 1, true), &fed, {}).answer,
+            MirrorAck::Answer::kStale);
+  const Session& third = alternate(epoch, kOther, 8);
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 1, true), &third, {}).answer,
+            MirrorAck::Answer::kApplied);
+}
+
+}  // namespace
+}  // namespace tandem
