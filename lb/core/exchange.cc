@@ -21,9 +21,13 @@ void Exchange::note_failed() {
   if (failed_count_ < failed_.size()) failed_[failed_count_++] = server_;
 }
 
+// As long as no byte of it reached a server it is service that is missing (503, with Retry-After);
+// afterwards it is a server that failed with the request (502).
+std::uint16_t Exchange::failure() const { return reached_ ? 502 : 503; }
+
 Verdict Exchange::take_over() {
   note_failed();
-  if (responding_ || attempts_ >= kAttemptsMax) return give_up(502, true);
+  if (responding_ || attempts_ >= kAttemptsMax) return give_up(failure(), true);
   return Verdict{Step::kTakeover, 0, true};
 }
 
@@ -85,7 +89,6 @@ Verdict Exchange::on_response() {
 
 Verdict Exchange::on_bad_response() { return give_up(502, false); }
 
-// Servers were there and failed, or there was none at all.
-Verdict Exchange::on_no_route() const { return give_up(failed_count_ > 0 ? 502 : 503, false); }
+Verdict Exchange::on_no_route() const { return give_up(failure(), false); }
 
 }  // namespace tandem

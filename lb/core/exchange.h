@@ -90,6 +90,7 @@ class Exchange {
 
  private:
   bool may_resend() const { return (idempotent_ || !reached_) && whole_; }
+  std::uint16_t failure() const;
   Verdict give_up(std::uint16_t status, bool report_failure) const;
   Verdict take_over();
   void note_failed();

@@ -233,7 +233,7 @@ TEST(Exchange, AttemptsAreBounded) {
     verdict = exchange.on_connect_failed();
   } while (verdict.step == Step::kTakeover);
   EXPECT_EQ(attempts, Exchange::kAttemptsMax);
-  EXPECT_EQ(verdict.status, 502);
+  EXPECT_EQ(verdict.status, 503);
 }
 
 TEST(Exchange, ReferredAtMostTwice) {
@@ -259,13 +259,17 @@ TEST(Exchange, AReferralForgetsThatAServerWasReached) {
   EXPECT_EQ(exchange.on_connect_failed().step, Step::kTakeover);
 }
 
-TEST(Exchange, WithoutARouteTheAnswerSaysWhetherServersFailed) {
+TEST(Exchange, WithoutARouteTheAnswerSaysWhetherAServerWasReached) {
   Exchange none(true);
   EXPECT_EQ(none.on_no_route(), answer(503, false));
-  Exchange failed(true);
-  failed.on_attempt(kA, false);
-  failed.on_connect_failed();
-  EXPECT_EQ(failed.on_no_route(), answer(502, false));
+  Exchange refused(true);
+  refused.on_attempt(kA, false);
+  refused.on_connect_failed();
+  EXPECT_EQ(refused.on_no_route(), answer(503, false));
+  Exchange reset = after({.sent = true});
+  RetryBudget budget(RetryBudget::Options{});
+  reset.on_broken(budget);
+  EXPECT_EQ(reset.on_no_route(), answer(502, false));
 }
 
 TEST(Exchange, TheBudgetStopsResendingAfterResetsButNotAfterRefusals) {

@@ -263,12 +263,23 @@ TEST_F(FrontFailure, WithoutServersItIs503WithRetryAfter) {
   EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 503 "));
 }
 
-TEST_F(FrontFailure, WithAllServersFailingItIs502) {
+TEST_F(FrontFailure, WithAllServersRefusingItIs503) {
   start({&a_, &b_});
   a_.die();
   b_.die();
   Peer client = this->client();
   client.send(request(a_, b_));
+  EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 503 "));
+}
+
+TEST_F(FrontFailure, WithAllServersFailingWithItItIs502) {
+  start({&a_, &b_});
+  b_.die();
+  Peer client = this->client();
+  client.send(request(a_, b_));
+  Peer server = a_.accept();
+  server.read_head();
+  server.reset();
   EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 502 "));
 }
 
