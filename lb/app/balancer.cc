@@ -28,7 +28,8 @@ Balancer::Balancer(std::string conf_file, Loaded<lb::Conf> loaded)
                      log::warn("requests are still under way after drain_timeout: cut off");
                      loop_.stop();
                    }),
-      started_(loop_.now()) {}
+      started_(loop_.now()),
+      first_version_(static_cast<std::uint64_t>(loop_.unix_now()) * 1000) {}
 
 Balancer::~Balancer() = default;
 
@@ -118,7 +119,10 @@ std::string Balancer::open_admin() {
 }
 
 Cluster::Options Balancer::cluster_options() const {
-  return {membership_options(conf_), check_options(conf_), conf_.upstream.resolve_interval};
+  Cluster::Options options{membership_options(conf_), check_options(conf_),
+                           conf_.upstream.resolve_interval};
+  options.membership.first_version = first_version_;
+  return options;
 }
 
 void Balancer::run() {

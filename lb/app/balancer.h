@@ -76,7 +76,8 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   Timer count_timer_;
   Timer drain_timer_;
   Instant started_;
-  std::uint64_t assigned_ = 0;  // when sessions were last counted
+  std::uint64_t first_version_;  // of the view: the time in ms
+  std::uint64_t assigned_ = 0;   // when sessions were last counted
   bool serving_ = false;
   bool draining_ = false;
   std::uint64_t reloads_ = 0;

@@ -33,7 +33,10 @@ bool online(const std::variant<Liveness, HealthCheck>& health) {
 }  // namespace
 
 Membership::Membership(Instant now, Options options)
-    : options_(options), view_sent_(now - kViewGap), status_sent_(now) {}
+    : options_(options),
+      version_(options.first_version),
+      view_sent_(now - kViewGap),
+      status_sent_(now) {}
 
 Result<void> Membership::configure(Instant now, Options options,
                                    const std::vector<PlainServer>& plain) {

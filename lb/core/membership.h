@@ -84,6 +84,8 @@ class Membership {
     Duration status_interval = 1s;
     std::uint32_t balancers = 1;
     HealthCheck::Options check;
+    // Of the view; greater than any of an earlier process, so that a restart is seen as a change.
+    std::uint64_t first_version = 1;
   };
   static constexpr std::size_t kMembersMax = 4096;  // more are refused
   static constexpr std::size_t kNameBytesMax = 64;
@@ -154,7 +156,7 @@ class Membership {
   std::map<ServerId, std::string> names_;               // of members_
   std::map<ConnectionId, Hello> hellos_;                // greeted, not registered yet
   std::map<ConnectionId, std::string> connections_;     // registered: the member's name
-  std::uint64_t version_ = 1;
+  std::uint64_t version_;
   std::uint64_t serials_ = 0;
   bool view_new_ = true;        // not told yet
   bool status_new_ = false;     // of some members, not told yet
