@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/base/json_writer.h"
+#include "common/base/metrics_text.h"
 
 namespace tandem {
 namespace {
@@ -32,39 +33,12 @@ void write_server(JsonWriter& json, const AdminSnapshot::Server& server) {
   json.member("status_sequence", record.status.sequence).end_object();
 }
 
-// A label's value: backslash, quote and line feed are escaped in the exposition format.
-std::string label(std::string_view text) {
-  std::string escaped;
-  for (char c : text) {
-    if (c == '\\' || c == '"') escaped += '\\';
-    if (c == '\n') {
-      escaped += "\\n";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
-}
-
-void write_family(std::string& text, std::string_view name, std::string_view help) {
-  const bool counter = name.size() > 6 && name.substr(name.size() - 6) == "_total";
-  text += fmt::format("# HELP tandem_{} {}\n# TYPE tandem_{} {}\n", name, help, name,
-                      counter ? "counter" : "gauge");
-}
-
-void write_metric(std::string& text, std::string_view name, std::string_view help,
-                  std::uint64_t value) {
-  write_family(text, name, help);
-  text += fmt::format("tandem_{} {}\n", name, value);
-}
-
 template <class Get>
-void write_servers(std::string& text, const AdminSnapshot& snapshot, std::string_view name,
+void write_servers(MetricsText& text, const AdminSnapshot& snapshot, std::string_view name,
                    std::string_view help, Get get) {
-  write_family(text, name, help);
+  text.metric(name, help);
   for (const AdminSnapshot::Server& server : snapshot.servers) {
-    text += fmt::format("tandem_{}{{server=\"{}\"}} {}\n", name, label(server.record.name),
-                        get(server));
+    text.value("server", server.record.name, get(server));
   }
 }
 
@@ -151,17 +125,16 @@ std::string status_table(const AdminSnapshot& snapshot) {
 }
 
 std::string metrics_text(const AdminSnapshot& snapshot) {
-  std::string text;
-  write_family(text, "build_info", "The version of the program that runs");
-  text +=
-      fmt::format("tandem_build_info{{program=\"tandem-lb\",version=\"{}\"}} 1\n", TANDEM_VERSION);
-  for (const auto& row : snapshot.counts) write_metric(text, row.name, row.help, row.value);
-  write_metric(text, "workers", "Threads that serve clients", snapshot.workers);
-  write_metric(text, "view_version", "Version of the view of the cluster", snapshot.view_version);
-  write_metric(text, "probes_total", "Probes and health checks started", snapshot.probes);
-  write_metric(text, "probes_failed_total", "Of them, those that failed", snapshot.probes_failed);
-  write_metric(text, "reloads_total", "Conf files taken over", snapshot.reloads);
-  write_metric(text, "reloads_refused_total", "Conf files refused", snapshot.reloads_refused);
+  MetricsText text;
+  text.metric("build_info", "The version of the program that runs");
+  text.value("version", TANDEM_VERSION, 1);
+  for (const auto& row : snapshot.counts) text.metric(row.name, row.help).value(row.value);
+  text.metric("workers", "Threads that serve clients").value(snapshot.workers);
+  text.metric("view_version", "Version of the view of the cluster").value(snapshot.view_version);
+  text.metric("probes_total", "Probes and health checks started").value(snapshot.probes);
+  text.metric("probes_failed_total", "Of them, those that failed").value(snapshot.probes_failed);
+  text.metric("reloads_total", "Conf files taken over").value(snapshot.reloads);
+  text.metric("reloads_refused_total", "Conf files refused").value(snapshot.reloads_refused);
   write_servers(text, snapshot, "server_online", "1: the server is online",
                 [](const auto& s) { return s.record.online ? 1 : 0; });
   write_servers(text, snapshot, "server_draining", "1: the server gets no new sessions",
@@ -174,7 +147,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
                 [](const auto& s) { return s.record.status.capacity; });
   write_servers(text, snapshot, "server_threshold", "Over it, new sessions go elsewhere",
                 [](const auto& s) { return s.record.status.threshold; });
-  return text;
+  return text.text();
 }
 
 AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target) {
