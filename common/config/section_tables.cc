@@ -35,7 +35,7 @@ Table<HttpLimitsConf> http_limits_table() {
   table.option("body_timeout", &HttpLimitsConf::body_timeout, duration(10ms, 24h),
                "A request is given up when no byte of a body has moved, in either direction, for "
                "this time; so is a tunnel.");
-  table.option("head_bytes_max", &HttpLimitsConf::head_bytes_max, size(1024, 1024 * 1024),
+  table.option("head_bytes_max", &HttpLimitsConf::head_bytes_max, size(1024, kHttpHeadBytesMax),
                "The largest head of a request: its first line and all fields. A larger one is "
                "answered 431.");
   table.option("fields_max", &HttpLimitsConf::fields_max, integer(10, kHttpFieldsMax),

@@ -26,6 +26,7 @@ struct LogConf {
 };
 
 inline constexpr std::uint32_t kHttpFieldsMax = 128;  // no conf may grant more in one head
+inline constexpr std::uint64_t kHttpHeadBytesMax = 128 * 1024;  // nor a larger one
 
 // What one HTTP listener grants its clients.
 struct HttpLimitsConf {

@@ -26,6 +26,9 @@ ClientConnection::ClientConnection(FrontState& state, Descriptor socket, const S
 
 ClientConnection::~ClientConnection() = default;
 
+// What has come of a head, and what is read behind it, fit into the scratch buffer.
+static_assert(kHeadRoom + kHttpHeadBytesMax + kReadAheadMax <= EventLoop::kScratchBytes);
+
 void ClientConnection::on_stream(bool, bool writable) {
   if (phase_ == Phase::kClosed) return;
   if (stream_->failed()) return close();
@@ -75,7 +78,7 @@ bool ClientConnection::read_request() {
     kept = partial_->bytes.size();
     std::memcpy(buffer.data(), partial_->bytes.data(), kept);
   }
-  const IoResult got = stream_->read(buffer.subspan(kept));
+  const IoResult got = stream_->read(buffer.subspan(kept, kReadAheadMax));
   if (got.would_block()) return false;
   if (!got.ok()) {
     close();
@@ -140,7 +143,11 @@ bool ClientConnection::feed_relay() {
     consume_input(used);
     return phase_ != Phase::kClosed;
   }
-  if (input_ended_ || !stream_->may_read()) return false;
+  if (input_ended_) {  // before the tunnel was there
+    input_ended();
+    return phase_ != Phase::kRelay && phase_ != Phase::kClosed;
+  }
+  if (!stream_->may_read()) return false;
   const std::span<char> buffer = state_.scratch().subspan(kHeadRoom);
   const IoResult got = stream_->read(buffer);
   if (got.would_block()) return false;
@@ -234,8 +241,17 @@ bool ClientConnection::flush() {
   if (out_at_ < out_.size()) return true;
   std::string().swap(out_);
   out_at_ = 0;
+  if (phase_ == Phase::kRequest) {
+    deadline_ = state_.loop.now() + state_.options.limits.keepalive_timeout;
+  }
+  if (end_output_) stream_->shutdown_write();
   if (relay_ != nullptr) relay_->on_client_writable();
   return phase_ != Phase::kClosed;
+}
+
+void ClientConnection::end_output() {
+  end_output_ = true;
+  if (!blocked()) stream_->shutdown_write();
 }
 
 void ClientConnection::response_done(bool keep, bool unread) {
@@ -245,7 +261,7 @@ void ClientConnection::response_done(bool keep, bool unread) {
     deadline_ = state_.loop.now() + state_.options.limits.keepalive_timeout;
   } else {
     phase_ = Phase::kFlush;
-    drop_after_ = unread;
+    drop_after_ = unread || (!input_ended_ && more_came());
     deadline_ = state_.loop.now() + state_.options.limits.body_timeout;
   }
   process();

@@ -12,6 +12,8 @@
 
 namespace tandem {
 
+inline constexpr std::size_t kReadAheadMax = 64 * 1024;  // bytes read beyond a request
+
 class ClientConnection final : private StreamHandler, public Disposable {
  public:
   ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer, bool tls);
@@ -27,6 +29,8 @@ class ClientConnection final : private StreamHandler, public Disposable {
   // closed once all is sent. `unread`: the client may still be sending, and would lose the response
   // to a reset: what it sends is read and dropped for a while.
   void response_done(bool keep, bool unread);
+  // Nothing more will be sent, though the client may still send: of a tunnel.
+  void end_output();
   // The response cannot be completed: the client must see that. Closes with a reset.
   void abort();
   // Reads on, after the relay has refused bytes (Relay::wants_input()).
@@ -71,7 +75,6 @@ class ClientConnection final : private StreamHandler, public Disposable {
     kDrop,     // reads and drops what comes, then closes
     kClosed,
   };
-  static constexpr std::size_t kReadAheadMax = 64 * 1024;
   static constexpr Duration kDropTime = 2s;
 
   void on_stream(bool readable, bool writable) override;
@@ -106,6 +109,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   bool processing_ = false;
   bool input_ended_ = false;  // the client has ended its side
   bool drop_after_ = false;   // after kFlush: kDrop
+  bool end_output_ = false;   // once out_ is sent
   bool served_ = false;       // a request has been read on this connection
   std::uint8_t host_size_ = 0;
   char host_[46];

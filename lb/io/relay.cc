@@ -88,7 +88,7 @@ std::size_t Relay::on_input(std::string_view bytes) {
   }
   const std::string_view piece = bytes.substr(0, taken.consumed);
   keep_body(piece);
-  if (stage_ == Stage::kConnecting || upstream_ == nullptr) return taken.consumed;
+  if (stage_ == Stage::kConnecting || upstream_ == nullptr || write_broken_) return taken.consumed;
   const iovec part{const_cast<char*>(piece.data()), piece.size()};
   if (send({&part, 1})) after_sending();
   return taken.consumed;
@@ -116,12 +116,17 @@ bool Relay::wants_input() const {
 
 bool Relay::on_input_end() {
   if (!tunnel_) return request_body_.done();
-  if (unsent_.empty()) upstream_->shutdown_write();
+  if (std::exchange(input_ended_, true)) return true;
+  if (output_ended_) {
+    finish();
+  } else {
+    upstream_->shutdown_write();
+  }
   return true;
 }
 
 void Relay::on_client_writable() {
-  if (upstream_ != nullptr && stage_ == Stage::kResponding) upstream_->resume();
+  if (upstream_ != nullptr && stage_ != Stage::kConnecting) upstream_->resume();
 }
 
 void Relay::abandon() {
@@ -175,6 +180,8 @@ void Relay::recycle() {
   pool_ = nullptr;
   stage_ = Stage::kConnecting;
   tunnel_ = must_serve_ = library_ = has_token_ = seal_request_ = referred_ = keep_ = false;
+  write_broken_ = input_ended_ = output_ended_ = false;
+  route_ = Route{};
   bytes_out_ = 0;
   status_ = 0;
 }
@@ -201,6 +208,7 @@ void Relay::attempt(ServerPool::Want want) {
   pool_ = state_.pools[route_.slot];
   unsent_.clear();
   unsent_at_ = 0;
+  write_broken_ = false;
   stage_ = Stage::kConnecting;
   const auto got = pool_->acquire(*this, want);
   upstream_ = got.upstream;
@@ -244,8 +252,7 @@ bool Relay::send(std::span<const iovec> parts) {
   IoResult got;
   if (unsent_.empty()) got = upstream_->write(parts);
   if (got.failed()) {
-    upstream_->abandon();
-    on_upstream_failed(UpstreamFault::kBroken);
+    on_write_broken();
     return false;
   }
   std::size_t taken = got.bytes;
@@ -258,6 +265,17 @@ bool Relay::send(std::span<const iovec> parts) {
     }
   }
   return true;
+}
+
+// The server takes no more. It may have answered before it closed (RFC 9112, 9.3): what it sent
+// comes first, and then its end or the error.
+void Relay::on_write_broken() {
+  unsent_.clear();
+  unsent_at_ = 0;
+  if (output_ended_) return finish();
+  write_broken_ = true;
+  set_deadline(state_.options.limits.body_timeout);
+  upstream_->recheck();
 }
 
 void Relay::after_sending() {
@@ -275,11 +293,7 @@ void Relay::on_upstream_writable() {
   if (unsent_.empty()) return;
   const iovec part{unsent_.data() + unsent_at_, unsent_.size() - unsent_at_};
   const IoResult got = upstream_->write({&part, 1});
-  if (got.failed()) {
-    upstream_->abandon();
-    on_upstream_failed(UpstreamFault::kBroken);
-    return;
-  }
+  if (got.failed()) return on_write_broken();
   if (got.bytes > 0) exchange_.on_sent();
   unsent_at_ += got.bytes;
   if (unsent_at_ == unsent_.size()) {

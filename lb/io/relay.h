@@ -59,6 +59,9 @@ class Relay final : private UpstreamHandler {
   static constexpr std::size_t kKeepBytesMax = 16 * 1024;
   static constexpr Duration kRecheckInterval = 1s;
 
+  // Is there nothing left of the request to send?
+  bool request_sent() const { return request_body_.done() && unsent_.empty() && !write_broken_; }
+
   // UpstreamHandler
   void on_upstream_ready() override;
   void on_upstream_writable() override;
@@ -75,6 +78,7 @@ class Relay final : private UpstreamHandler {
   void send_request();
   void keep_body(std::string_view bytes);
   bool send(std::span<const iovec> parts);
+  void on_write_broken();
   void after_sending();
   void carry_out(Verdict verdict);
   void take_over();
@@ -96,6 +100,7 @@ class Relay final : private UpstreamHandler {
   void pass_interim(const http::ResponseHead& head);
   bool pass_payload(std::string_view chunks);
   void refer(std::string_view token, bool complete);
+  void on_output_end();
   void answer(int status, std::string_view text = {});
   void finish();
   void account();
@@ -125,7 +130,10 @@ class Relay final : private UpstreamHandler {
   bool client_persists_ = true;
   bool upgrade_asked_ = false;
   bool tunnel_ = false;
-  bool must_serve_ = false;  // its body cannot be kept for a referral
+  bool write_broken_ = false;  // the server takes no more of it, but may have answered
+  bool input_ended_ = false;   // of a tunnel: the client has ended its side
+  bool output_ended_ = false;  // of a tunnel: the server has
+  bool must_serve_ = false;    // its body cannot be kept for a referral
 
   // The session
   bool library_ = false;

@@ -20,7 +20,9 @@ void Relay::pass_interim(const http::ResponseHead& head) {
   ResponseEdits edits;
   edits.from_tandem = pool_->is_tandem();
   char* out = state_.compose(response_head_bound(head, edits));
-  client_->send({out, write_response_head(head, edits, out)});
+  if (client_->send({out, write_response_head(head, edits, out)}) && client_->blocked()) {
+    upstream_->pause();  // or a server that never comes to the point would fill the memory
+  }
 }
 
 void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std::span<char> body,
@@ -29,7 +31,7 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
   status_ = head.status();
   tunnel_ = framing.kind == http::BodyKind::kTunnel;
   const bool unchunk = framing.kind == http::BodyKind::kChunked && client_minor_ == 0;
-  keep_ = client_persists_ && !state_.draining && !tunnel_ && !unchunk &&
+  keep_ = client_persists_ && !state_.draining && !tunnel_ && !unchunk && request_sent() &&
           framing.kind != http::BodyKind::kUntilClose;
 
   ResponseEdits edits;
@@ -55,11 +57,12 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
   if (unchunk) {
     unchunk_ = std::make_unique<http::BodyReader>(framing);
     if (!client_->send({out, size}) || !pass_payload({body.data(), body.size()})) return;
-  } else if (body.empty()) {
+  } else if (body.empty() ||
+             size > static_cast<std::size_t>(body.data() - state_.scratch().data())) {
     if (!client_->send({out, size})) return;
+    if (!body.empty() && !client_->send({body.data(), body.size()})) return;
   } else {  // right before the body, where the head has been and more: one send, one TLS record
     char* at = body.data() - size;
-    TANDEM_CHECK(at >= state_.scratch().data());
     std::memcpy(at, out, size);
     if (!client_->send({at, size + body.size()})) return;
   }
@@ -74,8 +77,15 @@ void Relay::on_response_body(std::string_view bytes, bool complete) {
     set_deadline(state_.options.limits.body_timeout);
     if (unchunk_ != nullptr ? !pass_payload(bytes) : !client_->send(bytes)) return;
   }
-  if (complete) return finish();
+  if (complete) return tunnel_ ? on_output_end() : finish();
   if (client_->blocked()) upstream_->pause();
+}
+
+// The server has ended its side of a tunnel; the client's goes on until it ends, too.
+void Relay::on_output_end() {
+  output_ended_ = true;
+  if (input_ended_) return finish();
+  client_->end_output();
 }
 
 // The payload without its chunks. False: the client is gone.
@@ -94,9 +104,8 @@ void Relay::refer(std::string_view token, bool complete) {
   SealedToken text;
   const auto opened = state_.codec.open(token, state_.loop.unix_now(), state_.options.token_ttl);
   if (opened) std::copy(token.begin(), token.end(), text.text.begin());
-  const bool sent = request_body_.done() && unsent_.empty();
   Upstream* upstream = std::exchange(upstream_, nullptr);
-  if (complete && sent) {
+  if (complete && request_sent()) {
     upstream->finish();
   } else {
     upstream->abandon();
@@ -130,7 +139,7 @@ void Relay::answer(int status, std::string_view text) {
 
 // The response is whole and handed to the client's connection.
 void Relay::finish() {
-  const bool sent = request_body_.done() && unsent_.empty();
+  const bool sent = tunnel_ ? input_ended_ : request_sent();
   if (Upstream* upstream = std::exchange(upstream_, nullptr); upstream != nullptr) {
     if (sent && !tunnel_) {
       upstream->finish();

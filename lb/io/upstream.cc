@@ -40,8 +40,10 @@ void Upstream::on_stream(bool readable, bool writable) {
       fail(ours ? UpstreamFault::kShortage : UpstreamFault::kConnect);
       return;
     }
+    if (stream_->hung_up()) return fail(UpstreamFault::kConnect);  // before a byte was sent
     phase_ = Phase::kHead;
     handler_->on_upstream_ready();
+    if (readable && handler_ != nullptr) read_response();
     return;
   }
   if (writable && !stream_->failed()) handler_->on_upstream_writable();
@@ -62,7 +64,7 @@ void Upstream::recheck() {
 // Until nothing is left to read. After each piece the handler may have paused, given back or closed
 // this; the last piece ends the loop whatever it has done.
 void Upstream::read_response() {
-  while (handler_ != nullptr && !paused_ && stream_->may_read()) {
+  while (handler_ != nullptr && !paused_ && phase_ != Phase::kHalfTunnel && stream_->may_read()) {
     const bool more = phase_ == Phase::kHead ? read_head() : read_body();
     if (!more) return;
   }
@@ -165,16 +167,17 @@ bool Upstream::pass_body(std::span<char> bytes) {
   return !complete;
 }
 
-// The server has ended its side. That completes a body until close, and a tunnel.
+// The server has ended its side. That completes a body until close, and half a tunnel. Once writing
+// has failed the end may be that of a reset, and says nothing of a body's.
 void Upstream::at_end(bool orderly) {
   reusable_ = false;
-  const bool whole =
-      orderly && (phase_ == Phase::kTunnel || (phase_ == Phase::kBody && body_.finish()));
-  if (!whole) {
+  const bool tunnel = phase_ == Phase::kTunnel;
+  const bool body = phase_ == Phase::kBody && !stream_->write_failed() && body_.finish();
+  if (!orderly || (!tunnel && !body)) {
     fail(UpstreamFault::kBroken);
     return;
   }
-  phase_ = Phase::kComplete;
+  phase_ = tunnel ? Phase::kHalfTunnel : Phase::kComplete;
   handler_->on_response_body({}, true);
 }
 

@@ -28,7 +28,8 @@ enum class UpstreamFault : std::uint8_t {
 };
 
 // Told of one exchange. After on_upstream_failed() and after a piece with complete = true (once
-// given back with finish()) nothing more comes. May give the upstream back from within any call.
+// given back with finish()) nothing more comes; of a tunnel that is the end of the server's side
+// alone. May give the upstream back from within any call.
 class UpstreamHandler {
  public:
   virtual void on_upstream_ready() = 0;     // connected: send
@@ -86,7 +87,14 @@ class Upstream final : private StreamHandler, public Disposable {
   std::size_t place = 0;  // in the pool's list that it is on
 
  private:
-  enum class Phase : std::uint8_t { kConnecting, kHead, kBody, kTunnel, kComplete };
+  enum class Phase : std::uint8_t {
+    kConnecting,
+    kHead,
+    kBody,
+    kTunnel,
+    kHalfTunnel,  // the server has ended its side, and may still be written to
+    kComplete,
+  };
 
   void on_stream(bool readable, bool writable) override;
   void read_response();
