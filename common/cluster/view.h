@@ -41,6 +41,7 @@ struct ServerRecord {
   std::string group;
   std::uint64_t incarnation = 0;  // grows with every start of the server's process
   bool online = false;
+  bool left = false;  // offline because it announced its shutdown: it ends what it has begun
   Status status;
 
   // Chosen for new sessions, as primary or alternate?

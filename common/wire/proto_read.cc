@@ -55,6 +55,7 @@ bool get(wire::ServerRecord& from, ServerRecord& to) {
   to.kind = from.kind() == wire::ServerRecord::PLAIN ? ServerKind::kPlain : ServerKind::kTandem;
   to.incarnation = from.incarnation();
   to.online = from.online();
+  to.left = from.left();
   return take(*from.mutable_data_address(), to.data_address) &&
          take(*from.mutable_peer_address(), to.peer_address) &&
          take(*from.mutable_zone(), to.zone) && take(*from.mutable_group(), to.group) &&

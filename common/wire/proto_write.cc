@@ -39,6 +39,7 @@ void put(const ServerRecord& from, wire::ServerRecord& to) {
   to.set_group(from.group);
   to.set_incarnation(from.incarnation);
   to.set_online(from.online);
+  to.set_left(from.left);
   put(from.status, *to.mutable_status());
 }
 

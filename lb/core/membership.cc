@@ -206,6 +206,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   on_status(member, message.status);
   std::get<Liveness>(member.health).on_connected(now);
   record.online = true;
+  record.left = false;
   ++version_;
   view_new_ = true;
   actions.push_back(
@@ -341,6 +342,8 @@ void Membership::sync_online(Instant, Member& member, std::string_view why,
   const bool is_online = online(member.health);
   if (member.record.online == is_online) return;
   member.record.online = is_online;
+  const auto* liveness = std::get_if<Liveness>(&member.health);
+  member.record.left = liveness != nullptr && liveness->left();
   ++version_;
   view_new_ = true;
   actions.push_back(Note{"server " + member.record.name +

@@ -17,12 +17,15 @@ void ServerPool::update(const ServerRecord& server, const SocketAddress& address
     close_idle();
   }
   const bool was_online = std::exchange(online_, server.online);
-  if (was_online && !online_) tell_offline();
+  if (!was_online || online_) return;
+  // One that announced its shutdown ends what it has begun.
+  server.left ? close_idle() : tell_offline();
 }
 
+// Taken out of the conf, it may well be alive: what is under way goes on.
 void ServerPool::retire() {
   close_idle();
-  if (std::exchange(online_, false)) tell_offline();
+  online_ = false;
 }
 
 // Each handler may give its upstream back or take others, from this very list.

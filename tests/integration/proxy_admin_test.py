@@ -96,6 +96,22 @@ class Admin(Case):
             client.send(b"b")
             self.assertEqual(client.read_response().status, 200)
 
+    def test_a_request_under_way_survives_the_removal_of_its_server(self):
+        for origin in self.origins.values():  # answers once the body is whole
+            origin.answer = origin.plain_answer
+        with raw.connect(self.lb.port) as client:
+            client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+            until(lambda: any(origin.heads for origin in self.origins.values()), "it to arrive")
+            [name] = [name for name, origin in self.origins.items() if origin.heads]
+            self.lb.write_conf({"server": [entry for entry in self.lb.sections["server"]
+                                           if entry["name"] != name]})
+            self.ctl("reload")
+            self.lb.wait(lambda: name not in self.lb.servers(), f"forget {name}")
+            until(lambda: raw.fetch(self.lb.port).body != name.encode(), "the workers to forget it")
+            client.send(b"b")
+            response = client.read_response()
+            self.assertEqual((response.status, response.body), (200, name.encode()))
+
     def test_checks_take_a_server_offline_and_back(self):
         origin = self.origins["app1"]
         port = origin.port

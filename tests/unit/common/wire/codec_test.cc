@@ -34,6 +34,7 @@ class Maker {
             .group = text(),
             .incarnation = u64(),
             .online = flip(),
+            .left = flip(),
             .status = status()};
   }
   Content content() {

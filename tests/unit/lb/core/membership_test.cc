@@ -352,10 +352,15 @@ TEST_F(MembershipTest, ALeaveIsOfflineAtOnceWithoutAProbe) {
   run(50ms);
   tell(1, Leave{});
   EXPECT_FALSE(told("a")->online);
+  EXPECT_TRUE(told("a")->left);
   EXPECT_TRUE(machine_.state_of(ServerId::of("a")).left);
   lose("a");
   run(10s);
   EXPECT_EQ(probes_["a:80"], 0);
+  enter("a", 3, 2);
+  run(20ms);
+  EXPECT_TRUE(told("a")->online);
+  EXPECT_FALSE(told("a")->left);
 }
 
 TEST_F(MembershipTest, DrainIsToldToTheServerAndToAllAndKept) {
