@@ -199,8 +199,7 @@ void Call::on_failure(AttemptFailure failure, Instant now) {
                         failure.failure == ClientFailure::kReceive;
   if (worth_it && try_again({.attempts = reply_.attempts,
                              .idempotent = http::is_idempotent(method_),
-                             .bytes_sent = failure.bytes_sent,
-                             .idle_connection = failure.idle_connection},
+                             .bytes_sent = failure.bytes_sent},
                             now)) {
     return;
   }

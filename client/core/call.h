@@ -57,7 +57,6 @@ struct AttemptFailure {
   ClientFailure failure = ClientFailure::kConnect;
   std::string message{};
   bool bytes_sent = false;
-  bool idle_connection = false;  // used before, and nothing came on it this time
 };
 
 class Call {

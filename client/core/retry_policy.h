@@ -17,9 +17,7 @@ struct RetryPolicy {
   struct Failed {
     unsigned attempts = 1;  // so far
     bool idempotent = false;
-    bool bytes_sent = false;  // some byte of the request may have reached somebody
-    bool idle_connection =
-        false;  // the connection had been used before, and broke before an answer
+    bool bytes_sent = false;                // some byte of the request may have reached somebody
     std::optional<Duration> retry_after{};  // of a 503 that names one
   };
 
@@ -35,8 +33,6 @@ struct RetryPolicy {
 
  private:
   Duration delay(const Failed& failed) const {
-    // A kept connection that the other end has closed meanwhile says nothing about the other end.
-    if (failed.idle_connection) return Duration{0};
     const unsigned doublings = std::min(failed.attempts - 1, 20u);
     const Duration backoff = std::min(backoff_first * (1 << doublings), backoff_max);
     return std::max(backoff, failed.retry_after.value_or(Duration{0}));

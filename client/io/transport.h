@@ -1,4 +1,4 @@
-// One connection to the balancer, kept between calls, with calls that block.
+// The client's way to the balancer: common/net's HTTP client, with calls that block.
 //
 // It runs an event loop of its own for the time of a call. Not for several threads at once; it may
 // be used by one after another.
@@ -12,16 +12,14 @@
 
 #include "client/core/call.h"
 #include "client/core/url.h"
-#include "common/http/body.h"
-#include "common/http/head_parser.h"
-#include "common/net/connector.h"
 #include "common/net/event_loop.h"
-#include "common/net/stream.h"
+#include "common/net/http_client.h"
+#include "common/net/resolver.h"
 #include "common/net/tls.h"
 
 namespace tandem {
 
-class Transport final : private ConnectHandler, private StreamHandler {
+class Transport final : private HttpCallHandler {
  public:
   struct Options {
     Duration connect_timeout = 5s;
@@ -39,60 +37,33 @@ class Transport final : private ConnectHandler, private StreamHandler {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // Sends a request and waits for the whole response. Connects if there is no connection that is
-  // still good.
+  // Sends a request and waits for the whole response. The connection is kept for the next one.
   Outcome exchange(std::string_view head, std::string_view body, http::Method method,
                    Instant deadline);
   // Blocks until then.
   void wait_until(Instant instant);
 
  private:
-  // What a response consists of so far.
-  struct Incoming {
-    std::string bytes;  // of the head, until it is whole
-    http::HeadParser parser;
-    http::ResponseHead head;
-    bool head_done = false;
-    http::Framing framing;
-    http::BodyReader reader;
-    Response response;
-  };
-
-  void on_connected(std::unique_ptr<Stream> stream) override;
-  void on_connect_failed(Error error) override;
-  void on_stream(bool readable, bool writable) override;
+  void on_response(const http::ResponseHead& head, const http::Framing& framing) override;
+  void on_body(std::string_view bytes) override;
+  void on_complete() override;
+  void on_failure(const HttpFailure& failure) override;
   void on_deadline();
 
-  bool keepable();
-  void send();
-  void receive();
-  void take(std::string_view bytes);
-  void take_head(std::string_view bytes);
-  void take_body(std::string_view bytes);
-  void take_end();
-  void complete(bool more_follows);
-  void fail(ClientFailure failure, std::string message);
-  void run();
+  void fail(ClientFailure failure, std::string message, bool sent);
+  void run_until(Instant instant);
   void stop();
 
-  const Url balancer_;
+  const HttpDestination to_;
   const Options options_;
   EventLoop loop_;
   Resolver resolver_;
-  Connector connector_;
+  HttpClient http_;
   Timer timer_;
-  std::unique_ptr<Stream> stream_;
 
-  // Of the exchange under way.
   bool done_ = false;
-  bool reused_ = false;
-  Instant deadline_{};
-  std::string_view head_;
-  std::string_view body_;
-  std::size_t sent_ = 0;  // of head and body together
-  bool send_failed_ = false;
-  http::Method method_ = http::Method::kGet;
-  std::unique_ptr<Incoming> incoming_;  // null: no exchange
+  std::unique_ptr<HttpCall> call_;  // null: none under way
+  Response response_;
   Outcome outcome_;
 };
 

@@ -17,7 +17,8 @@ HttpConnection* HttpClient::Pool::take(const std::string& key, bool repeatable) 
   if (at == idle.end()) return nullptr;
   HttpConnection* connection = at->second.back();
   const Duration idled = client.loop_.now() - connection->idle_since();
-  if (!connection->reusable()) {
+  // What could not be sent again is worth a system call.
+  if (!connection->reusable() || (!repeatable && !connection->still_open())) {
     drop_idle(*connection);
     return take(key, repeatable);
   }

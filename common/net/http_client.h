@@ -42,14 +42,16 @@ struct HttpRequest {
 struct HttpFailure {
   enum class Kind : std::uint8_t {
     kShortage,   // ours: descriptors, ports, too many connections
-    kConnect,    // refused, unreachable, not in time, TLS
+    kConnect,    // refused, unreachable, not in time; side kOperator: the name is not known
+    kTls,        // the handshake, or the certificate
     kReset,      // the connection ended before a byte of the response
     kTimeout,    // no byte of the response, or of its rest, in time
     kCut,        // the connection ended within the response
     kMalformed,  // what came is no HTTP response
   };
   Kind kind = Kind::kConnect;
-  // Some byte of the request may have reached the other end. Always false for kShortage, kConnect.
+  // Some byte of the request may have reached the other end. Always false for kShortage, kConnect,
+  // kTls.
   bool sent = false;
   Error error;
 };

@@ -40,6 +40,12 @@ void HttpConnection::carry(HttpCall& call) {
   resume();  // sends at the end of this round: start() never calls back
 }
 
+bool HttpConnection::still_open() {
+  stream_->recheck();
+  char byte = 0;
+  return stream_->read({&byte, 1}).would_block();
+}
+
 void HttpConnection::refuse(HttpCall& call) {
   call_ = &call;
   call.connection_ = this;
@@ -83,7 +89,7 @@ void HttpConnection::flush() {
     const IoResult put = stream_->write(std::string_view(out).substr(sent));
     if (put.failed()) {
       // Before the handshake nothing has left; afterwards the answer may be there to be read.
-      if (!stream_->ready() && !wrote_) return fail(HttpFailure::Kind::kConnect, stream_->error());
+      if (!stream_->ready() && !wrote_) return fail(HttpFailure::Kind::kTls, stream_->error());
       write_failed_ = true;
       resume();
       break;
@@ -212,7 +218,7 @@ bool HttpConnection::take_head(std::string_view input, std::size_t& consumed) {
 void HttpConnection::on_end(const Error* error) {
   if (!got_byte_) {
     const auto before = error != nullptr ? *error : Error::peer("closed before its response");
-    if (to_.tls && !stream_->ready() && !wrote_) return fail(HttpFailure::Kind::kConnect, before);
+    if (to_.tls && !stream_->ready() && !wrote_) return fail(HttpFailure::Kind::kTls, before);
     return fail(HttpFailure::Kind::kReset, before);
   }
   if (error == nullptr && head_done_ && body_.finish()) {

@@ -30,6 +30,8 @@ class HttpConnection final : public Disposable,
   HttpCall::Tunnel take_tunnel();
 
   bool reusable() const { return stream_ != nullptr && !stream_->hung_up() && !stream_->failed(); }
+  // Asks the socket: its end may have come without an event yet. For an idle connection.
+  bool still_open();
   Instant idle_since() const { return idle_since_; }
   const std::string& key() const { return key_; }
   static std::string key_of(const HttpDestination& to);

@@ -54,6 +54,8 @@ class ScriptedServer {
   }
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  // Closes the connection that is being served; it is closed when this returns.
+  void close_connection() { ::shutdown(connection_.load(), SHUT_RDWR); }
   int requests() const { return requests_; }
   int connections() const { return connections_; }
 

@@ -176,7 +176,7 @@ TEST_F(CallTest, AFreshCopyIsUsedWithoutAskingIfThatIsWanted) {
 
 TEST_F(CallTest, AnIdempotentRequestIsRepeatedAfterABrokenConnection) {
   Call call = begin("GET", "/x");
-  call.on_failure({ClientFailure::kReceive, "broken", true, false}, kStart);
+  call.on_failure({ClientFailure::kReceive, "broken", true}, kStart);
   ASSERT_FALSE(call.finished());
   EXPECT_EQ(call.next_attempt(), kStart + 50ms);
   call.begin_attempt();
@@ -187,10 +187,10 @@ TEST_F(CallTest, AnIdempotentRequestIsRepeatedAfterABrokenConnection) {
 TEST_F(CallTest, APostIsRepeatedOnlyIfNothingWasSent) {
   Call unsent = begin("POST", "/x", "body");
   EXPECT_NE(unsent.head().find("\r\nContent-Length: 4\r\n"), std::string_view::npos);
-  unsent.on_failure({ClientFailure::kConnect, "refused", false, false}, kStart);
+  unsent.on_failure({ClientFailure::kConnect, "refused", false}, kStart);
   EXPECT_FALSE(unsent.finished());
   Call sent_one = begin("POST", "/x", "body");
-  sent_one.on_failure({ClientFailure::kReceive, "reset", true, true}, kStart);
+  sent_one.on_failure({ClientFailure::kReceive, "reset", true}, kStart);
   ASSERT_TRUE(sent_one.finished());
   const Reply reply = sent_one.take_reply();
   EXPECT_FALSE(reply);
@@ -220,7 +220,7 @@ TEST_F(CallTest, AFailureThatCannotChangeIsFinal) {
   for (const ClientFailure failure : {ClientFailure::kResolve, ClientFailure::kTls,
                                       ClientFailure::kTimeout, ClientFailure::kProtocol}) {
     Call call = begin("GET", "/x");
-    call.on_failure({failure, "no", false, false}, kStart);
+    call.on_failure({failure, "no", false}, kStart);
     EXPECT_TRUE(call.finished());
   }
 }

@@ -17,7 +17,6 @@ std::optional<Duration> wait(const RetryPolicy::Failed& failed) {
 TEST(RetryPolicy, ANonIdempotentRequestIsNeverRepeatedOnceAByteWasSent) {
   EXPECT_TRUE(wait({.idempotent = false, .bytes_sent = false}));
   EXPECT_FALSE(wait({.idempotent = false, .bytes_sent = true}));
-  EXPECT_FALSE(wait({.idempotent = false, .bytes_sent = true, .idle_connection = true}));
   EXPECT_FALSE(wait({.idempotent = false, .bytes_sent = true, .retry_after = 1s}));
   EXPECT_TRUE(wait({.idempotent = true, .bytes_sent = true}));
 }
@@ -30,10 +29,6 @@ TEST(RetryPolicy, WaitsLongerEachTimeAndThenGivesUp) {
   RetryPolicy patient{.attempts_max = 100};
   EXPECT_EQ(patient.next_attempt({.attempts = 99, .idempotent = true}, kStart, kDeadline),
             kStart + patient.backoff_max);
-}
-
-TEST(RetryPolicy, AClosedIdleConnectionIsReplacedAtOnce) {
-  EXPECT_EQ(wait({.idempotent = true, .bytes_sent = true, .idle_connection = true}), Duration{0});
 }
 
 TEST(RetryPolicy, RetryAfterIsObeyedWithinBounds) {
