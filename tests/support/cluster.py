@@ -314,9 +314,11 @@ class Cluster:
 
 
 def lag_of(server):
-    """What a server's /status tells of copies that are not complete; None if it tells nothing."""
-    lag = server.status().get("mirror", {}).get("lag")
-    return sum(lag.values()) if isinstance(lag, dict) else lag
+    """How much of a server's state is on that server alone, by its /status; None if it is silent."""
+    status = server.status()
+    if not status:
+        return None
+    return sum(status["mirror"]["lag"].values()) + status["sessions"]["alone"]
 
 
 def copy_site(site, root, modified):
