@@ -47,12 +47,15 @@ class Freeze(Case):
             lambda: sum(server.metric("tandem_sessions_primary")
                         for server in self.cluster.servers.values()) == CLIENTS,
             "count every session on one server only")
+        # Enough for everybody to ask for everything once more.
+        swarm.wait_count("requests", swarm.counts["requests"] + 3 * CLIENTS * len(self.paths))
         swarm.ask("pause", "paused")
         done = swarm.finish()
         print(f"moved within {took:.2f} s of being declared offline; {done}")
         self.assertEqual(done["failed"], 0, done["failures"])
         self.assertEqual(done["corrupt"], 0)
         self.assertGreaterEqual(done["moved"], serving[victim.name])
+        self.assertGreater(done["held_mirror"], 0)
         self.assertEqual(done["held_mirror"] + done["held_validator"], done["held"])
 
 

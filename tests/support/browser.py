@@ -24,10 +24,10 @@ class Browser:
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             "--disable-sync", "--remote-debugging-pipe", f"--user-data-dir={folder}/profile"])
-        # The browser takes its pipe at descriptors 3 and 4.
+        # The browser takes its pipe at descriptors 3 and 4; sh knows only those of one digit.
         self.process = Process(
-            "browser", ["sh", "-c", f"exec {program} {arguments} about:blank 3<&{to_browser} "
-                                    f"4>&{from_browser}"],
+            "browser", ["bash", "-c", f"exec {program} {arguments} about:blank 3<&{to_browser} "
+                                      f"4>&{from_browser}"],
             os.path.join(folder, "browser.log"), env={"HOME": folder}, keep=self._ends)
         self.name = "browser"
         self._messages = []

@@ -276,14 +276,14 @@ class Cluster:
     one site whose files differ in their modification times from origin to origin."""
 
     def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
-                 port=None):
+                 port=None, origins=None):
         """balancer, server: changes to their conf files; port: the balancer's; nginx_conf: more of
-        nginx's server block."""
+        nginx's server block; origins: others instead of nginx, each with a url."""
         self.shop = shop
         self.key = shop.key()
         self.names = [chr(ord("a") + i) for i in range(servers)]
-        self.origins = {}
-        for number, name in enumerate(self.names):
+        self.origins = dict(zip(self.names, origins or []))
+        for number, name in enumerate(self.names if origins is None else []):
             root = os.path.join(shop.folder, "site-" + name)
             copy_site(site, root, modified=1_500_000_000 + 86_400 * number)
             self.origins[name] = shop.start(Nginx(shop.folder, "nginx-" + name, root, nginx_conf))

@@ -220,6 +220,10 @@ class Origin:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def url(self):
+        return f"http://{self.address}"
+
     def plain_answer(self, connection, head):
         connection.read_body(head)
         body = self.name.encode()
