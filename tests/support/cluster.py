@@ -314,7 +314,7 @@ class Cluster:
 
 
 def lag_of(server):
-    """How much of a server's state is on that server alone, by its /status; None if it is silent."""
+    """How much of a server is on that server alone, by its /status; None if it is silent."""
     status = server.status()
     if not status:
         return None
