@@ -70,7 +70,9 @@ class Membership(Case):
         self.lb.wait_online(set(self.cluster.names) - {name}, timeout=5)
         victim.start()
         self.lb.wait_online(self.cluster.names)
-        self.assertGreater(self.lb.servers()[name]["incarnation"], before)
+        # It may answer a probe a moment before it registers.
+        self.lb.wait(lambda: self.lb.servers()[name]["incarnation"] > before,
+                     "hear that it is a new process")
 
     def test_a_normal_shutdown_is_announced(self):
         victim = self.servers["c"]
