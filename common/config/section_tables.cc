@@ -7,10 +7,11 @@
 namespace tandem {
 
 Table<AdminConf> admin_table() {
-  Table<AdminConf> table("The admin listener answers GET /healthz, /metrics and /status.");
+  Table<AdminConf> table("The admin listener: health, metrics and status over HTTP.");
   table
       .option("listen", &AdminConf::listen, maybe(listen_address()),
-              "Where to listen. Keep it away from clients: whoever reaches it may read it.")
+              "Where to listen. Keep it away from clients: whoever reaches it may do all that it "
+              "offers.")
       .defaults_to("no admin listener")
       .example("\"127.0.0.1:7480\"");
   return table;
@@ -42,8 +43,8 @@ Table<HttpLimitsConf> http_limits_table() {
                "The most fields in the head of a request.");
   table.option(
       "connections_max", &HttpLimitsConf::connections_max, integer(1, 1000000),
-      "The most connections of clients at a time, divided among the workers; more are closed "
-      "at once.");
+      "The most connections of clients at a time; more are closed at once. A balancer divides "
+      "them among its workers.");
   return table;
 }
 

@@ -66,7 +66,7 @@ Table<ControlConf> control_table() {
       .example("\"cluster.key\"");
   table.option("status_interval", &ControlConf::status_interval, duration(10ms, 1h),
                "Servers tell their status at least this often. A server that is silent for three "
-               "intervals is suspected and probed.");
+               "intervals and fails a probe is offline. The same on all balancers and servers.");
   table.option("balancers", &ControlConf::balancers, integer(1, 1000),
                "How many balancers assign sessions to these servers. Each multiplies its own "
                "assignments by it between two reports of a server.");

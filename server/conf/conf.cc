@@ -160,11 +160,14 @@ Table<Conf> top_table() {
       .reloads();
   table.option("zone", &Conf::zone, name(),
                "Where it stands. An alternate is chosen in another zone where zones are named.");
-  table.option("group", &Conf::group, name(), "Its failover group.");
+  table.option("group", &Conf::group, name(),
+               "The group of servers that it belongs to, told in the balancers' /status.");
   table.option("status_interval", &Conf::status_interval, duration(10ms, 1h),
-               "The status is told to the balancers at least this often. The same as theirs.");
+               "The status is told to the balancers at least this often. Keep it at their "
+               "status_interval: a server that is silent for three of theirs is offline if it "
+               "fails a probe, too.");
   table.option("drain_timeout", &Conf::drain_timeout, duration(0s, 24h),
-               "After SIGTERM, requests under way may take this long.");
+               "After SIGTERM, requests under way may take this long, and mirrors may catch up.");
   table.table("limits", &Conf::limits, http_limits_table());
   table.table("source", &Conf::source, source_table());
   table.table("session", &Conf::session, session_table());

@@ -5,19 +5,10 @@
 #include <string>
 
 #include "common/config/listing.h"
-#include "common/config/program.h"
 #include "lb/conf/conf.h"
 #include "server/conf/conf.h"
 
 int main(int argc, char** argv) {
-  if (argc > 2 && std::string(argv[1]) == "start") {
-    return std::string(argv[2]) == "lb"
-               ? tandem::start_program(argc - 2, argv + 2, {"tandem-lb", ""}, tandem::lb::schema())
-                     .exit.value_or(0)
-               : tandem::start_program(argc - 2, argv + 2, {"tandem-server", ""},
-                                       tandem::server::schema())
-                     .exit.value_or(0);
-  }
   const std::string what = argc == 3 ? argv[1] : "";
   const std::string whose = argc == 3 ? argv[2] : "";
   if ((what != "sample" && what != "manual") || (whose != "lb" && whose != "server")) {

@@ -8,6 +8,7 @@ about a missing file. With --update the expectations, conf/*.toml and the option
 pages are written anew, for review.
 """
 
+import json
 import os
 import re
 import socket
@@ -118,6 +119,42 @@ class Golden(unittest.TestCase):
             'key_file = "cluster.key"\n',
             "t.toml:5:12: control.key_file: cannot read key file cluster.key: "
             'No such file or directory\nkey_file = "cluster.key"\n           ^')
+
+    def server_conf(self, **other):
+        """A conf for tandem-server, one key a line from line 1: name, listen, peer_listen, ..."""
+        keys = {"name": "a", "listen": "127.0.0.1:0", "peer_listen": "127.0.0.1:0",
+                "balancers": ["127.0.0.1:9"], "key_file": self.key_file(),
+                "admin.listen": "127.0.0.1:0", "source.url": "http://127.0.0.1:9"}
+        keys.update({key.replace("__", "."): value for key, value in other.items()})
+        return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+
+    def key_file(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "cluster.key")
+        subprocess.run([*PROGRAMS["ctl"], "keygen", path], stdout=subprocess.DEVNULL,
+                       timeout=60, check=True)
+        return path
+
+    def test_server_port_in_use(self):
+        for key, line, column in (("listen", 2, 10), ("peer_listen", 3, 15),
+                                  ("admin.listen", 6, 16)):
+            with self.subTest(key=key):
+                self.refuses_to_start(
+                    "server", self.server_conf(**{key: "127.0.0.1:@PORT@"}),
+                    f"t.toml:{line}:{column}: {key}: cannot listen on 127.0.0.1:@PORT@: "
+                    f'Address already in use\n{key} = "127.0.0.1:@PORT@"\n'
+                    + " " * (column - 1) + "^")
+
+    def test_server_missing_files(self):
+        self.refuses_to_start(
+            "server", self.server_conf(key_file="cluster.key"),
+            "t.toml:5:12: key_file: cannot read key file cluster.key: "
+            'No such file or directory\nkey_file = "cluster.key"\n           ^')
+        self.refuses_to_start(
+            "server", self.server_conf(source__url="sqlite:none/items.db"),
+            "t.toml:7:14: source.url: none/items.db: SQLite: unable to open database file\n"
+            'source.url = "sqlite:none/items.db"\n             ^')
 
     def test_samples(self):
         for whose in ("lb", "server"):
