@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/wire/codec.h"
+
 namespace tandem::server {
 
 NodeOptions node_options(const Conf& conf) {
@@ -30,8 +32,9 @@ NodeOptions node_options(const Conf& conf) {
   options.mirror.content_bytes_max = conf.mirror.bytes;
   options.mirror.caches_max = conf.mirror.caches_max;
   options.mirror.entries_max = conf.mirror.entries_max;
+  // A content that fits no frame is not sent: the alternate then validates it.
   options.mirror.content_sent_max =
-      std::max<std::size_t>(options.mirror.content_sent_max, conf.source.validate_body_max);
+      std::min<std::size_t>(conf.source.validate_body_max, kFrameContentBytesMax);
   return options;
 }
 

@@ -29,10 +29,11 @@ void Alternates::release_third(Session& session) {
 }
 
 void Alternates::on_cluster(Instant now) {
-  std::set<ServerId> takers;
+  std::set<ServerId> takers, online;
   for (const ServerRecord& server : state_.cluster.view().servers) {
     if (server.id == state_.self) continue;
     if (server.takes_sessions()) takers.insert(server.id);
+    if (server.online) online.insert(server.id);
     if (server.online && !state_.sender.linked(server.id)) {
       unlinked_since_.try_emplace(server.id, now);
     }
@@ -41,7 +42,9 @@ void Alternates::on_cluster(Instant now) {
                 [this](const auto& entry) { return !state_.cluster.online(entry.first); });
   std::erase_if(given_up_, [this](ServerId server) { return unlinked_since_.count(server) == 0; });
   const bool more = !std::includes(takers_.begin(), takers_.end(), takers.begin(), takers.end());
+  if (takers == takers_ && online == online_) return;
   takers_ = std::move(takers);
+  online_ = std::move(online);
   for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
     for (const ServerId server : state_.partners.servers(tie)) {
       if (takers_.count(server) == 0 && (server || more)) work_[{tie, server}] = SessionId{};

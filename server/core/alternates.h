@@ -23,6 +23,9 @@ class Alternates {
   void provide(Instant now, Session& session);
   // The copy is not wanted where it goes; another is chosen.
   void on_refused(Instant now, Session& session);
+  // We hold a copy of the session, newly or with news. If its primary is offline, a third server
+  // gets one, too.
+  void on_copy(Instant now, Session& session) { reconsider(now, session); }
   // Its primary feeds us itself again: a third copy is not needed.
   void release_third(Session& session);
 
@@ -52,6 +55,7 @@ class Alternates {
   NodeState& state_;
   std::map<Task, SessionId> work_;  // sessions to reconsider; up to which it is done
   std::set<ServerId> takers_;       // who took sessions when we last looked
+  std::set<ServerId> online_;       // who was online
   std::map<ServerId, Instant> unlinked_since_;
   std::map<ServerId, Instant> refused_until_;
   std::set<ServerId> given_up_;  // patience has ended, and its sessions have been reconsidered

@@ -84,13 +84,15 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
     state.pool.contents.put(content.validator, content.bytes);
   }
   for (const MirrorChange& change : batch.changes) session.mirror.apply(change);
-  if (from == batch.primary) {
+  state.partners.update(session);
+  if (session.stream.target && from == batch.primary && state.cluster.online(from)) {
     alternates.release_third(session);
   } else if (session.stream.target) {
     if (batch.snapshot) state.sender.open(session, session.stream.target);
     for (const MirrorChange& change : batch.changes) state.sender.changed(session, change);
+  } else {
+    alternates.on_copy(now, session);
   }
-  state.partners.update(session);
 }
 
 void Node::Parts::on(Instant now, ServerId from, const MirrorAck& ack) {

@@ -37,6 +37,7 @@ void SimServer::kill() {
   host_.kill();
   control_.reset();
   peers_.clear();
+  view_.reset();
   node_.reset();
   world_.network.vanish(place_);
 }
@@ -74,13 +75,28 @@ void SimServer::connect_control() {
 
 void SimServer::on_control_message(const MessagePtr& message) {
   if (const auto* update = std::get_if<ViewUpdate>(&*message)) {
-    node_->on_view(world_.heap.now(), ViewPtr(message, &update->view), out_);
+    view_ = ViewPtr(message, &update->view);
+    leave_offline_peers();
+    node_->on_view(world_.heap.now(), view_, out_);
   } else if (const auto* status = std::get_if<StatusUpdate>(&*message)) {
     node_->on_status(world_.heap.now(), *status);
   } else if (const auto* wish = std::get_if<Drain>(&*message)) {
     node_->set_draining(wish->draining);
   }
   settle();
+}
+
+// As the shell does: a server that was frozen then meets its peers anew.
+void SimServer::leave_offline_peers() {
+  std::vector<ServerId> gone;
+  for (const auto& [peer, link] : peers_) {
+    if (!wants_link(peer)) gone.push_back(peer);
+  }
+  for (const ServerId peer : gone) {
+    world_.network.reset(peers_.at(peer).channel);
+    peers_.erase(peer);
+    node_->on_peer_disconnected(world_.heap.now(), peer, out_);
+  }
 }
 
 void SimServer::push_status(bool urgent_only) {
@@ -96,15 +112,19 @@ void SimServer::status_tick() {
 
 // --- the peer wire ------------------------------------------------------------------------------
 
-Network::Handlers SimServer::peer_handlers(ServerId peer, std::function<void()> closed) {
+Network::Handlers SimServer::peer_handlers(ServerId peer, ChannelHolder channel,
+                                           std::function<void()> closed) {
   const std::uint64_t incarnation = host_.incarnation();
   return {.deliver =
-              [this, incarnation, peer](const MessagePtr& message) {
-                host_.run(incarnation, [this, peer, message] { on_peer_message(peer, message); });
+              [this, incarnation, peer, channel](const MessagePtr& message) {
+                host_.run(incarnation, [this, peer, channel, message] {
+                  if (is_current(peer, *channel)) on_peer_message(peer, message);
+                });
               },
           .closed =
-              [this, incarnation, peer, closed = std::move(closed)] {
-                host_.run(incarnation, [this, peer, closed] {
+              [this, incarnation, peer, channel, closed = std::move(closed)] {
+                host_.run(incarnation, [this, peer, channel, closed] {
+                  if (!is_current(peer, *channel)) return closed();
                   peers_.erase(peer);
                   node_->on_peer_disconnected(world_.heap.now(), peer, out_);
                   settle();

@@ -44,11 +44,18 @@ class SimServer {
   void kill();
   void drain(bool draining);
 
-  // A link to another server, whose end here is `end`; told as closed by `closed`.
-  Network::Handlers peer_handlers(ServerId peer, std::function<void()> closed);
+  // A link to another server; told as closed by `closed`. `channel` is set by the time it is used.
+  using ChannelHolder = std::shared_ptr<Network::ChannelId>;
+  Network::Handlers peer_handlers(ServerId peer, ChannelHolder channel,
+                                  std::function<void()> closed);
   void on_peer_open(ServerId peer, std::uint64_t incarnation, Network::ChannelId channel,
                     std::size_t end);
 
+  // Does its view say that it is to connect to this one?
+  bool wants_link(ServerId peer) const {
+    const ServerRecord* record = view_ == nullptr ? nullptr : view_->find(peer);
+    return record != nullptr && record->online;
+  }
   bool has_link(ServerId peer) const { return peers_.count(peer) != 0; }
 
   // A request has arrived (the process may stand still). The reply may never come.
@@ -63,6 +70,11 @@ class SimServer {
   void after(Duration delay, std::function<void()> work);
   void connect_control();
   void on_control_message(const MessagePtr& message);
+  void leave_offline_peers();
+  bool is_current(ServerId peer, Network::ChannelId channel) const {
+    const auto found = peers_.find(peer);
+    return found != peers_.end() && found->second.channel == channel;
+  }
   void push_status(bool urgent_only);
   void status_tick();
   void on_peer_message(ServerId peer, const MessagePtr& message);
@@ -85,6 +97,7 @@ class SimServer {
   PeerOutbox out_;
   std::optional<Network::ChannelId> control_;
   std::map<ServerId, PeerLink> peers_;
+  ViewPtr view_;
   Instant wakes_ = kNever;
 };
 

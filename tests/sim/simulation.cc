@@ -118,15 +118,16 @@ void Simulation::try_link(Place a, Place b) {
   SimServer &at_a = *servers_[a], &at_b = *servers_[b];
   const bool has_a = at_a.has_link(at_b.id()), has_b = at_b.has_link(at_a.id());
   if (has_a && has_b) return;
-  if (has_a || has_b || world_.network.cut_off(a, b) || at_a.host().paused() ||
-      at_b.host().paused()) {
+  if (has_a || has_b || !at_a.wants_link(at_b.id()) || world_.network.cut_off(a, b) ||
+      at_a.host().paused() || at_b.host().paused()) {
     return retry_link(a, b, kRelink);
   }
   const auto again = [this, a, b] { retry_link(a, b, kRelink); };
-  const auto channel = world_.network.open(a, b, at_a.peer_handlers(at_b.id(), again),
-                                           at_b.peer_handlers(at_a.id(), again));
-  at_a.on_peer_open(at_b.id(), at_b.host().incarnation(), channel, 0);
-  at_b.on_peer_open(at_a.id(), at_a.host().incarnation(), channel, 1);
+  const auto channel = std::make_shared<Network::ChannelId>(0);
+  *channel = world_.network.open(a, b, at_a.peer_handlers(at_b.id(), channel, again),
+                                 at_b.peer_handlers(at_a.id(), channel, again));
+  at_a.on_peer_open(at_b.id(), at_b.host().incarnation(), *channel, 0);
+  at_b.on_peer_open(at_a.id(), at_a.host().incarnation(), *channel, 1);
 }
 
 // --- the devil ----------------------------------------------------------------------------------

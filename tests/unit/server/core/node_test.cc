@@ -169,6 +169,24 @@ TEST_F(NodeTest, AlternatesOfAnOfflinePrimaryMirrorToAThirdAtOnce) {
   EXPECT_EQ(moved.epoch.counter, held.epoch.counter + 1);
 }
 
+TEST_F(NodeTest, CopyThatComesFromAPrimaryThatTheViewCallsOfflineGoesToAThirdOnce) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  seats_["a"].online = false;  // the balancer does not reach it; its peers do
+  deaf_.insert("a");
+  publish();
+  ASSERT_TRUE(node(second).report(kSession)->alternate);
+  for (int i = 0; i < 5; ++i) {
+    retrieved("a", {}, "text " + std::to_string(i));
+    publish();
+  }
+  EXPECT_TRUE(node(second).report(kSession)->copy_complete);
+  EXPECT_EQ(node(second).counters().thirds_chosen, 1u) << "no flapping";
+  const std::string third = name_of(node(second).report(kSession)->alternate);
+  EXPECT_EQ(node(third).report(kSession)->mirror_entries, 1u);
+}
+
 TEST_F(NodeTest, ThirdCopyIsReleasedWhenThePrimaryIsBack) {
   start({"a", "b", "c", "d"});
   const SessionToken held = confirmed("a");
