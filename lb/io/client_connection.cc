@@ -209,7 +209,15 @@ void ClientConnection::refuse(http::HeadError error) {
   phase_ = Phase::kFlush;
   drop_after_ = true;
   deadline_ = state_.loop.now() + kDropTime;
-  send({text, write_own_response(own, text)});
+  const std::size_t size = write_own_response(own, text);
+  AccessLine line;
+  line.wall = state_.loop.unix_now();
+  line.client = host();
+  line.method = line.target = "-";  // it was not understood, or did not come
+  line.status = error.status;
+  line.bytes = size;
+  state_.log_request(line);
+  send({text, size});
 }
 
 // --- responses ----------------------------------------------------------------------------------

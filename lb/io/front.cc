@@ -38,6 +38,26 @@ void FrontState::report_failure(ServerId server) {
   }
 }
 
+void FrontState::log_request(const AccessLine& line) {
+  switch (line.status / 100) {
+    case 2:
+      counts.status_2xx.add();
+      break;
+    case 3:
+      counts.status_3xx.add();
+      break;
+    case 4:
+      counts.status_4xx.add();
+      break;
+    case 5:
+      counts.status_5xx.add();
+      break;
+    default:
+      break;
+  }
+  if (log.enabled()) log.add(line);
+}
+
 class Front::Acceptor final : public AcceptHandler {
  public:
   Acceptor(Front& front, bool tls) : front_(front), tls_(tls) {}

@@ -94,6 +94,7 @@ struct FrontState {
     return head_out.data();
   }
   void report_failure(ServerId server);
+  void log_request(const AccessLine& line);  // counts its status, and writes it if there is a log
 };
 
 }  // namespace tandem

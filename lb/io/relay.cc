@@ -150,8 +150,7 @@ void Relay::on_deadline() {
   upstream_->abandon();
   upstream_ = nullptr;
   if (stage == Stage::kConnecting) {
-    state_.counts.server_connect_failures.add();
-    carry_out(exchange_.on_connect_failed());
+    on_upstream_failed(UpstreamFault::kConnect);
   } else if (stage == Stage::kSending && !server_stalls) {
     state_.counts.timeouts_body.add();
     answer(408, "the request's body did not come in time");
@@ -311,6 +310,7 @@ void Relay::on_upstream_failed(UpstreamFault fault) {
   upstream_ = nullptr;
   switch (fault) {
     case UpstreamFault::kConnect:
+      state_.counts.server_connect_failures.add();
       return carry_out(exchange_.on_connect_failed());
     case UpstreamFault::kShortage:
       state_.counts.shortages.add();

@@ -153,29 +153,13 @@ void Relay::finish() {
 
 void Relay::account() {
   if (tunnel_) state_.counts.tunnels.sub();
-  switch (status_ / 100) {
-    case 2:
-      state_.counts.status_2xx.add();
-      break;
-    case 3:
-      state_.counts.status_3xx.add();
-      break;
-    case 4:
-      state_.counts.status_4xx.add();
-      break;
-    case 5:
-      state_.counts.status_5xx.add();
-      break;
-    default:
-      break;
-  }
-  if (!state_.log.enabled()) return;
-  const std::string_view head_text = head_bytes_;
   AccessLine line;
+  line.status = status_;
+  if (!state_.log.enabled()) return state_.log_request(line);
+  const std::string_view head_text = head_bytes_;
   line.client = client_->host();
   line.method = head_text.substr(method_at_, method_size_);
   line.target = head_text.substr(target_at_, target_size_);
-  line.status = status_;
   line.bytes = bytes_out_;
   line.duration = state_.loop.now() - began_;
   line.wall = state_.loop.unix_now();
@@ -183,7 +167,7 @@ void Relay::account() {
   line.takeover = route_.kind == RouteKind::kTakeover || route_.kind == RouteKind::kLost;
   line.retries = exchange_.retries();
   line.referrals = exchange_.referrals();
-  state_.log.add(line);
+  state_.log_request(line);
 }
 
 }  // namespace tandem

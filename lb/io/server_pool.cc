@@ -59,7 +59,6 @@ ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
   state_.counts.server_connects.add();
   if (const auto connected = fresh->connect(address_); !connected) {
     const bool ours = connected.error().side == Side::kSystem;
-    if (!ours) state_.counts.server_connect_failures.add();
     return {nullptr, ours ? UpstreamFault::kShortage : UpstreamFault::kConnect};
   }
   Upstream& upstream = *fresh;

@@ -326,12 +326,21 @@ TEST_F(FrontSession, WritesALineForEachRequest) {
   server.read_head();
   server.send(ok("12345"));
   const std::string response = client.read_response();
+  Peer bad = this->client();
+  bad.send("GARBAGE\r\n\r\n");
+  bad.read_to_end();
+  EXPECT_EQ(counts().status_4xx.value(), 1u);
   worker_.reset();
   log->reset();
   std::FILE* file = std::fopen(path.c_str(), "r");
   ASSERT_NE(file, nullptr);
   char line[1024] = {};
   EXPECT_NE(std::fgets(line, sizeof line, file), nullptr);
+  char refused[1024] = {};
+  EXPECT_NE(std::fgets(refused, sizeof refused, file), nullptr);
+  EXPECT_NE(std::string(refused).find("\"method\":\"-\",\"target\":\"-\",\"status\":400,"),
+            std::string::npos)
+      << refused;
   std::fclose(file);
   ::unlink(path.c_str());
   const std::string text = line;
