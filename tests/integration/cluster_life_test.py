@@ -1,6 +1,5 @@
 """What an administrator does to a cluster under load, by the book: restarts every server in turn
-with
-SIGTERM, drains one, reloads capacities. Nobody's request fails and nobody's cache goes cold."""
+with SIGTERM, drains one, reloads capacities. Nobody's request fails, nobody's cache goes cold."""
 
 import os
 import signal
