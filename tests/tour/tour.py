@@ -208,6 +208,7 @@ def main():
     options = parse_arguments()
     os.environ["TANDEM_BUILD"] = os.path.abspath(options.build)
     options.site = os.path.abspath(options.site)
+    signal.signal(signal.SIGINT, interrupt)  # a shell may have had it ignored
     signal.signal(signal.SIGTERM, interrupt)
     signal.signal(signal.SIGHUP, interrupt)
     raise_descriptor_limit(4096)
