@@ -254,10 +254,11 @@ class Workshop:
         return path
 
     def close(self, failed=False):
-        for part in reversed(self.parts):
-            process = getattr(part, "process", part)
-            if failed:
+        processes = [getattr(part, "process", part) for part in reversed(self.parts)]
+        if failed:  # first: what follows from the killing is not of interest
+            for process in processes:
                 print(process.tail(), file=sys.stderr)
+        for process in processes:
             process.kill()
         if not failed:
             shutil.rmtree(self.folder, ignore_errors=True)
