@@ -8,7 +8,7 @@ from collections import Counter
 
 import raw
 from case import Case, main
-from cluster import Cluster, lag_of, make_site, site_paths
+from cluster import Cluster, make_site, site_paths
 from process import until
 from swarm import Swarm
 
@@ -29,8 +29,7 @@ class Kills(Case):
                                      name=name))
 
     def kill(self, swarm, victim):
-        """Kills a primary while requests fly, once its mirrors have caught up."""
-        until(lambda: lag_of(victim) == 0, f"the mirrors of {victim.name} to catch up")
+        """Kills a primary while requests fly. Its mirrors had caught up when the run began."""
         type(self).cold += victim.metric("tandem_takeovers_cold_total")
         type(self).mid_run += swarm.running()
         victim.process.kill()
@@ -65,9 +64,12 @@ class Gets(Kills):
         victims, moved, kills = self.victims(swarm), 0, REQUESTS // KILL_EVERY
         for _ in range(kills):
             victim, serving = next(victims)
+            swarm.run(KILL_EVERY // 2)
+            swarm.wait_ran()
+            self.cluster.wait_mirrored()
             begun = swarm.counts["requests"]
-            swarm.run(KILL_EVERY)
-            swarm.wait_count("requests", begun + 1)
+            swarm.run(KILL_EVERY // 2)
+            until(lambda: swarm.ask("counts", "counts")["requests"] > begun, "requests to fly")
             self.kill(swarm, victim)
             swarm.wait_ran()
             self.bring_back(victim)
@@ -115,6 +117,7 @@ class Posts(Kills):
             swarm.run(2 * CLIENTS)  # so that it is known who is whose client
             swarm.wait_ran()
             victim, serving = next(victims)
+            self.cluster.wait_mirrored()
             begun = swarm.counts["posts"]
             swarm.post(POSTS // kills)
             swarm.wait_count("posts", begun + 1)
