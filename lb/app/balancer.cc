@@ -240,6 +240,8 @@ AdminSnapshot Balancer::snapshot() {
                                 state.connected, state.left, state.drain_wanted});
   }
   snapshot.counts = workers_->counts();
+  snapshot.counts.push_back({"access_log_lost_total", "Access lines that could not be written",
+                             access_log_ ? access_log_->lost() : 0});
   snapshot.probes = cluster_->checker().started();
   snapshot.probes_failed = cluster_->checker().failed();
   snapshot.reloads = reloads_;

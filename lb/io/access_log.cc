@@ -10,6 +10,8 @@
 #include <ctime>
 #include <utility>
 
+#include "common/base/log.h"
+
 namespace tandem {
 
 namespace {
@@ -223,7 +225,12 @@ void AccessLog::write_all(const std::string& batch) {
   while (!left.empty()) {
     const ssize_t n = ::write(fd_, left.data(), left.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;  // a full disk: the lines are lost, requests go on
+    if (n <= 0) {  // a full disk: the lines are lost, requests go on
+      const auto lines = std::count(left.begin(), left.end(), '\n');
+      lost_.fetch_add(static_cast<std::uint64_t>(lines), std::memory_order_relaxed);
+      TANDEM_WARN_LIMITED("cannot write the access log: {}", std::strerror(errno));
+      return;
+    }
     left.remove_prefix(static_cast<std::size_t>(n));
   }
 }

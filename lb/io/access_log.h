@@ -51,6 +51,8 @@ class AccessLog {
   // From any thread. Takes the batch's bytes and leaves an empty string with capacity; false (and
   // the batch as it was) if kBatchesMax wait already.
   bool hand_over(std::string& batch);
+  // Lines that could not be written: a full disk, a broken pipe. From any thread.
+  std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
   // After a rename of the file (log rotation): opens the path again. From any thread.
   void reopen();
 
@@ -65,6 +67,7 @@ class AccessLog {
   int fd_;
   const std::string path_;  // empty: standard output
   const LogFormat format_;
+  std::atomic<std::uint64_t> lost_{0};
   std::mutex mutex_;  // guards the rest
   std::condition_variable wake_;
   std::vector<std::string> waiting_;

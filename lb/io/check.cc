@@ -16,23 +16,30 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
       : checker_(checker),
         probe_(probe),
         connector_(checker.loop_, checker.resolver_, *this),
-        timer_(checker.loop_, [this] { finish(false, on_timer_); }),
+        timer_(checker.loop_, [this] { on_timer(); }),
         on_timer_(fmt::format("no answer within {} ms", checker.options_.timeout / 1ms)),
         path_(probe.kind == ServerKind::kTandem ? std::string(kHealthPath)
                                                 : checker.options_.plain_path),
         parser_({.start_line_bytes_max = 4096, .head_bytes_max = sizeof bytes_}) {
-    timer_.set_after(checker.options_.timeout);
-    const auto address = Address::parse(probe.address);
+    begin();
+  }
+  const StartProbe& probe() const { return probe_; }
+
+ private:
+  void begin() {
+    timer_.set_after(checker_.options_.timeout);
+    const auto address = Address::parse(probe_.address);
     if (address) {
-      connector_.start(*address, checker.options_.timeout);
+      connector_.start(*address, checker_.options_.timeout);
     } else {
       on_timer_ = "its address cannot be understood";
       timer_.set_after(0s);
     }
   }
-  const StartProbe& probe() const { return probe_; }
-
- private:
+  void on_timer() {
+    if (!std::exchange(short_, false)) return finish(false, on_timer_);
+    begin();
+  }
   void on_connected(std::unique_ptr<Stream> stream) override {
     if (path_.empty()) return finish(true, {});
     stream_ = std::move(stream);
@@ -43,7 +50,12 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
     // A fresh socket has room for a request.
     if (stream_->write(request).bytes != request.size()) finish(false, "cannot send the request");
   }
-  void on_connect_failed(Error error) override { finish(false, error.message); }
+  // A shortage of our own says nothing about the server: again, until it is over.
+  void on_connect_failed(Error error) override {
+    if (error.side != Side::kSystem) return finish(false, error.message);
+    short_ = true;
+    timer_.set_after(kShortagePause);
+  }
 
   void on_stream(bool, bool) override {
     for (;;) {
@@ -88,6 +100,7 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
   http::ResponseHead head_;
   char bytes_[16 * 1024];
   std::size_t size_ = 0;
+  bool short_ = false;  // the timer is that of a pause
 };
 
 Checker::Checker(EventLoop& loop, Resolver& resolver, Options options, OnResult on_result)

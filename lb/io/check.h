@@ -32,7 +32,8 @@ class Checker {
   using OnResult = std::function<void(ServerId server, std::uint64_t serial, bool answered,
                                       const std::string& detail)>;
 
-  static constexpr std::size_t kUnderWayMax = 128;  // more wait for their turn
+  static constexpr std::size_t kUnderWayMax = 128;   // more wait for their turn
+  static constexpr Duration kShortagePause = 100ms;  // when descriptors have run out here
   static constexpr std::string_view kHealthPath = "/.well-known/tandem/health";
 
   Checker(EventLoop& loop, Resolver& resolver, Options options, OnResult on_result);

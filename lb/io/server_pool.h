@@ -22,7 +22,8 @@ class ServerPool {
   // What the view says now. Another address closes what is idle; going offline closes what is idle
   // and tells those exchanges that are under way.
   void update(const ServerRecord& server, const SocketAddress& address);
-  // The server has left the view; the pool lives on until its exchanges have ended.
+  // The server has left the view: taken out of the conf, or shut down in order. What is under way
+  // goes on to its end, and the pool lives until then.
   void retire();
   bool empty() const { return idle_.empty() && active_.empty(); }
 

@@ -1,6 +1,7 @@
 #include "lb/io/check.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <map>
@@ -61,6 +62,19 @@ TEST_F(CheckTest, ATandemServerIsAskedForItsHealth) {
   EXPECT_EQ(asked_, "/.well-known/tandem/health");
   status_ = 503;
   EXPECT_EQ(check(ServerKind::kTandem, server_->address().text()), "it answered 503");
+}
+
+// While no descriptor is left here, nothing is said of the server; afterwards it is asked again.
+TEST_F(CheckTest, AShortageHereIsNoFailureThere) {
+  ASSERT_EQ(check(ServerKind::kPlain, server_->address().text()), "");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  Timer relief(loop_, [&] { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0); });
+  relief.set_after(Checker::kShortagePause + 20ms);
+  EXPECT_EQ(check(ServerKind::kPlain, server_->address().text()), "");
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(CheckTest, APlainServerIsAskedForThePath) {

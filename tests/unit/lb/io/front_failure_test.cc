@@ -169,6 +169,21 @@ TEST_F(FrontFailure, APostOnAFrozenServerIsAnsweredBy504) {
   EXPECT_FALSE(b_.asked());
 }
 
+TEST_F(FrontFailure, ARequestOutlivesThePlaceOfItsServerInTheView) {
+  start({&a_, &b_});
+  Peer client = this->client();
+  client.send(post(a_, b_));
+  Peer server = a_.accept();
+  server.read_head();
+  forget(a_);
+  Peer other = this->client();  // the view is in force once this one goes elsewhere
+  other.send(request(a_, b_));
+  Peer takes_over = b_.accept();
+  takes_over.read_head();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 200 "));
+}
+
 TEST_F(FrontFailure, ManyRequestsOnAFrozenServerAreAllTakenOver) {
   start({&a_, &b_});
   std::vector<Peer> clients, frozen;

@@ -202,6 +202,11 @@ class FrontTest : public ::testing::Test, public FrontReports {
     routed->view = view;
     worker_->post_view(routed);
   }
+  // Posts a view in which this server is no more.
+  void forget(const Origin& origin) {
+    std::erase(origins_, &origin);
+    show();
+  }
   Peer client() { return Peer::connect(port_); }
   const FrontCounts& counts() const { return worker_->counts(); }
 
