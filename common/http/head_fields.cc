@@ -118,8 +118,12 @@ bool HeadParser::take_transfer_encoding(Head& head, std::string_view value) {
   return refuse(501, "transfer coding not implemented");
 }
 
+// Each field is looked for among the options when a head is forwarded: a long list would make that
+// dear.
 bool HeadParser::take_connection(Head& head, std::string_view value) {
+  std::size_t count = 0;
   for (TokenList options(value); options.next();) {
+    if (++count > kConnectionOptionsMax) return refuse(431, "too many options in Connection");
     const std::string_view option = options.member();
     if (!is_token(option)) return refuse(400, "malformed Connection");
     if (same_word(option, "keep-alive")) {

@@ -10,7 +10,8 @@
 //  - Host missing from HTTP/1.1, repeated, empty or malformed; a Host that differs from the
 //    authority of an absolute target; user information in a target; content with CONNECT (400);
 //  - a version other than HTTP/1.0 and HTTP/1.1 (505), an Expect other than 100-continue (417);
-//  - a start line over its limit (414), a head or a number of fields over its limit (431).
+//  - a start line over its limit (414), a head or a number of fields over its limit, or more than
+//    kConnectionOptionsMax options in a Connection field (431).
 // One empty line before a request is skipped. In responses every fault is 502; a status line may
 // lack the space after the status, and 600 to 999 are passed on as they are.
 #pragma once
@@ -24,6 +25,7 @@
 namespace tandem::http {
 
 inline constexpr std::size_t kFieldNameBytesMax = 256;
+inline constexpr std::size_t kConnectionOptionsMax = 32;  // in one field line
 
 struct HeadLimits {
   std::size_t start_line_bytes_max = 8 * 1024;

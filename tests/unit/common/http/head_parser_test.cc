@@ -355,6 +355,16 @@ TEST(HeadParser, Limits) {
             431);
 }
 
+TEST(HeadParser, ConnectionMayNotListWithoutEnd) {
+  const auto status = [](std::size_t options) {
+    std::string list = "a";
+    while (--options > 0) list += ",a";
+    return request("GET / HTTP/1.1\r\nHost: a\r\nConnection: " + list + "\r\n\r\n").status;
+  };
+  EXPECT_EQ(status(kConnectionOptionsMax), 0);
+  EXPECT_EQ(status(kConnectionOptionsMax + 1), 431);
+}
+
 TEST(HeadParser, SaysItIsWaitingWithoutAFault) {
   HeadParser parser;
   RequestHead head;
