@@ -113,6 +113,25 @@ TEST_F(NodeTest, OldPrimaryThatIsStillLinkedIsToldAtOnce) {
   EXPECT_EQ(node("a").counters().sessions_lost, 1u);
 }
 
+TEST_F(NodeTest, FirstPrimaryThatMissedTwoTakeoversIsToldByTheThird) {
+  start({"a", "b", "c"});
+  deaf_.insert("a");  // no view tells it that it is thought dead
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  cut_off("a");
+  seats_["a"].online = false;
+  publish();
+  const SessionToken moved = served(second, with_flags(held, kTakeover));
+  settle();
+  ASSERT_EQ(moved.alternate, id(third));
+  kill(second);
+  served(third, with_flags(moved, kTakeover));
+  ASSERT_EQ(node("a").status().primaries, 1u) << "it cannot know";
+  link("a", third);
+  EXPECT_EQ(node("a").status().primaries, 0u);
+  EXPECT_EQ(node(third).status().primaries, 1u);
+}
+
 TEST_F(NodeTest, OfTwoThatClaimTheNewerEpochWins) {
   start({"a", "b", "c"});
   const SessionToken held = confirmed("a");
