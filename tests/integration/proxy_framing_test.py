@@ -172,7 +172,7 @@ class Framing(Case):
         with self.client() as client:
             client.send(raw.request_text(target="/.well-known/tandem/health"))
             self.assertEqual(client.read_response().status, 404)
-        self.assertEqual(self.origin.heads, [])
+        self.assertEqual(self.heard(), [])
 
     # --- responses ----------------------------------------------------------------------------
 
@@ -248,6 +248,10 @@ class Framing(Case):
 
     # --- refusals -----------------------------------------------------------------------------
 
+    def heard(self):
+        """What came to the origin, but for the beginnings of bad chunks, which may come late."""
+        return [head for head in self.origin.heads if head.target != "/bad-chunks"]
+
     def refused(self, text, status=400):
         self.origin.heads.clear()
         with self.client() as client:
@@ -255,7 +259,7 @@ class Framing(Case):
             response = client.read_response()
             self.assertEqual(response.status, status, text)
             self.assertTrue(client.at_end(), f"left open after {text!r}")
-        self.assertEqual(self.origin.heads, [], text)
+        self.assertEqual(self.heard(), [], text)
 
     def test_ambiguous_framing_is_refused(self):
         head = "POST / HTTP/1.1\r\nHost: a\r\n"
@@ -298,7 +302,8 @@ class Framing(Case):
         for chunk in ("x\r\nhello\r\n", "5\nhello\r\n", "5\r\nhelloX\r\n", "-1\r\n", "\r\n",
                       "fffffffffffffffff\r\n"):
             with self.subTest(chunk=chunk), self.client() as client:
-                client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+                client.send("POST /bad-chunks HTTP/1.1\r\nHost: a\r\n"
+                            "Transfer-Encoding: chunked\r\n\r\n")
                 client.send(chunk)
                 self.assertEqual(client.read_response().status, 400)
                 self.assertTrue(client.at_end())
@@ -313,7 +318,7 @@ class Framing(Case):
                         "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
             self.assertEqual(client.read_response().status, 400)
             self.assertTrue(client.at_end())
-        self.assertEqual(self.origin.heads, [])
+        self.assertEqual(self.heard(), [])
 
     def test_refusals_are_counted(self):
         before = self.lb.metrics()
