@@ -18,7 +18,7 @@ namespace {
 
 constexpr Duration kLeaveStep = 10ms;     // how often leaving looks whether it is done
 constexpr Duration kMirrorPatience = 5s;  // a dead peer must not hold us
-constexpr Duration kAnswerPatience = 1s;  // for the view in which we are offline
+constexpr Duration kLetGoPatience = 3s;   // for balancers to let go of their connections
 constexpr Duration kClosePatience = 2s;   // for the last connections to end
 
 Hello hello(const Conf& conf) {
@@ -171,8 +171,8 @@ void Server::on_view(const ViewPtr& view) {
 
 // First what is under way ends and mirrors catch up, while requests still come: those of sessions
 // with a warm alternate are referred there, the others are served. Then the balancers are told, and
-// once they have answered that nobody is sent here any more, the connections are closed: so no
-// request is on its way to a connection that we close.
+// once they send nobody here any more and have let go of their connections, we close: so no request
+// is on its way to a connection that we close.
 void Server::begin_leaving() {
   log::info("leaving: requests under way may take {} ms", conf_.drain_timeout / 1ms);
   phase_ = Phase::kFinishing;
@@ -195,12 +195,13 @@ void Server::go_on_leaving() {
       if (!late && (front_->requests_in_flight() > 0 || !mirrored)) return;
       if (late) log::warn("requests are still under way after drain_timeout: cut off");
       phase_ = Phase::kLeft;
-      leave_by_ = now + kAnswerPatience;
+      leave_by_ = now + kLetGoPatience;
       links_->leave();
       return;
     }
     case Phase::kLeft:
-      if (!late && !left_ && links_->connected() > 0) return;
+      // The view tells us that we are out, the end of the last connection that the workers know.
+      if (!late && links_->connected() > 0 && !(left_ && front_->connections() == 0)) return;
       phase_ = Phase::kClosing;
       leave_by_ = now + kClosePatience;
       front_->drain();

@@ -51,12 +51,14 @@ class Membership(Case):
         self.assertRegex(self.ctl("status"), r"(?m)^a +tandem +online ")
 
     def test_status_reaches_the_balancer(self):
-        before = sum(server["primaries"] for server in self.lb.servers().values())
         for _ in range(6):
             self.session()
-        self.lb.wait(lambda: sum(server["primaries"]
-                                 for server in self.lb.servers().values()) == before + 6,
-                     "hear of six more sessions")
+        own = {name: server.status()["sessions"]["primary"]
+               for name, server in self.servers.items()}
+        self.assertGreaterEqual(sum(own.values()), 6)
+        self.lb.wait(lambda: {name: server["primaries"]
+                              for name, server in self.lb.servers().items()} == own,
+                     f"hear of the sessions {own}")
         self.lb.wait(lambda: sum(server["alternates"]
                                  for server in self.lb.servers().values()) >= 6,
                      "hear of their alternates")
@@ -102,6 +104,9 @@ class Membership(Case):
         self.lb.process.kill()
         self.lb.start()
         self.lb.wait_online(self.cluster.names)
+        # The worker hears of them a moment after the status tells.
+        until(lambda: {self.ask()[0] for _ in self.cluster.names} == set(self.cluster.names),
+              "the worker to know all servers")
         for name, cookie in sessions:
             self.assertEqual(self.ask(cookie)[0], name)
 
