@@ -99,7 +99,7 @@ bool Relay::pass_payload(std::string_view chunks) {
   return true;
 }
 
-// The server says who serves this session. Nothing was executed; the same request goes there.
+// The server names another for the session. Nothing was executed; the same request goes there.
 void Relay::refer(std::string_view token, bool complete) {
   SealedToken text;
   const auto opened = state_.codec.open(token, state_.loop.unix_now(), state_.options.token_ttl);
