@@ -174,7 +174,36 @@ struct SessionExchange {
   bool operator==(const SessionExchange&) const = default;
 };
 
+// primary -> alternate: take the session over from me, with the copy that you have. Sent again if
+// no answer came; doing it twice changes nothing.
+struct SwapCommand {
+  SessionId session;
+  Epoch epoch;                 // the one to be raised
+  std::uint64_t sequence = 0;  // of the last mirror batch: all that the copy has to hold
+  bool drains = false;         // the sender gives up all its sessions: capacity does not matter
+
+  bool operator==(const SwapCommand&) const = default;
+};
+
+// alternate -> primary.
+struct SwapAnswer {
+  enum class Answer : std::uint8_t {
+    kTaken,    // it is served here under `epoch`
+    kRefused,  // not now: the copy is not whole, or there is no place for it
+    kStale,    // the command is of an older epoch than the one known here, `epoch`
+  };
+  SessionId session;
+  Epoch epoch;
+  Answer answer = Answer::kTaken;
+  // kTaken: the number of the mirror batch that follows. With it the former primary's mirror goes
+  // on as the copy, without a snapshot.
+  std::uint64_t next = 0;
+
+  bool operator==(const SwapAnswer&) const = default;
+};
+
 using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
-                             Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange>;
+                             Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
+                             SwapCommand, SwapAnswer>;
 
 }  // namespace tandem

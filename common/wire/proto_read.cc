@@ -163,6 +163,21 @@ bool get(wire::SessionExchange& from, SessionExchange& to) {
   return get_all(*from.mutable_entries(), to.entries, SessionExchange::kEntriesMax);
 }
 
+bool get(wire::SwapCommand& from, SwapCommand& to) {
+  to.sequence = from.sequence();
+  to.drains = from.drains();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
+bool get(wire::SwapAnswer& from, SwapAnswer& to) {
+  if (from.answer() < wire::SwapAnswer::TAKEN || from.answer() > wire::SwapAnswer::STALE) {
+    return false;
+  }
+  to.answer = static_cast<SwapAnswer::Answer>(from.answer());
+  to.next = from.next();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
 template <class Plain, class Proto>
 bool get_as(Proto& from, Message& to) {
   return get(from, to.emplace<Plain>());
@@ -196,6 +211,10 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<MirrorRelease>(*envelope.mutable_mirror_release(), message);
     case wire::Envelope::kSessionExchange:
       return get_as<SessionExchange>(*envelope.mutable_session_exchange(), message);
+    case wire::Envelope::kSwapCommand:
+      return get_as<SwapCommand>(*envelope.mutable_swap_command(), message);
+    case wire::Envelope::kSwapAnswer:
+      return get_as<SwapAnswer>(*envelope.mutable_swap_answer(), message);
     case wire::Envelope::BODY_NOT_SET:
       return false;
   }

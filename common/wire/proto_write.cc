@@ -139,14 +139,33 @@ struct Writer {
     }
     to.set_last(from.last);
   }
+
+  void operator()(const SwapCommand& from) const {
+    wire::SwapCommand& to = *envelope.mutable_swap_command();
+    put(from.session, *to.mutable_session());
+    put(from.epoch, *to.mutable_epoch());
+    to.set_sequence(from.sequence);
+    to.set_drains(from.drains);
+  }
+
+  void operator()(const SwapAnswer& from) const {
+    wire::SwapAnswer& to = *envelope.mutable_swap_answer();
+    put(from.session, *to.mutable_session());
+    put(from.epoch, *to.mutable_epoch());
+    to.set_answer(static_cast<wire::SwapAnswer::Answer>(from.answer));
+    to.set_next(from.next);
+  }
 };
 
-// MirrorAck::Answer crosses the wire by its number.
+// Answers cross the wire by their numbers.
 static_assert(static_cast<int>(MirrorAck::Answer::kApplied) == wire::MirrorAck::APPLIED &&
               static_cast<int>(MirrorAck::Answer::kWantSnapshot) ==
                   wire::MirrorAck::WANT_SNAPSHOT &&
               static_cast<int>(MirrorAck::Answer::kStale) == wire::MirrorAck::STALE &&
               static_cast<int>(MirrorAck::Answer::kRefused) == wire::MirrorAck::REFUSED);
+static_assert(static_cast<int>(SwapAnswer::Answer::kTaken) == wire::SwapAnswer::TAKEN &&
+              static_cast<int>(SwapAnswer::Answer::kRefused) == wire::SwapAnswer::REFUSED &&
+              static_cast<int>(SwapAnswer::Answer::kStale) == wire::SwapAnswer::STALE);
 
 }  // namespace
 

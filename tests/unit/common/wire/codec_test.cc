@@ -87,11 +87,15 @@ class Maker {
         return MirrorAck{session(), epoch(), u64(), static_cast<MirrorAck::Answer>(below(4))};
       case 10:
         return MirrorRelease{session(), epoch(), ServerId{u32()}};
-      default:
+      case 11:
         return SessionExchange{many([this] {
                                  return SessionExchange::Entry{session(), epoch(), flip()};
                                }),
                                flip()};
+      case 12:
+        return SwapCommand{session(), epoch(), u64(), flip()};
+      default:
+        return SwapAnswer{session(), epoch(), static_cast<SwapAnswer::Answer>(below(3)), u64()};
     }
   }
 
@@ -121,7 +125,7 @@ MirrorBatch empty_batch() {
 }
 
 TEST(Codec, EveryMessageComesBackAsItWas) {
-  static_assert(std::variant_size_v<Message> == 12);  // a new one needs a case in Maker::message
+  static_assert(std::variant_size_v<Message> == 14);  // a new one needs a case in Maker::message
   for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
       const Message message = Maker(seed).message(kind);
@@ -209,6 +213,8 @@ TEST(FrameReader, RefusesWhatCannotBe) {
   exchange.entries.pop_back();
   EXPECT_FALSE(refused(exchange));
   EXPECT_TRUE(refused(MirrorAck{{1, 1}, {}, 1, static_cast<MirrorAck::Answer>(4)}));
+  EXPECT_TRUE(refused(SwapAnswer{{1, 1}, {}, static_cast<SwapAnswer::Answer>(3), 1}));
+  EXPECT_TRUE(refused(SwapCommand{}));  // of no session
 }
 
 TEST(Codec, TheLargestBatchFitsAndALargerIsAnError) {
