@@ -1,11 +1,12 @@
 # What one types. Everything is built below build/; each recipe is a script that also runs alone.
-.PHONY: help run test bench format lint clean
+.PHONY: help run test bench breakages format lint clean
 
 help:
 	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
 	@echo '              (make run ONCE=1 ends after the tour, with its verdict as exit status)'
 	@echo 'make test     build and run all tests, with AddressSanitizer and UBSan'
 	@echo 'make bench    tandem-lb beside HAProxy and nginx (ARGS=--quick for a short one)'
+	@echo 'make breakages  break the session code on purpose, and see that the tests notice'
 	@echo 'make format   lay the sources out with clang-format'
 	@echo 'make lint     clang-format check and clang-tidy'
 
@@ -25,6 +26,10 @@ bench:
 	@tools/packages build tests
 	@tools/build release tandem-lb bench_load bench_origin
 	@exec /usr/bin/python3 tests/bench/bench.py --build build/release --json build/bench.json $(ARGS)
+
+breakages:
+	@tools/packages build tests
+	@exec /usr/bin/python3 tests/breakages/run.py $(ARGS)
 
 format:
 	@tools/packages checks
