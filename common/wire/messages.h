@@ -158,7 +158,7 @@ struct MirrorRelease {
 };
 
 // Both ways when two servers meet (again): what they share. The newer epoch wins; the older side
-// drops the session from its clients. Sent in bounded parts.
+// drops the session from its clients. Sent in bounded parts, each acknowledged by its number.
 struct SessionExchange {
   static constexpr std::size_t kEntriesMax = 4096;
   struct Entry {
@@ -170,8 +170,56 @@ struct SessionExchange {
   };
   std::vector<Entry> entries;
   bool last = true;
+  std::uint64_t number = 0;        // of this part on its link; 0: nobody waits for it
+  std::uint64_t acknowledged = 0;  // the greatest number that has been taken in; 0: none is told
 
   bool operator==(const SessionExchange&) const = default;
+};
+
+// Both ways when two servers meet (again), before any entry: what they share is compared by digests
+// of ranges of ids, so that two who agree tell each other little.
+struct SessionDigest {
+  static constexpr std::size_t kRangesMax = 1024;
+  static constexpr std::uint32_t kDepthMax = 3;  // each step cuts a range into 16
+  struct Range {
+    std::uint32_t depth = 0;   // 0: all ids
+    std::uint32_t index = 0;   // of the 16^depth equal ranges of SessionId::high
+    std::uint64_t digest = 0;  // of the sender's sessions there; 0: none
+    bool tell = false;         // compared already: tell your entries there
+
+    bool operator==(const Range&) const = default;
+  };
+  std::vector<Range> ranges;
+  bool first = false;   // of this link: a greeting
+  bool fresh = false;   // the sender knows of no session, and needs not be told of any
+  bool doubts = false;  // the sender was cut off, and asks who has taken over what it serves
+
+  bool operator==(const SessionDigest&) const = default;
+};
+
+// server -> all that it is linked with: a client of this session is here, and nobody else can say
+// where it is served.
+struct WhereIs {
+  SessionId session;
+
+  bool operator==(const WhereIs&) const = default;
+};
+
+// What the one who was asked knows of it.
+struct WhereAnswer {
+  enum class As : std::uint8_t {
+    kNothing,
+    kPrimary,  // it serves the session
+    kCopy,     // it has a copy of the mirror
+    kNote,     // it knows where it went
+  };
+  SessionId session;
+  As as = As::kNothing;
+  Epoch epoch;                // the newest that it knows
+  ServerId alternate;         // kPrimary, kNote: who has a copy, if that is known
+  std::uint32_t entries = 0;  // kPrimary, kCopy: items in the mirror
+
+  bool operator==(const WhereAnswer&) const = default;
 };
 
 // primary -> alternate: take the session over from me, with the copy that you have. Sent again if
@@ -204,6 +252,6 @@ struct SwapAnswer {
 
 using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
                              Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
-                             SwapCommand, SwapAnswer>;
+                             SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest>;
 
 }  // namespace tandem

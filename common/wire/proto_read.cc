@@ -86,6 +86,14 @@ bool get(const wire::SessionExchange::Entry& from, SessionExchange::Entry& to) {
   return get(from.session(), to.session) && get(from.epoch(), to.epoch);
 }
 
+bool get(const wire::SessionDigest::Range& from, SessionDigest::Range& to) {
+  to.depth = from.depth();
+  to.index = from.index();
+  to.digest = from.digest();
+  to.tell = from.tell();
+  return to.depth <= SessionDigest::kDepthMax && to.index < 1U << (4 * to.depth);
+}
+
 // A repeated field, element by element, at most `count_max` of them.
 template <class Repeated, class T>
 bool get_all(Repeated& from, std::vector<T>& to, std::size_t count_max) {
@@ -158,8 +166,27 @@ bool get(wire::MirrorRelease& from, MirrorRelease& to) {
   return get(from.session(), to.session) && get(from.epoch(), to.epoch);
 }
 
+bool get(wire::SessionDigest& from, SessionDigest& to) {
+  to.first = from.first();
+  to.fresh = from.fresh();
+  to.doubts = from.doubts();
+  return get_all(*from.mutable_ranges(), to.ranges, SessionDigest::kRangesMax);
+}
+
+bool get(const wire::WhereIs& from, WhereIs& to) { return get(from.session(), to.session); }
+
+bool get(const wire::WhereAnswer& from, WhereAnswer& to) {
+  if (from.as() < wire::WhereAnswer::NOTHING || from.as() > wire::WhereAnswer::NOTE) return false;
+  to.as = static_cast<WhereAnswer::As>(from.as());
+  to.alternate = ServerId{from.alternate()};
+  to.entries = from.entries();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
 bool get(wire::SessionExchange& from, SessionExchange& to) {
   to.last = from.last();
+  to.number = from.number();
+  to.acknowledged = from.acknowledged();
   return get_all(*from.mutable_entries(), to.entries, SessionExchange::kEntriesMax);
 }
 
@@ -211,6 +238,12 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<MirrorRelease>(*envelope.mutable_mirror_release(), message);
     case wire::Envelope::kSessionExchange:
       return get_as<SessionExchange>(*envelope.mutable_session_exchange(), message);
+    case wire::Envelope::kWhereIs:
+      return get_as<WhereIs>(*envelope.mutable_where_is(), message);
+    case wire::Envelope::kWhereAnswer:
+      return get_as<WhereAnswer>(*envelope.mutable_where_answer(), message);
+    case wire::Envelope::kSessionDigest:
+      return get_as<SessionDigest>(*envelope.mutable_session_digest(), message);
     case wire::Envelope::kSwapCommand:
       return get_as<SwapCommand>(*envelope.mutable_swap_command(), message);
     case wire::Envelope::kSwapAnswer:

@@ -138,6 +138,35 @@ struct Writer {
       added.set_primary(entry.primary);
     }
     to.set_last(from.last);
+    to.set_number(from.number);
+    to.set_acknowledged(from.acknowledged);
+  }
+
+  void operator()(const SessionDigest& from) const {
+    wire::SessionDigest& to = *envelope.mutable_session_digest();
+    for (const SessionDigest::Range& range : from.ranges) {
+      wire::SessionDigest::Range& added = *to.add_ranges();
+      added.set_depth(range.depth);
+      added.set_index(range.index);
+      added.set_digest(range.digest);
+      added.set_tell(range.tell);
+    }
+    to.set_first(from.first);
+    to.set_fresh(from.fresh);
+    to.set_doubts(from.doubts);
+  }
+
+  void operator()(const WhereIs& from) const {
+    put(from.session, *envelope.mutable_where_is()->mutable_session());
+  }
+
+  void operator()(const WhereAnswer& from) const {
+    wire::WhereAnswer& to = *envelope.mutable_where_answer();
+    put(from.session, *to.mutable_session());
+    to.set_as(static_cast<wire::WhereAnswer::As>(from.as));
+    put(from.epoch, *to.mutable_epoch());
+    to.set_alternate(from.alternate.value);
+    to.set_entries(from.entries);
   }
 
   void operator()(const SwapCommand& from) const {
@@ -166,6 +195,10 @@ static_assert(static_cast<int>(MirrorAck::Answer::kApplied) == wire::MirrorAck::
 static_assert(static_cast<int>(SwapAnswer::Answer::kTaken) == wire::SwapAnswer::TAKEN &&
               static_cast<int>(SwapAnswer::Answer::kRefused) == wire::SwapAnswer::REFUSED &&
               static_cast<int>(SwapAnswer::Answer::kStale) == wire::SwapAnswer::STALE);
+static_assert(static_cast<int>(WhereAnswer::As::kNothing) == wire::WhereAnswer::NOTHING &&
+              static_cast<int>(WhereAnswer::As::kPrimary) == wire::WhereAnswer::PRIMARY &&
+              static_cast<int>(WhereAnswer::As::kCopy) == wire::WhereAnswer::COPY &&
+              static_cast<int>(WhereAnswer::As::kNote) == wire::WhereAnswer::NOTE);
 
 }  // namespace
 
