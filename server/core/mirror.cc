@@ -21,12 +21,17 @@ bool Mirror::set(CacheId id, ItemKey key, const Validator& validator, ContentSto
     cache->entries.splice(cache->entries.end(), cache->entries, found->second);
     ContentStore::Reference& content = found->second->content;
     const bool same = content.validator() == validator;
+    if (!same) {
+      cache->digest.remove(item_digest(id, key, content.validator()));
+      cache->digest.add(item_digest(id, key, validator));
+    }
     content = pool_->contents.refer(validator, std::move(bytes));
     return !same;
   }
   if (!make_room(*cache)) return false;
   cache->entries.push_back({key, pool_->contents.refer(validator, std::move(bytes))});
   cache->index.emplace(key, std::prev(cache->entries.end()));
+  cache->digest.add(item_digest(id, key, validator));
   ++size_;
   ++pool_->entries;
   return true;
@@ -37,10 +42,7 @@ bool Mirror::evict(CacheId id, ItemKey key) {
   if (cache == nullptr) return false;
   const auto found = cache->index.find(key);
   if (found == cache->index.end()) return false;
-  cache->entries.erase(found->second);
-  cache->index.erase(found);
-  --size_;
-  --pool_->entries;
+  drop(*cache, found->second);
   return true;
 }
 
@@ -66,6 +68,33 @@ std::vector<MirrorChange> Mirror::snapshot() const {
     }
   }
   return changes;
+}
+
+CacheDigest Mirror::digest(CacheId id) const {
+  const Cache* cache = look(id);
+  return cache == nullptr ? CacheDigest{} : cache->digest;
+}
+
+CacheDigest Mirror::digest() const {
+  CacheDigest sum;
+  for (const Cache& cache : caches_) sum += cache.digest;
+  return sum;
+}
+
+std::vector<HeldItem> Mirror::items(CacheId id) const {
+  std::vector<HeldItem> items;
+  const Cache* cache = look(id);
+  if (cache == nullptr) return items;
+  items.reserve(cache->entries.size());
+  for (const Entry& entry : cache->entries) items.push_back({entry.key, entry.content.validator()});
+  return items;
+}
+
+// Not a use.
+const Mirror::Cache* Mirror::look(CacheId id) const {
+  const auto found = std::find_if(caches_.begin(), caches_.end(),
+                                  [id](const Cache& cache) { return cache.id == id; });
+  return found == caches_.end() ? nullptr : &*found;
 }
 
 Mirror::Cache* Mirror::cache_of(CacheId id) {
@@ -96,13 +125,14 @@ bool Mirror::make_room(Cache& cache) {
     return true;
   }
   if (cache.entries.empty()) return false;
-  drop_oldest(cache);
+  drop(cache, cache.entries.begin());
   return true;
 }
 
-void Mirror::drop_oldest(Cache& cache) {
-  cache.index.erase(cache.entries.front().key);
-  cache.entries.pop_front();
+void Mirror::drop(Cache& cache, std::list<Entry>::iterator entry) {
+  cache.digest.remove(item_digest(cache.id, entry->key, entry->content.validator()));
+  cache.index.erase(entry->key);
+  cache.entries.erase(entry);
   --size_;
   --pool_->entries;
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/session/cache_digest.h"
 #include "common/wire/messages.h"
 #include "server/core/content_store.h"
 #include "server/core/node_options.h"
@@ -44,6 +45,12 @@ class Mirror {
   void clear();
 
   std::size_t size() const { return size_; }
+  // Of one cache, kept up with every change; of no items if it is not known.
+  CacheDigest digest(CacheId cache) const;
+  // Of all caches. Two mirrors of a session hold the same if theirs are equal.
+  CacheDigest digest() const;
+  // One cache's items, the least recently used first.
+  std::vector<HeldItem> items(CacheId cache) const;
   // Everything, as changes that make an empty mirror equal: the least recently used first.
   std::vector<MirrorChange> snapshot() const;
 
@@ -54,14 +61,16 @@ class Mirror {
   };
   struct Cache {
     CacheId id;
+    CacheDigest digest;
     std::list<Entry> entries;  // the least recently used in front
     std::unordered_map<ItemKey, std::list<Entry>::iterator> index;
   };
 
   Cache* cache_of(CacheId id);
   Cache* cache_for_writing(CacheId id);
+  const Cache* look(CacheId id) const;
   bool make_room(Cache& cache);
-  void drop_oldest(Cache& cache);
+  void drop(Cache& cache, std::list<Entry>::iterator entry);
 
   MirrorPool* pool_;
   std::size_t size_ = 0;

@@ -113,5 +113,31 @@ TEST_F(MirrorTest, SnapshotMakesAnEqualOne) {
   EXPECT_EQ(other.size(), 3u);
 }
 
+// The digest that is kept up with every change is that of the items, whatever has happened.
+TEST_F(MirrorTest, DigestFollowsEveryChange) {
+  Mirror mirror(pool_);
+  std::uint64_t dice = 1;
+  const auto throw_dice = [&dice](std::uint64_t sides) { return (dice = mix64(dice + 1)) % sides; };
+  for (int i = 0; i < 2000; ++i) {
+    const CacheId cache{1 + throw_dice(3)};
+    const ItemKey key{throw_dice(6)};
+    if (throw_dice(4) == 0) {
+      mirror.evict(cache, key);
+    } else {
+      set(mirror, cache.value, key.value, std::string(throw_dice(3), 'x'));
+    }
+    CacheDigest whole;
+    for (std::uint64_t each = 1; each <= 3; ++each) {
+      const CacheDigest digest = DigestTree(CacheId{each}, mirror.items(CacheId{each})).digest();
+      ASSERT_EQ(mirror.digest(CacheId{each}), digest);
+      whole += digest;
+    }
+    ASSERT_EQ(mirror.digest(), whole);
+    ASSERT_EQ(whole.items, mirror.size());
+  }
+  mirror.clear();
+  EXPECT_EQ(mirror.digest(), CacheDigest{});
+}
+
 }  // namespace
 }  // namespace tandem
