@@ -44,7 +44,7 @@ class Tree:
                 path.unlink()
         done = subprocess.run(
             ["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja",
-             "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1"],
+             "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1 -w"],
             capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(done.stdout + done.stderr)
@@ -52,7 +52,8 @@ class Tree:
     def make(self, targets):
         """Empty if it builds, else what the compiler said."""
         done = subprocess.run(["ninja", "-C", self.build, *targets], capture_output=True, text=True)
-        return "" if done.returncode == 0 else done.stdout[-4000:]
+        return "" if done.returncode == 0 else "\n" + "\n".join(
+            line for line in done.stdout.splitlines() if ": error: " in line or "FAILED" in line)
 
     def run(self, command):
         """How the check ended: "green", "red" or "red (time is up)"."""
