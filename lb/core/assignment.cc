@@ -1,6 +1,7 @@
 #include "lb/core/assignment.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -27,12 +28,13 @@ void Assignment::on_view(const View& view) {
     const ServerRecord& server = view.servers[i];
     const auto known = index_of(server.id);
     if (!known) continue;
-    ServerRecord& old = view_.servers[*known];
-    entries[i] = std::move(entries_[*known]);
+    const ServerRecord& old = view_.servers[*known];
     if (old.incarnation != server.incarnation || old.status.sequence < server.status.sequence) {
-      entries[i].own = 0;
+      settle(*known);
     }
+    entries[i] = std::move(entries_[*known]);
   }
+  weighed_ = false;
   view_ = view;
   believed_ = view_.servers;
   entries_ = std::move(entries);
@@ -45,7 +47,8 @@ void Assignment::on_view(const View& view) {
 void Assignment::on_status(ServerId server, const Status& status) {
   const auto index = index_of(server);
   if (!index || status.sequence < view_.servers[*index].status.sequence) return;
-  if (status.sequence > view_.servers[*index].status.sequence) entries_[*index].own = 0;
+  if (status.sequence > view_.servers[*index].status.sequence) settle(*index);
+  weighed_ = false;
   view_.servers[*index].status = status;
   refresh(*index);
 }
@@ -107,26 +110,90 @@ std::optional<std::size_t> Assignment::index_of(ServerId server) const {
   return std::nullopt;
 }
 
-// Each server gains its capacity, the richest has the turn and pays the sum of all gains: over one
-// round each has its share of the turns, spread evenly.
+// Each server gains its weight, the richest has the turn and pays the sum of all gains: over one
+// round each has its share of the turns, spread evenly. Weights are parts of one session, so that
+// what a server has gained counts as much when they change.
 std::optional<std::size_t> Assignment::next_turn(std::span<const ServerId> tried) {
+  if (!weighed_) weigh();
   std::optional<std::size_t> best;
   std::int64_t sum = 0;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const ServerRecord& server = view_.servers[i];
     if (!server.takes_sessions() || contains(tried, server.id)) continue;
-    const std::int64_t weight = std::int64_t{server.status.capacity};
-    sum += weight;
-    entries_[i].turn += weight;
+    sum += entries_[i].weight;
+    entries_[i].turn += entries_[i].weight;
     if (!best || entries_[i].turn > entries_[*best].turn) best = i;
   }
   if (best) entries_[*best].turn -= sum;
   return best;
 }
 
+void Assignment::weigh() {
+  weighed_ = true;
+  const double arrivals = kHorizon * expected();
+  const double line = level(arrivals);
+  double capacity = 0, sum = 0;
+  for (const ServerRecord& server : view_.servers) {
+    if (server.takes_sessions()) capacity += server.status.capacity;
+  }
+  const auto room = [&](const Status& status) -> double {
+    if (arrivals == 0 || capacity == 0) return status.capacity;
+    const double most = kFillMax * arrivals * status.capacity / capacity;
+    return std::clamp(line * status.capacity - status.primaries, 0.0, most);
+  };
+  for (const ServerRecord& server : view_.servers) {
+    if (server.takes_sessions()) sum += room(server.status);
+  }
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const double part = sum > 0 ? room(view_.servers[i].status) / sum : 0;
+    entries_[i].weight = view_.servers[i].takes_sessions() ? std::llround(kTurn * part) : 0;
+  }
+}
+
+// The sessions that all assigners together will be given until the next status; 0: not known yet.
+double Assignment::expected() const {
+  double sum = 0, known = 0;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].pace < 0 || !view_.servers[i].takes_sessions()) continue;
+    sum += entries_[i].pace;
+    ++known;
+  }
+  if (known == 0) return 0;
+  return std::max(sum / known * workers_ * std::max(view_.balancers, 1U), 1.0);
+}
+
+// The sessions for capacity to which `arrivals` fill the servers, those above it left as they are.
+double Assignment::level(double arrivals) const {
+  double line = 0;
+  for (int pass = 0; pass < kLevelPassesMax; ++pass) {
+    double sessions = arrivals, capacity = 0;
+    for (const ServerRecord& server : view_.servers) {
+      const Status& status = server.status;
+      if (!server.takes_sessions() || status.capacity == 0) continue;
+      if (pass > 0 && status.primaries > line * status.capacity) continue;  // above it
+      sessions += status.primaries;
+      capacity += status.capacity;
+    }
+    if (capacity == 0) break;
+    line = sessions / capacity;
+  }
+  return line;
+}
+
 void Assignment::assigned(std::size_t index) {
+  ++assigned_;
   ++entries_[index].own;
   refresh(index);
+}
+
+// A newer status has come: what was assigned here until now is in it, or soon in the next.
+void Assignment::settle(std::size_t index) {
+  Entry& entry = entries_[index];
+  entry.own = 0;
+  const auto before = std::exchange(entry.told, assigned_);
+  if (!before) return;
+  const auto interval = static_cast<double>(assigned_ - *before);
+  entry.pace = entry.pace < 0 ? interval : entry.pace + (interval - entry.pace) / kPaceMemory;
 }
 
 void Assignment::refresh(std::size_t index) {

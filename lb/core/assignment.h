@@ -1,11 +1,18 @@
 // Which server takes a new session. One machine for each worker: no locks; the workers' counts meet
 // in the servers' status.
 //
-// New sessions go round robin, smooth and weighted by capacity, from a random start. A server over
-// its threshold passes its turn to a second one, chosen by status. What a server said of itself is
-// a little old, so the assignments made here since then are added, as many times as there are
-// assigners (balancers x workers): no herd forms. These additions are provisional sessions: they
-// move a choice, they never refuse a session; only what the servers say does.
+// New sessions go round robin, smooth and weighted, from a random start. A server's weight is the
+// room that it has up to the level (sessions for capacity, alike on all) that is reached when the
+// sessions expected in the next kHorizon status intervals are filled in like water. Equal loads
+// make that the capacity, and equal capacities plain round robin. All assigners (workers of all
+// balancers) know the same old status, expect the same arrivals (what they were given themselves in
+// an interval, as many times as there are assigners), and so fill the same dents in proportion:
+// none herds. One status interval must have passed; until then the weight is the capacity.
+//
+// A server over its threshold passes its turn to a second one, chosen by status. What a server said
+// of itself is a little old, so the assignments made here since then are added, as many times as
+// there are assigners. These additions are provisional sessions: they move a choice, they never
+// refuse a session; only what the servers say does.
 #pragma once
 
 #include <cstddef>
@@ -30,6 +37,13 @@ struct Choice {
 
 class Assignment {
  public:
+  // In how many status intervals a dent is filled. More: status may be later, and sessions may take
+  // longer to be counted, before filling overshoots; less: dents are shallower.
+  static constexpr double kHorizon = 2;
+  // The most that a dent, an empty newcomer say, gets of the sessions: as many times its share by
+  // capacity. It is cold, and many at once would find it so.
+  static constexpr double kFillMax = 4;
+
   // `random` decides where round robin starts; `workers` is how many of these one balancer runs.
   Assignment(Random random, std::uint32_t workers);
 
@@ -59,21 +73,33 @@ class Assignment {
 
  private:
   struct Entry {
-    std::int64_t turn = 0;   // smooth weighted round robin: the greatest has the next turn
-    std::uint32_t own = 0;   // assigned here since its status
+    std::int64_t turn = 0;    // smooth weighted round robin: the greatest has the next turn
+    std::int64_t weight = 0;  // of kTurn, which all weights together are
+    std::uint32_t own = 0;    // assigned here since its status
+    std::optional<std::uint64_t> told;  // assigned_ when its last status came
+    double pace = -1;  // assigned here to all between two status of this one, averaged; -1: unknown
     AlternateShares shares;  // plain: alternates chosen here for its sessions, halved now and then
   };
 
   static constexpr std::uint64_t kSharesMin = 64;
+  static constexpr double kTurn = 1LL << 32;  // one session
+  static constexpr double kPaceMemory = 4;    // status intervals that a pace is averaged over
+  static constexpr int kLevelPassesMax = 8;   // more would hardly change the level
 
   std::optional<std::size_t> index_of(ServerId server) const;
   std::optional<std::size_t> next_turn(std::span<const ServerId> tried);
   void assigned(std::size_t index);
   void refresh(std::size_t index);
+  void settle(std::size_t index);
+  void weigh();
+  double expected() const;
+  double level(double arrivals) const;
 
   Random random_;
   std::uint32_t workers_;
   bool started_ = false;
+  bool weighed_ = false;                // the weights are those of the status now known
+  std::uint64_t assigned_ = 0;          // here, ever
   View view_;                           // as told
   std::vector<ServerRecord> believed_;  // of view_.servers, with our own assignments added
   std::vector<Entry> entries_;          // of view_.servers

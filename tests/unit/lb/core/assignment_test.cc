@@ -53,6 +53,30 @@ class AssignmentTest : public ::testing::Test {
     if (!choice) return "503";
     return name_of(choice->server) + (choice->must_serve ? "!" : "");
   }
+  // A newer status of one server.
+  void tell(Assignment& assignment, const std::string& name, std::uint32_t primaries) {
+    sessions(name, primaries);
+    assignment.on_status(ServerId::of(name), of(name).status);
+  }
+  // So many arrivals, and then each server's status.
+  void interval(Assignment& assignment, int arrivals) {
+    next(assignment, arrivals);
+    for (const ServerRecord& server : view_.servers) {
+      tell(assignment, server.name, server.status.primaries);
+    }
+  }
+  // A machine that has got used to so many arrivals between two status.
+  Assignment steady(int arrivals, const std::map<std::string, std::uint32_t>& primaries) {
+    Assignment assignment = machine();
+    for (const auto& [name, count] : primaries) sessions(name, count);
+    for (int i = 0; i < 3; ++i) interval(assignment, arrivals);
+    return assignment;
+  }
+  std::map<char, int> counts(Assignment& assignment, int choices) const {
+    std::map<char, int> count;
+    for (const char name : next(assignment, choices)) ++count[name];
+    return count;
+  }
   std::string next(Assignment& assignment, int count) const {
     std::string order;
     for (int i = 0; i < count; ++i) order += next(assignment);
@@ -241,6 +265,66 @@ TEST_F(AssignmentTest, OwnAssignmentsCountTimesBalancersTimesWorkersSoThatNoHerd
   EXPECT_EQ(next(assignment), "a");
   EXPECT_EQ(assignment.believed(ServerId::of("a"))->primaries, 781 + 20U);
   EXPECT_EQ(next(assignment), "a!");
+}
+
+// From here: a status interval with arrivals has been seen.
+
+TEST_F(AssignmentTest, EqualLoadsStayPlainRoundRobinWhateverTheArrivals) {
+  for (const char* name : {"a", "b", "c"}) add(name);
+  Assignment assignment = machine();
+  for (int round = 0; round < 6; ++round) {
+    interval(assignment, 3 * round + 1);
+    for (const char* name : {"a", "b", "c"}) tell(assignment, name, 40);
+  }
+  const std::string order = next(assignment, 6);
+  EXPECT_EQ(order.substr(0, 3), order.substr(3));
+  EXPECT_NE(std::string("abcab").find(order.substr(0, 3)), std::string::npos) << order;
+}
+
+TEST_F(AssignmentTest, ADentIsFilledInTwoStatusIntervals) {
+  for (const char* name : {"a", "b", "c"}) add(name);
+  Assignment assignment = steady(30, {{"a", 100}, {"b", 100}, {"c", 100}});
+  tell(assignment, "a", 88);
+  // Two intervals fill 60: to the level of 116, a 28 and the others 16 each.
+  const auto count = counts(assignment, 30);
+  EXPECT_EQ(count.at('a'), 14);
+  EXPECT_EQ(count.at('b'), 8);
+  EXPECT_EQ(count.at('c'), 8);
+}
+
+TEST_F(AssignmentTest, WhoIsAboveTheLevelGetsNothing) {
+  for (const char* name : {"a", "b", "c"}) add(name);
+  Assignment assignment = steady(10, {{"a", 100}, {"b", 100}, {"c", 100}});
+  tell(assignment, "c", 300);
+  const auto count = counts(assignment, 10);
+  EXPECT_EQ(count.count('c'), 0U);
+  EXPECT_EQ(count.at('a'), 5);
+  EXPECT_EQ(count.at('b'), 5);
+}
+
+TEST_F(AssignmentTest, AssignersOnTheSameOldStatusFillADentTogetherNotEach) {
+  for (const char* name : {"a", "b", "c"}) add(name);
+  view_.balancers = 4;
+  Assignment one = steady(30, {{"a", 400}, {"b", 400}, {"c", 400}});
+  tell(one, "a", 352);
+  // All four fill 240 in two intervals: to the level of 464, a 112 and the others 64 each.
+  const auto count = counts(one, 30);
+  EXPECT_EQ(count.at('a'), 14);
+  EXPECT_EQ(count.at('b'), 8);
+}
+
+TEST_F(AssignmentTest, AnEmptyNewcomerGetsAtMostFourTimesItsShare) {
+  for (const char* name : {"a", "b", "c", "d", "e", "f", "g", "h"}) add(name);
+  Assignment assignment = steady(80, {});
+  for (ServerRecord& server : view_.servers) server.status.primaries = 600;
+  of("h").status.primaries = 400;
+  interval(assignment, 80);
+  EXPECT_EQ(counts(assignment, 80).at('h'), 80);  // nobody else is below the level of 560
+  for (ServerRecord& server : view_.servers) server.status.primaries = 500;
+  of("h").status.primaries = 400;
+  interval(assignment, 0);
+  // To the level of 507.5 it is 107.5 for h, of which it gets 80, and 7.5 for each other.
+  EXPECT_NEAR(counts(assignment, 80).at('h'), 80 * 80 / (80 + 7 * 7.5), 1);
 }
 
 TEST_F(AssignmentTest, ProvisionalSessionsNeverRefuseOne) {
