@@ -153,6 +153,9 @@ struct MirrorRelease {
   SessionId session;
   Epoch epoch;         // the newest known; its server is the primary
   ServerId alternate;  // who has the mirror now, if the sender knows
+  // Batches from this number on are of a later stream, and not meant. 0: all are meant.
+  std::uint64_t sequence = 0;
+  std::uint64_t number = 0;  // of the letter (MailAck); 0: no answer is wanted
 
   bool operator==(const MirrorRelease&) const = default;
 };
@@ -170,10 +173,18 @@ struct SessionExchange {
   };
   std::vector<Entry> entries;
   bool last = true;
-  std::uint64_t number = 0;        // of this part on its link; 0: nobody waits for it
+  std::uint64_t number = 0;        // of this part on its link (MailAck); 0: nobody waits for it
   std::uint64_t acknowledged = 0;  // the greatest number that has been taken in; 0: none is told
 
   bool operator==(const SessionExchange&) const = default;
+};
+
+// Answers every MirrorRelease and SessionExchange that has a number: without it they are sent
+// again.
+struct MailAck {
+  std::uint64_t number = 0;
+
+  bool operator==(const MailAck&) const = default;
 };
 
 // Both ways when two servers meet (again), before any entry: what they share is compared by digests
@@ -252,6 +263,6 @@ struct SwapAnswer {
 
 using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
                              Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
-                             SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest>;
+                             SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck>;
 
 }  // namespace tandem

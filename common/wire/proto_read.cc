@@ -163,6 +163,8 @@ bool get(wire::MirrorAck& from, MirrorAck& to) {
 
 bool get(wire::MirrorRelease& from, MirrorRelease& to) {
   to.alternate = ServerId{from.alternate()};
+  to.sequence = from.sequence();
+  to.number = from.number();
   return get(from.session(), to.session) && get(from.epoch(), to.epoch);
 }
 
@@ -188,6 +190,11 @@ bool get(wire::SessionExchange& from, SessionExchange& to) {
   to.number = from.number();
   to.acknowledged = from.acknowledged();
   return get_all(*from.mutable_entries(), to.entries, SessionExchange::kEntriesMax);
+}
+
+bool get(wire::MailAck& from, MailAck& to) {
+  to.number = from.number();
+  return to.number > 0;
 }
 
 bool get(wire::SwapCommand& from, SwapCommand& to) {
@@ -248,6 +255,8 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<SwapCommand>(*envelope.mutable_swap_command(), message);
     case wire::Envelope::kSwapAnswer:
       return get_as<SwapAnswer>(*envelope.mutable_swap_answer(), message);
+    case wire::Envelope::kMailAck:
+      return get_as<MailAck>(*envelope.mutable_mail_ack(), message);
     case wire::Envelope::BODY_NOT_SET:
       return false;
   }

@@ -127,6 +127,8 @@ struct Writer {
     put(from.session, *to.mutable_session());
     put(from.epoch, *to.mutable_epoch());
     to.set_alternate(from.alternate.value);
+    to.set_sequence(from.sequence);
+    to.set_number(from.number);
   }
 
   void operator()(const SessionExchange& from) const {
@@ -140,6 +142,10 @@ struct Writer {
     to.set_last(from.last);
     to.set_number(from.number);
     to.set_acknowledged(from.acknowledged);
+  }
+
+  void operator()(const MailAck& from) const {
+    envelope.mutable_mail_ack()->set_number(from.number);
   }
 
   void operator()(const SessionDigest& from) const {

@@ -144,7 +144,9 @@ ServerId Alternates::choose(Instant now, const Session& session) const {
 void Alternates::retarget(Session& session, ServerId target) {
   const ServerId before = session.stream.target;
   if (before != target || !target) {
-    if (before) state_.mail.post(before, {session.id, session.epoch, target});
+    if (before) {
+      state_.mail.post(before, {session.id, session.epoch, target, session.stream.next, 0});
+    }
     if (target) {
       state_.sender.open(session, target);
       ++(session.serves() ? state_.counters.alternates_chosen : state_.counters.thirds_chosen);

@@ -4,28 +4,99 @@
 #include <utility>
 
 namespace tandem {
+namespace {
 
-bool Mail::drain(const std::function<bool(ServerId)>& linked, Outbox<Message>& out) {
-  for (; !releases_.empty(); releases_.pop_front()) {
-    if (out.room() == 0) return false;
-    auto& [peer, release] = releases_.front();
-    if (linked(peer)) out.send(peer, release);
+constexpr unsigned kDoublingsMax = 3;  // of the time to the next try
+
+}  // namespace
+
+void Mail::on_ack(ServerId from, std::uint64_t number) {
+  const auto box = boxes_.find(from);
+  if (box == boxes_.end()) return;
+  const auto letter = box->second.unanswered.extract(number);
+  if (letter.empty()) return;
+  if (std::holds_alternative<SessionExchange>(letter.mapped().content)) {
+    --box->second.parts_unanswered;
   }
-  while (!told_.empty()) {
-    auto& [peer, entries] = *told_.begin();
-    while (!entries.empty() && linked(peer)) {
-      if (out.room() == 0) return false;
-      const std::size_t count = std::min(entries.size(), SessionExchange::kEntriesMax);
-      SessionExchange part;
-      part.entries.assign(entries.end() - static_cast<std::ptrdiff_t>(count), entries.end());
-      entries.resize(entries.size() - count);
-      part.last = entries.empty();
-      counters_.exchange_entries_sent += count;
-      out.send(peer, std::move(part));
+}
+
+bool Mail::drain(Instant now, const std::function<bool(ServerId)>& linked, Outbox<Message>& out) {
+  for (auto entry = boxes_.begin(); entry != boxes_.end();) {
+    auto& [peer, box] = *entry;
+    if (!linked(peer)) {
+      entry = boxes_.erase(entry);
+      continue;
     }
-    told_.erase(told_.begin());
+    if (!resend(now, peer, box, out)) return false;
+    for (; box.may_release(); box.releases.pop_front()) {
+      if (out.room() == 0) return false;
+      send(now, peer, box, {box.releases.front(), {}}, out);
+    }
+    while (box.may_tell()) {
+      if (out.room() == 0) return false;
+      send(now, peer, box, {next_part(box), {}}, out);
+      ++box.parts_unanswered;
+    }
+    ++entry;
   }
   return true;
+}
+
+SessionExchange Mail::next_part(Box& box) {
+  const std::size_t count = std::min(box.told.size(), SessionExchange::kEntriesMax);
+  SessionExchange part;
+  part.entries.assign(box.told.end() - static_cast<std::ptrdiff_t>(count), box.told.end());
+  box.told.resize(box.told.size() - count);
+  part.last = box.told.empty();
+  counters_.exchange_entries_sent += count;
+  return part;
+}
+
+void Mail::send(Instant now, ServerId peer, Box& box, Letter letter, Outbox<Message>& out) {
+  const std::uint64_t number = ++box.last_number;
+  letter.again = now + resend_after_;
+  std::visit(
+      [&](auto& content) {
+        content.number = number;
+        out.send(peer, content);
+      },
+      letter.content);
+  box.unanswered.emplace(number, std::move(letter));
+}
+
+// False: `out` is full.
+bool Mail::resend(Instant now, ServerId peer, Box& box, Outbox<Message>& out) {
+  for (auto at = box.unanswered.begin(); at != box.unanswered.end();) {
+    Letter& letter = at->second;
+    if (letter.again > now) {
+      ++at;
+    } else if (letter.tries == kTriesMax) {
+      box.parts_unanswered -= std::holds_alternative<SessionExchange>(letter.content);
+      at = box.unanswered.erase(at);
+    } else {
+      if (out.room() == 0) return false;
+      ++counters_.letters_resent;
+      letter.again = now + resend_after_ * (1 << std::min(letter.tries, kDoublingsMax));
+      ++letter.tries;
+      std::visit([&](const auto& content) { out.send(peer, content); }, letter.content);
+      ++at;
+    }
+  }
+  return true;
+}
+
+bool Mail::has_work() const {
+  return std::any_of(boxes_.begin(), boxes_.end(), [](const auto& entry) {
+    return entry.second.may_release() || entry.second.may_tell();
+  });
+}
+
+Instant Mail::next_deadline() const {
+  Instant next = kNever;
+  for (const auto& [peer, box] : boxes_) {
+    for (const auto& [number, letter] : box.unanswered) next = std::min(next, letter.again);
+  }
+  return next;
 }
 
 }  // namespace tandem

@@ -3,27 +3,28 @@
 namespace tandem {
 
 BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session* session,
-                          std::optional<Epoch> noted) {
+                          std::optional<Epoch> noted, bool same_link) {
   using Answer = MirrorAck::Answer;
   const Answer if_new = batch.snapshot ? Answer::kApplied : Answer::kWantSnapshot;
   if (session == nullptr) {
-    if (noted && *noted > batch.epoch) return {Answer::kStale, *noted, false};
-    return {if_new, batch.epoch, false};
+    if (noted && *noted > batch.epoch) return {Answer::kStale, *noted};
+    return {if_new, batch.epoch};
   }
-  if (session->epoch > batch.epoch) return {Answer::kStale, session->epoch, false};
+  if (session->epoch > batch.epoch) return {Answer::kStale, session->epoch};
   if (session->serves()) {
     // A copy of our own session comes back from who holds it while we were thought dead.
-    if (session->epoch == batch.epoch) return {Answer::kStale, session->epoch, false};
+    if (session->epoch == batch.epoch) return {Answer::kStale, session->epoch};
     return {if_new, batch.epoch, true};
   }
   const bool fed_by_primary = session->fed_by == session->primary;
   if (session->epoch == batch.epoch && fed_by_primary && from != batch.primary) {
-    return {Answer::kStale, session->epoch, false};
+    return {Answer::kStale, session->epoch};
   }
-  if (from == session->fed_by && batch.sequence == session->expected && !batch.snapshot) {
-    return {Answer::kApplied, batch.epoch, false};
+  if (from == session->fed_by && same_link) {
+    if (batch.sequence < session->expected) return {Answer::kApplied, batch.epoch, false, true};
+    if (batch.sequence == session->expected) return {Answer::kApplied, batch.epoch};
   }
-  return {if_new, batch.epoch, false};
+  return {if_new, batch.epoch};
 }
 
 }  // namespace tandem

@@ -16,12 +16,14 @@ struct BatchRuling {
   MirrorAck::Answer answer = MirrorAck::Answer::kApplied;
   Epoch epoch;        // to answer with: the newest that is known
   bool lost = false;  // we serve the session, or copy it, under an older epoch: not any more
+  bool old = false;   // doubled or overtaken, and applied already: only answered
 };
 
 // In order, without gaps, from one sender at a time; a snapshot replaces. The primary's own batches
 // go before those of another holder of a copy. `session` and `noted` (the epoch of a forwarding
-// note) are what is known here, if anything.
+// note) are what is known here, if anything. `same_link`: the link with `from` has not gone down
+// since it last fed the session; its numbers go on.
 BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session* session,
-                          std::optional<Epoch> noted);
+                          std::optional<Epoch> noted, bool same_link = true);
 
 }  // namespace tandem

@@ -8,13 +8,18 @@ namespace {
 
 constexpr std::uint64_t kBatchOverheadBytes = 64;
 constexpr std::uint64_t kChangeBytes = 64;
+constexpr unsigned kDoublingsMax = 3;
 
 bool has_something(const MirrorStream& stream) {
   return stream.wants_snapshot || stream.announces || !stream.backlog.empty();
 }
 
-void reset(MirrorStream& stream, ServerId target) {
-  const std::uint64_t next = stream.next;
+}  // namespace
+
+// A later stream has greater numbers, even if the session was forgotten in between: what was under
+// way of an earlier one is told from it.
+void MirrorSender::reset(MirrorStream& stream, ServerId target) {
+  const std::uint64_t next = next_unused_ = std::max(stream.next, next_unused_);
   stream = MirrorStream{};
   stream.target = target;
   stream.first = stream.next = next;
@@ -22,14 +27,14 @@ void reset(MirrorStream& stream, ServerId target) {
   stream.wants_snapshot = static_cast<bool>(target);
 }
 
-}  // namespace
-
 void MirrorSender::link_up(ServerId peer, std::uint64_t incarnation) {
   Link& link = links_[peer];
   Known known;
   if (link.incarnation == incarnation) known = std::move(link.known);
+  const std::uint64_t number = link.number + 1;
   link = Link{};
   link.up = true;
+  link.number = number;
   link.incarnation = incarnation;
   link.known = std::move(known);
   note_readiness(peer, link);
@@ -41,6 +46,7 @@ void MirrorSender::link_down(ServerId peer) {
   Link& link = found->second;
   link.up = false;
   link.turns.clear();
+  for (const InFlight& batch : link.in_flight) forget(link.known, batch.contents);
   link.in_flight.clear();
   link.bytes = 0;
   note_readiness(peer, link);
@@ -49,6 +55,11 @@ void MirrorSender::link_down(ServerId peer) {
 bool MirrorSender::linked(ServerId peer) const {
   const auto found = links_.find(peer);
   return found != links_.end() && found->second.up;
+}
+
+std::uint64_t MirrorSender::link_number(ServerId peer) const {
+  const auto found = links_.find(peer);
+  return found == links_.end() ? 0 : found->second.number;
 }
 
 void MirrorSender::open(Session& session, ServerId target) {
@@ -81,21 +92,16 @@ void MirrorSender::announce(Session& session) {
 bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack) {
   Link* link = link_of(from);
   if (link == nullptr) return false;
-  const auto found =
-      std::find_if(link->in_flight.begin(), link->in_flight.end(), [&ack](const InFlight& batch) {
-        return batch.session == ack.session && batch.sequence == ack.sequence;
-      });
-  if (found == link->in_flight.end()) return false;
-  for (auto passed = link->in_flight.begin(); passed <= found; ++passed)
-    link->bytes -= passed->bytes;
-  link->in_flight.erase(link->in_flight.begin(), found + 1);
+  settle(*link, ack);
   note_readiness(from, *link);
   if (session == nullptr) return false;
   MirrorStream& stream = session->stream;
   const bool of_this_stream =
       stream.target == from && ack.sequence >= stream.first && ack.sequence < stream.next;
   if (!of_this_stream) return false;
-  if (ack.answer == MirrorAck::Answer::kApplied) stream.acknowledged = ack.sequence;
+  if (ack.answer == MirrorAck::Answer::kApplied) {
+    stream.acknowledged = std::max(stream.acknowledged, ack.sequence);
+  }
   if (ack.answer == MirrorAck::Answer::kWantSnapshot) {
     ++counters_.mirror_gaps;
     open(*session, from);
@@ -103,7 +109,54 @@ bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack)
   return true;
 }
 
-void MirrorSender::flush(const Find& find, Outbox<Message>& out) {
+// The batch is no longer in flight, nor are those before it of the same session. Contents arrived
+// for certain only with the batch itself, and only if it was applied.
+void MirrorSender::settle(Link& link, const MirrorAck& ack) {
+  link.doublings = 0;
+  std::erase_if(link.in_flight, [&](const InFlight& batch) {
+    if (batch.session != ack.session || batch.sequence > ack.sequence) return false;
+    const bool applied =
+        batch.sequence == ack.sequence && ack.answer == MirrorAck::Answer::kApplied;
+    if (!applied) forget(link.known, batch.contents);
+    link.bytes -= batch.bytes;
+    return true;
+  });
+}
+
+void MirrorSender::take_for_lost(Instant now, const Find& find) {
+  for (auto& [peer, link] : links_) {
+    if (link.in_flight.empty() || link.in_flight.front().sent + patience(link) > now) continue;
+    std::set<SessionId> concerned;
+    while (!link.in_flight.empty() && link.in_flight.front().sent + patience(link) <= now) {
+      InFlight& batch = link.in_flight.front();
+      ++counters_.batches_unanswered;
+      concerned.insert(batch.session);
+      forget(link.known, batch.contents);
+      link.bytes -= batch.bytes;
+      link.in_flight.pop_front();
+    }
+    link.doublings = std::min(link.doublings + 1, kDoublingsMax);
+    for (const SessionId id : concerned) {
+      Session* session = find(id);
+      if (session != nullptr && session->stream.target == peer && !session->stream.complete()) {
+        announce(*session);
+      }
+    }
+    note_readiness(peer, link);
+  }
+}
+
+Instant MirrorSender::next_deadline() const {
+  Instant next = kNever;
+  for (const auto& [peer, link] : links_) {
+    if (!link.in_flight.empty())
+      next = std::min(next, link.in_flight.front().sent + patience(link));
+  }
+  return next;
+}
+
+void MirrorSender::flush(Instant now, const Find& find, Outbox<Message>& out) {
+  take_for_lost(now, find);
   // Every link sends one batch, then the next round: no link starves another of room.
   while (!ready_.empty() && out.room() > 0) {
     const std::vector<ServerId> round(ready_.begin(), ready_.end());
@@ -118,7 +171,9 @@ void MirrorSender::flush(const Find& find, Outbox<Message>& out) {
         if (has_something(session->stream)) {
           std::uint64_t bytes = kBatchOverheadBytes;
           MirrorBatch batch = next_batch(*session, link, bytes);
-          link.in_flight.push_back({id, batch.sequence, bytes});
+          std::vector<Validator> contents;
+          for (const Content& content : batch.contents) contents.push_back(content.validator);
+          link.in_flight.push_back({id, batch.sequence, bytes, now, std::move(contents)});
           link.bytes += bytes;
           out.send(peer, std::move(batch));
           if (has_something(session->stream)) queue(*session);
@@ -249,6 +304,15 @@ void MirrorSender::remember(Known& known, const Validator& validator) {
   }
   known.ages.push_back(validator);
   known.index.emplace(validator, std::prev(known.ages.end()));
+}
+
+void MirrorSender::forget(Known& known, const std::vector<Validator>& contents) {
+  for (const Validator& validator : contents) {
+    const auto found = known.index.find(validator);
+    if (found == known.index.end()) continue;
+    known.ages.erase(found->second);
+    known.index.erase(found);
+  }
 }
 
 }  // namespace tandem

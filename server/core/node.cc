@@ -25,13 +25,15 @@ class Node::Parts {
   void on(Instant now, ServerId from, const MirrorAck& ack);
   void on(Instant now, ServerId from, const MirrorRelease& release);
   void on(Instant now, ServerId from, const SessionExchange& exchange);
+  void unburden(ServerId holder, const Session& session);
   void apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session);
   void greet(ServerId peer);
   void expire(Instant now);
   std::optional<Epoch> noted(Instant now, SessionId session) const;
+  bool overtaken(ServerId from, const MirrorRelease& release, const Session& session) const;
   // Work that cannot wait for an event.
   bool is_busy() const {
-    return alternates.has_work() || !state.mail.empty() || state.sender.can_send();
+    return alternates.has_work() || state.mail.has_work() || state.sender.can_send();
   }
 
   NodeState state;
@@ -53,7 +55,8 @@ std::optional<Epoch> Node::Parts::noted(Instant now, SessionId session) const {
 
 void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out) {
   Session* session = state.table.find(batch.session);
-  BatchRuling ruling = rule_on_batch(from, batch, session, noted(now, batch.session));
+  const bool same_link = session != nullptr && session->fed_link == state.sender.link_number(from);
+  BatchRuling ruling = rule_on_batch(from, batch, session, noted(now, batch.session), same_link);
   if (ruling.lost) {
     state.lose(now, *session, batch.epoch);
     session = nullptr;
@@ -65,7 +68,9 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerO
       session = &state.create(now, batch.session, Role::kAlternate, batch.epoch);
     }
   }
-  if (ruling.answer == MirrorAck::Answer::kApplied) apply(now, from, batch, *session);
+  if (ruling.answer == MirrorAck::Answer::kApplied && !ruling.old) {
+    apply(now, from, batch, *session);
+  }
   if (ruling.answer == MirrorAck::Answer::kStale) ++state.counters.mirror_stale;
   if (session == nullptr) state.notes.put(now, batch.session, {ruling.epoch, ServerId{}});
   out.send(from, MirrorAck{batch.session, ruling.epoch, batch.sequence, ruling.answer});
@@ -78,6 +83,7 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   session.primary = batch.primary;
   session.formers = batch.formers;
   session.fed_by = from;
+  session.fed_link = state.sender.link_number(from);
   session.expected = batch.sequence + 1;
   if (batch.snapshot) session.mirror.clear();
   for (const Content& content : batch.contents) {
@@ -108,7 +114,24 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorAck& ack) {
     }
   } else if (session != nullptr && current && ack.answer == MirrorAck::Answer::kRefused) {
     alternates.on_refused(now, *session);
+  } else if (session != nullptr && session->stream.target != from &&
+             ack.answer == MirrorAck::Answer::kApplied) {
+    // It holds a copy that is no longer wanted: its release may have been overtaken.
+    unburden(from, *session);
   }
+}
+
+// It holds a copy that is not wanted.
+void Node::Parts::unburden(ServerId holder, const Session& session) {
+  const MirrorStream& stream = session.stream;
+  state.mail.post(holder, {session.id, session.epoch, stream.target, stream.next, 0});
+}
+
+// Has the sender fed us anew since it wrote this?
+bool Node::Parts::overtaken(ServerId from, const MirrorRelease& release,
+                            const Session& session) const {
+  return release.sequence != 0 && from == session.fed_by &&
+         session.fed_link == state.sender.link_number(from) && session.expected > release.sequence;
 }
 
 void Node::Parts::on(Instant now, ServerId from, const MirrorRelease& release) {
@@ -119,6 +142,8 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorRelease& release) {
     state.tell(from, *session);
   } else if (session->serves()) {
     if (session->epoch < release.epoch) state.lose(now, *session, release.epoch);
+  } else if (overtaken(from, release, *session)) {
+    return;
   } else if (from == session->fed_by || from == session->primary) {
     state.lose(now, *session, release.epoch);
     state.notes.put(now, release.session, {release.epoch, release.alternate});
@@ -143,7 +168,7 @@ void Node::Parts::on(Instant now, ServerId from, const SessionExchange& exchange
         }
         break;
       case ExchangeRuling::kRelease:
-        state.mail.post(from, {session->id, session->epoch, session->stream.target});
+        unburden(from, *session);
         break;
       case ExchangeRuling::kReleaseThird:
         alternates.release_third(*session);
@@ -220,6 +245,7 @@ void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
   NodeState& state = parts_->state;
   parts_->last_seen = now;
   state.sender.link_down(peer);
+  state.mail.link_down(peer);
   parts_->alternates.on_link_down(now, peer);
   if (state.sender.links() == 0) ++parts_->doubts;
   flush(now, out);
@@ -233,9 +259,13 @@ void Node::on_message(Instant now, ServerId from, const Message& message, PeerOu
   } else if (const auto* ack = std::get_if<MirrorAck>(&message)) {
     parts_->on(now, from, *ack);
   } else if (const auto* release = std::get_if<MirrorRelease>(&message)) {
+    if (release->number != 0) out.send(from, MailAck{release->number});
     parts_->on(now, from, *release);
   } else if (const auto* exchange = std::get_if<SessionExchange>(&message)) {
+    if (exchange->number != 0) out.send(from, MailAck{exchange->number});
     parts_->on(now, from, *exchange);
+  } else if (const auto* read = std::get_if<MailAck>(&message)) {
+    parts_->state.mail.on_ack(from, read->number);
   }
 }
 
@@ -291,16 +321,18 @@ void Node::on_deadline(Instant now, PeerOutbox& out) {
 Instant Node::next_deadline() const {
   if (parts_->is_busy()) return parts_->last_seen;
   const NodeState& state = parts_->state;
-  return std::min(
-      {state.table.next_expiry(), state.notes.next_expiry(), parts_->alternates.next_deadline()});
+  return std::min({state.table.next_expiry(), state.notes.next_expiry(),
+                   parts_->alternates.next_deadline(), state.mail.next_deadline(),
+                   state.sender.next_deadline()});
 }
 
 void Node::flush(Instant now, PeerOutbox& out) {
   NodeState& state = parts_->state;
   parts_->alternates.step(now);
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
-  if (!state.mail.drain(linked, out)) return;
-  state.sender.flush([&state](SessionId id) { return state.table.find(id); }, out);
+  if (!state.mail.drain(now, linked, out)) return;
+  state.sender.flush(
+      now, [&state](SessionId id) { return state.table.find(id); }, out);
 }
 
 ServerId Node::self() const { return parts_->state.self; }

@@ -6,8 +6,10 @@
 //   - asks token_to_set() when it writes the head of a response;
 //   - delivers messages of the peer wire, links going up and down, views, status and the time;
 //   - calls flush() at the end of every round of its event loop, and sends what is in the outbox.
-// Only messages to peers whose link is up are ever put into an outbox. A link is FIFO and loses
-// nothing until it goes down; a new one starts anew. The node seals nothing: tokens are values.
+// Only messages to peers whose link is up are ever put into an outbox. While a link is up, messages
+// may be lost, doubled and overtaken: batches, releases and exchanges are numbered, answered, and
+// repeated without an answer. Nothing of a former link arrives on a later one. The node seals
+// nothing: tokens are values.
 #pragma once
 
 #include <cstdint>
@@ -75,7 +77,8 @@ class Node {
   // head is written. Nothing once the session has been lost to a newer epoch.
   std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
 
-  // --- the peer wire --- (MirrorBatch, MirrorAck, MirrorRelease, SessionExchange; others ignored)
+  // --- the peer wire --- (MirrorBatch, MirrorAck, MirrorRelease, SessionExchange, MailAck; others
+  // are ignored)
   void on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnation, PeerOutbox& out);
   void on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out);
   void on_message(Instant now, ServerId from, const Message& message, PeerOutbox& out);

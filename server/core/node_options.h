@@ -46,6 +46,7 @@ struct NodeOptions {
   Duration idle_slack = 60s;       // a session is idle after token_ttl and this
   Duration link_patience = 5s;     // an alternate without link is replaced after this
   Duration refusal_pause = 5s;     // a server that refused a mirror is not asked again so soon
+  Duration resend_after = 3s;      // what a peer has not answered by then is sent again; doubled
 
   std::size_t sessions_max = 1 << 18;     // as primary and alternate; over it the idlest goes
   std::size_t provisional_max = 1 << 16;  // over it the oldest goes
@@ -86,6 +87,8 @@ struct NodeCounters {
   std::uint64_t mirror_stale = 0;
   std::uint64_t mirror_refused = 0;
   std::uint64_t exchange_entries_sent = 0;
+  std::uint64_t batches_unanswered = 0;  // taken for lost
+  std::uint64_t letters_resent = 0;      // releases and exchanges
 };
 
 // As now.

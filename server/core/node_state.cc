@@ -14,9 +14,9 @@ NodeState::NodeState(NodeOptions given)
              .provisional_max = options.provisional_max},
             pool),
       notes(options.notes_max, std::chrono::seconds(options.token_ttl)),
-      sender(pool, counters),
+      sender(pool, options.resend_after, counters),
       cluster(self, options.zone),
-      mail(counters) {}
+      mail(options.resend_after, counters) {}
 
 Session& NodeState::create(Instant now, SessionId id, Role role, Epoch epoch) {
   while (Session* victim = table.to_displace(role)) {
@@ -39,7 +39,9 @@ void NodeState::drop(Session& session) {
 void NodeState::lose(Instant now, Session& session, Epoch newer) {
   if (session.role == Role::kPrimary) ++counters.sessions_lost;
   const ServerId holder = session.stream.target;
-  if (holder && holder != newer.server) mail.post(holder, {session.id, newer, ServerId{}});
+  if (holder && holder != newer.server) {
+    mail.post(holder, {session.id, newer, ServerId{}, session.stream.next, 0});
+  }
   const SessionId id = session.id;
   drop(session);
   notes.put(now, id, {newer, ServerId{}});

@@ -22,7 +22,7 @@ struct MirrorStream {
   bool announces = false;       // a batch is due even without changes: a new epoch, a sign of life
   bool queued = false;          // waits for its turn on the link to the target
   std::uint64_t first = 1;      // number of the stream's first batch
-  std::uint64_t next = 1;       // number of the next batch; never goes back
+  std::uint64_t next = 1;       // number of the next batch; of a session never goes back
   std::uint64_t acknowledged = 0;  // the greatest number that the target has applied
   std::size_t taken = 0;           // of backlog, from its front
   std::vector<MirrorChange> backlog;
@@ -53,6 +53,7 @@ struct Session {
 
   // As alternate: who feeds our mirror, and the batch that is to come.
   ServerId fed_by;
+  std::uint64_t fed_link = 0;  // which of our links with it that was (MirrorSender::link_number)
   std::uint64_t expected = 0;
 
   bool serves() const { return role != Role::kAlternate; }

@@ -53,6 +53,10 @@ constexpr CounterText kCounters[] = {
     {"mirror_gaps_total", &NodeCounters::mirror_gaps, "Batches received out of order."},
     {"mirror_stale_total", &NodeCounters::mirror_stale, "Batches received of an older epoch."},
     {"mirror_refused_total", &NodeCounters::mirror_refused, "Mirrors refused for want of room."},
+    {"batches_unanswered_total", &NodeCounters::batches_unanswered,
+     "Mirror batches that a peer did not answer in time."},
+    {"letters_resent_total", &NodeCounters::letters_resent,
+     "Releases and exchanges that were sent again for want of an answer."},
     {"exchange_entries_sent_total", &NodeCounters::exchange_entries_sent,
      "Entries of session exchanges sent."},
 };

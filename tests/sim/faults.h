@@ -6,11 +6,17 @@
 namespace tandem::sim {
 
 struct Faults {
-  // Each message and each connection takes this long; on one channel nothing overtakes.
+  // Each message and each connection takes this long; on one channel nothing overtakes but what is
+  // said below.
   Duration delay_min = 100us;
   Duration delay_max = 2ms;
   double slow_chance = 0;  // of a message that takes slow_delay instead
   Duration slow_delay = 80ms;
+  // Of messages between servers, while their connection stays: lost, delivered twice, or held back
+  // for slow_delay at most, so that later ones overtake it.
+  double lose_chance = 0;
+  double double_chance = 0;
+  double overtake_chance = 0;
   // A message is lost: its connection is reset, and what is in flight on it is lost as well.
   double reset_chance = 0;
 

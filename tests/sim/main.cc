@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
   faults.drains_per_minute = 4;
   faults.reset_chance = 0.0005;
   faults.slow_chance = 0.01;
+  app.add_option("--lost", faults.lose_chance, "of a message")->capture_default_str();
+  app.add_option("--doubled", faults.double_chance, "of a message")->capture_default_str();
+  app.add_option("--overtaken", faults.overtake_chance, "of a message")->capture_default_str();
   app.add_option("--kills", faults.kills_per_minute, "a minute")->capture_default_str();
   app.add_option("--pauses", faults.pauses_per_minute, "a minute")->capture_default_str();
   app.add_option("--partitions", faults.partitions_per_minute, "a minute")->capture_default_str();

@@ -11,10 +11,11 @@ Duration Network::delay() {
   return faults_.delay_min + Duration(random_.below(span + 1));
 }
 
-Network::ChannelId Network::open(Place a, Place b, Handlers at_a, Handlers at_b) {
+Network::ChannelId Network::open(Place a, Place b, Handlers at_a, Handlers at_b, bool rough) {
   const ChannelId id = ++last_id_;
   Channel channel;
   channel.places = {a, b};
+  channel.rough = rough;
   channel.handlers = {std::move(at_a), std::move(at_b)};
   channels_.emplace(id, std::move(channel));
   if (cut_off(a, b)) watch(id);
@@ -26,10 +27,24 @@ void Network::send(ChannelId id, std::size_t from_end, MessagePtr message) {
   if (found == channels_.end()) return;
   if (faults_.reset_chance > 0 && random_.chance(faults_.reset_chance)) return reset(id);
   Channel& channel = found->second;
+  if (channel.rough) {
+    const auto hit = [this](double chance) { return chance > 0 && random_.chance(chance); };
+    if (hit(faults_.lose_chance)) return;
+    if (hit(faults_.overtake_chance)) {
+      const auto span = static_cast<std::uint64_t>(faults_.slow_delay.count());
+      return post(id, from_end, heap_.now() + Duration(random_.below(span)), std::move(message));
+    }
+    if (hit(faults_.double_chance)) post(id, from_end, heap_.now() + 2 * delay(), message);
+  }
   Instant& last = channel.last[from_end];
   last = std::max(last, heap_.now() + delay());
+  post(id, from_end, last, std::move(message));
+}
+
+void Network::post(ChannelId id, std::size_t from_end, Instant when, MessagePtr message) {
+  Channel& channel = channels_.at(id);
   const std::uint64_t number = channel.sent[from_end]++;
-  heap_.at(last, [this, id, from_end, number, message = std::move(message)] {
+  heap_.at(when, [this, id, from_end, number, message = std::move(message)] {
     const auto open = channels_.find(id);
     if (open == channels_.end()) return;
     open->second.held[from_end].emplace(number, message);
@@ -44,8 +59,9 @@ void Network::pump(ChannelId id, std::size_t from_end) {
     if (found == channels_.end()) return;
     Channel& channel = found->second;
     if (blocked(channel.places[from_end], channel.places[1 - from_end])) return;
-    const auto next = channel.held[from_end].extract(channel.due[from_end]);
-    if (next.empty()) return;
+    auto& held = channel.held[from_end];
+    if (held.empty() || (!channel.rough && held.begin()->first != channel.due[from_end])) return;
+    const auto next = held.extract(held.begin());
     ++channel.due[from_end];
     const auto deliver = channel.handlers[1 - from_end].deliver;  // which may reset the channel
     deliver(next.mapped());

@@ -1,5 +1,6 @@
-// The simulated network: channels (connections that carry messages in order, until they are reset),
-// delays, and partitions. Places are numbered; each has one host.
+// The simulated network: channels, delays, and partitions. Places are numbered; each has one host.
+// A channel is a connection: until it is reset it carries all messages in order; a rough one
+// (between servers, whose contract asks for no more) may lose, double and reorder them.
 #pragma once
 
 #include <array>
@@ -33,7 +34,7 @@ class Network {
   Duration delay();
 
   // --- channels: end 0 is at `a`, end 1 at `b` ---
-  ChannelId open(Place a, Place b, Handlers at_a, Handlers at_b);
+  ChannelId open(Place a, Place b, Handlers at_a, Handlers at_b, bool rough = false);
   void send(ChannelId channel, std::size_t from_end, MessagePtr message);
   // Both ends learn of it, a little later.
   void reset(ChannelId channel);
@@ -51,11 +52,15 @@ class Network {
   bool cut_off(Place a, Place b) const { return blocked(a, b) || blocked(b, a); }
 
   // No more faults from the network itself.
-  void calm() { faults_.reset_chance = faults_.slow_chance = 0; }
+  void calm() {
+    faults_.reset_chance = faults_.slow_chance = 0;
+    faults_.lose_chance = faults_.double_chance = faults_.overtake_chance = 0;
+  }
 
  private:
   struct Channel {
     std::array<Place, 2> places;
+    bool rough = false;
     std::array<Handlers, 2> handlers;
     std::array<Instant, 2> last{};  // when the last message from this end arrives
     // From this end: numbers given, the next one to be delivered, and what has come.
@@ -66,6 +71,7 @@ class Network {
     std::set<Place> inside, spared;
     Cut cut;
   };
+  void post(ChannelId id, std::size_t from_end, Instant when, MessagePtr message);
   void pump(ChannelId id, std::size_t from_end);
   void tell_closed(const Channel& channel, std::size_t end, Duration in);
   void watch(ChannelId id);

@@ -125,7 +125,7 @@ void Simulation::try_link(Place a, Place b) {
   const auto again = [this, a, b] { retry_link(a, b, kRelink); };
   const auto channel = std::make_shared<Network::ChannelId>(0);
   *channel = world_.network.open(a, b, at_a.peer_handlers(at_b.id(), channel, again),
-                                 at_b.peer_handlers(at_a.id(), channel, again));
+                                 at_b.peer_handlers(at_a.id(), channel, again), true);
   at_a.on_peer_open(at_b.id(), at_b.host().incarnation(), *channel, 0);
   at_b.on_peer_open(at_a.id(), at_a.host().incarnation(), *channel, 1);
 }

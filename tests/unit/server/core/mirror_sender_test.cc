@@ -38,6 +38,7 @@ class MirrorSenderTest : public ::testing::Test {
   std::vector<MirrorBatch> flush() {
     Outbox<Message> out;
     sender_.flush(
+        now_,
         [this](SessionId id) {
           const auto found = sessions_.find(id);
           return found == sessions_.end() ? nullptr : &found->second;
@@ -54,7 +55,8 @@ class MirrorSenderTest : public ::testing::Test {
 
   MirrorPool pool_{options()};
   NodeCounters counters_;
-  MirrorSender sender_{pool_, counters_};
+  MirrorSender sender_{pool_, 3s, counters_};
+  Instant now_{1h};
   std::map<SessionId, Session> sessions_;
 };
 
@@ -129,8 +131,9 @@ TEST_F(MirrorSenderTest, ContentGoesOncePerPeerAndStaysKnownToTheSameProcess) {
   set(two, 1, "text");
   sender_.open(one, kPeer);
   sender_.open(two, kPeer);
-  flush();
+  const auto batches = flush();
   EXPECT_EQ(counters_.mirror_contents_sent, 1u);
+  ack(one, batches.at(0));
   sender_.link_down(kPeer);
   sender_.link_up(kPeer, 1);
   sender_.open(one, kPeer);
@@ -192,6 +195,67 @@ TEST_F(MirrorSenderTest, SnapshotOnDemandOnceForSeveralGaps) {
   EXPECT_TRUE(flush().empty());
 }
 
+TEST_F(MirrorSenderTest, WhatIsNotAnsweredIsTakenForLost) {
+  sender_.link_up(kPeer, 1);
+  Session& s = session(1);
+  set(s, 1, "a");
+  sender_.open(s, kPeer);
+  const auto lost = flush();
+  EXPECT_EQ(sender_.next_deadline(), now_ + 3s);
+  now_ += 3s;
+  const auto probe = flush();
+  ASSERT_EQ(probe.size(), 1u) << "an empty batch asks what has become of the first";
+  EXPECT_FALSE(probe[0].snapshot);
+  EXPECT_EQ(sender_.batches_in_flight(), 1u) << "the lost one no longer fills the window";
+  EXPECT_EQ(sender_.next_deadline(), now_ + 6s);
+  EXPECT_TRUE(ack(s, probe[0], MirrorAck::Answer::kWantSnapshot));
+  const auto again = flush();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_TRUE(again[0].snapshot);
+  EXPECT_EQ(again[0].contents.size(), 1u) << "its content was lost as well";
+  EXPECT_TRUE(ack(s, again[0]));
+  EXPECT_TRUE(s.stream.complete());
+  EXPECT_EQ(sender_.next_deadline(), kNever);
+}
+
+TEST_F(MirrorSenderTest, AnswersMayBeDoubledAndOvertaken) {
+  sender_.link_up(kPeer, 1);
+  Session &s = session(1), &t = session(2);
+  sender_.open(s, kPeer);
+  sender_.open(t, kPeer);
+  const auto first = flush();
+  set(s, 1, "a");
+  const auto second = flush();
+  EXPECT_TRUE(ack(s, second[0]));
+  EXPECT_TRUE(s.stream.complete());
+  EXPECT_TRUE(ack(s, first[0]));
+  EXPECT_TRUE(s.stream.complete()) << "an old answer takes nothing back";
+  EXPECT_EQ(sender_.batches_in_flight(), 1u) << "of the other session nothing is known";
+  EXPECT_TRUE(ack(t, first[1]));
+  EXPECT_TRUE(ack(t, first[1]));
+  EXPECT_EQ(sender_.batches_in_flight(), 0u);
+  EXPECT_EQ(sender_.bytes_in_flight(), 0u);
+}
+
+TEST_F(MirrorSenderTest, NumbersGoOnWhenASessionComesBack) {
+  sender_.link_up(kPeer, 1);
+  std::uint64_t last = 0;
+  {
+    Session& s = session(1);
+    for (std::uint64_t key = 0; key < 9; ++key) set(s, key, "text");
+    sender_.open(s, kPeer);
+    for (const MirrorBatch& batch : flush()) last = batch.sequence;
+    sender_.close(s);
+    s.mirror.clear();
+    sessions_.erase(SessionId{0, 1});
+  }
+  sender_.open(session(1), kPeer);
+  sender_.link_down(kPeer);
+  sender_.link_up(kPeer, 1);
+  sender_.open(session(1), kPeer);
+  EXPECT_GT(flush().at(0).sequence, last);
+}
+
 TEST_F(MirrorSenderTest, NothingIsHeldForALinkThatIsDown) {
   Session& s = session(1);
   sender_.open(s, kPeer);
@@ -230,7 +294,15 @@ TEST_F(BatchRulingTest, InOrderWithoutGaps) {
   const Session& s = alternate(epoch, kPeer, 8);
   EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 8, false), &s, {}).answer, Answer::kApplied);
   EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 9, false), &s, {}).answer, Answer::kWantSnapshot);
-  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 7, false), &s, {}).answer, Answer::kWantSnapshot);
+  for (const bool snapshot : {false, true}) {
+    const BatchRuling doubled = rule_on_batch(kPeer, batch(epoch, 7, snapshot), &s, {});
+    EXPECT_EQ(doubled.answer, Answer::kApplied);
+    EXPECT_TRUE(doubled.old) << "an old snapshot must not replace what is newer";
+  }
+  // On a new link the numbers start anew.
+  EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 8, false), &s, {}, false).answer,
+            Answer::kWantSnapshot);
+  EXPECT_FALSE(rule_on_batch(kPeer, batch(epoch, 7, true), &s, {}, false).old);
   EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 20, true), &s, {}).answer, Answer::kApplied);
   EXPECT_EQ(rule_on_batch(kPeer, batch(epoch, 8, false), nullptr, {}).answer,
             Answer::kWantSnapshot);

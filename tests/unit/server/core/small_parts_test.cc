@@ -31,22 +31,60 @@ TEST(ForwardingNotes, KeepTheNewestForAWhileAndAreBounded) {
 }
 
 TEST(Mail, SendsInBoundedPartsAndDropsWhatHasNoLink) {
+  const Instant now{1h};
   NodeCounters counters;
-  Mail mail(counters);
+  Mail mail(3s, counters);
   for (std::uint64_t i = 0; i < 5000; ++i) mail.tell(kPeer, {{1, i}, {1, kPeer}, true});
   mail.tell(kOther, {kOne, {1, kPeer}, true});
-  mail.post(kPeer, {kOne, {1, kPeer}, {}});
+  mail.post(kPeer, {kOne, {1, kPeer}, {}, 1, 0});
   const auto linked = [](ServerId peer) { return peer == kPeer; };
   Outbox<Message> narrow(2);
-  EXPECT_FALSE(mail.drain(linked, narrow));
+  EXPECT_FALSE(mail.drain(now, linked, narrow));
   EXPECT_EQ(narrow.envelopes().size(), 2u);
   Outbox<Message> out;
-  EXPECT_TRUE(mail.drain(linked, out));
+  EXPECT_TRUE(mail.drain(now, linked, out));
   ASSERT_EQ(out.envelopes().size(), 1u);
   const auto& last = std::get<SessionExchange>(out.envelopes()[0].message);
   EXPECT_TRUE(last.last);
   EXPECT_EQ(last.entries.size(), 5000u - SessionExchange::kEntriesMax);
-  EXPECT_TRUE(mail.empty());
+  EXPECT_FALSE(mail.has_work());
+}
+
+TEST(Mail, RepeatsWhatIsNotAnsweredAndWaitsWithTheRest) {
+  Instant now{1h};
+  NodeCounters counters;
+  Mail mail(3s, counters);
+  const std::size_t entries = (Mail::kPartsUnansweredMax + 1) * SessionExchange::kEntriesMax;
+  for (std::uint64_t i = 0; i < entries; ++i) mail.tell(kPeer, {{1, i}, {1, kPeer}, true});
+  mail.post(kPeer, {kOne, {1, kPeer}, {}, 1, 0});
+  const auto linked = [](ServerId) { return true; };
+  const auto numbers = [&] {
+    Outbox<Message> out;
+    EXPECT_TRUE(mail.drain(now, linked, out));
+    std::vector<std::uint64_t> all;
+    for (const auto& [to, message] : out.envelopes()) {
+      const auto* part = std::get_if<SessionExchange>(&message);
+      all.push_back(part ? part->number : std::get<MirrorRelease>(message).number);
+    }
+    return all;
+  };
+  EXPECT_EQ(numbers(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5})) << "a release and four parts";
+  EXPECT_FALSE(mail.has_work()) << "the fifth part waits for an answer";
+  mail.on_ack(kPeer, 3);
+  mail.on_ack(kPeer, 3);
+  EXPECT_TRUE(mail.has_work());
+  EXPECT_EQ(numbers(), (std::vector<std::uint64_t>{6}));
+  EXPECT_EQ(mail.next_deadline(), now + 3s);
+  now += 3s;
+  EXPECT_EQ(numbers(), (std::vector<std::uint64_t>{1, 2, 4, 5, 6}));
+  for (const std::uint64_t number : {1, 2, 4, 5}) mail.on_ack(kPeer, number);
+  EXPECT_EQ(mail.next_deadline(), now + 6s) << "the second time it takes longer";
+  for (unsigned i = 0; i < Mail::kTriesMax; ++i) {
+    now += 100s;
+    numbers();
+  }
+  EXPECT_EQ(mail.next_deadline(), kNever) << "a peer that knows no such answer is left in peace";
+  EXPECT_EQ(counters.letters_resent, 5u + Mail::kTriesMax - 2);
 }
 
 TEST(Exchange, TheNewerEpochWins) {
