@@ -82,6 +82,8 @@ std::uint64_t ClusterKey::id() const {
   return id;
 }
 
+std::string ClusterKey::name() const { return fmt::format("{:016x}", id()); }
+
 std::string ClusterKey::line() const {
   return fmt::format("{} {} {}\n", kKind, seals_from, base64url_encode(secret));
 }
@@ -124,6 +126,28 @@ Result<ClusterKeys> ClusterKeys::parse(std::string_view text, std::string_view f
     return complain(1, "no key is listed; `tandemctl keygen` makes one");
   }
   return ClusterKeys(std::move(keys));
+}
+
+Result<ClusterKeys> ClusterKeys::rotated(ClusterKey fresh, UnixSeconds now,
+                                         UnixSeconds keep) const {
+  fresh.seals_from = std::max(fresh.seals_from, keys_.back().seals_from);
+  std::vector<ClusterKey> keys;
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    const UnixSeconds sealed_until = i + 1 < keys_.size() ? keys_[i + 1].seals_from : now;
+    if (now - sealed_until <= keep) keys.push_back(keys_[i]);
+  }
+  if (keys.size() == kKeysMax) {
+    return fail(Error::conf(fmt::format(
+        "at most {} keys may be listed, and none of them is old enough to go", kKeysMax)));
+  }
+  keys.push_back(fresh);
+  return ClusterKeys(std::move(keys));
+}
+
+std::vector<ClusterKeyName> ClusterKeys::names() const {
+  std::vector<ClusterKeyName> names;
+  for (const ClusterKey& key : keys_) names.push_back({key.name(), key.seals_from});
+  return names;
 }
 
 std::size_t ClusterKeys::sealing_index(UnixSeconds now) const {

@@ -30,13 +30,21 @@ struct ClusterKey {
   // The external pre-shared key of TLS 1.3 on the control and peer wires.
   Psk psk() const;
   // Names the key without telling anything of it: the same in every process that has the key. Its
-  // lowest byte is the key hint of tokens; in hexadecimal it is the identity of the PSK.
+  // lowest byte is the key hint of tokens.
   std::uint64_t id() const;
+
+  std::string name() const;  // id() in hexadecimal: the identity of the PSK
 
   // Its line in a key file, with the line's end.
   std::string line() const;
 
   bool operator==(const ClusterKey&) const = default;
+};
+
+// What may be told of a key.
+struct ClusterKeyName {
+  std::string name;
+  UnixSeconds seals_from = 0;
 };
 
 // The keys of a file: at least one, at most kKeysMax, in the order of their times.
@@ -50,9 +58,18 @@ class ClusterKeys {
   static Result<ClusterKeys> parse(std::string_view text, std::string_view file_name);
 
   const std::vector<ClusterKey>& keys() const { return keys_; }
+  std::vector<ClusterKeyName> names() const;
   // The newest key whose time has come; the first if none has.
   const ClusterKey& sealing(UnixSeconds now) const { return keys_[sealing_index(now)]; }
   std::size_t sealing_index(UnixSeconds now) const;
+
+  // With `fresh` as the newest key, and without those that seal no more since `keep` seconds: what
+  // they sealed has expired, if `keep` is more than the longest ttl of a token. `fresh` seals from
+  // its own time on, but never before the keys that are listed. An error if that were too many
+  // keys.
+  Result<ClusterKeys> rotated(ClusterKey fresh, UnixSeconds now, UnixSeconds keep) const;
+
+  bool operator==(const ClusterKeys&) const = default;
 
  private:
   std::vector<ClusterKey> keys_;

@@ -5,12 +5,12 @@
 namespace tandem {
 
 ChannelClient::ChannelClient(EventLoop& loop, Resolver& resolver, Random dice, Address to,
-                             std::shared_ptr<const TlsContext> context, ChannelOptions options,
-                             ChannelHandler& handler, Backoff backoff)
+                             ContextChoice choice, ChannelOptions options, ChannelHandler& handler,
+                             Backoff backoff)
     : loop_(loop),
       dice_(dice),
       to_(std::move(to)),
-      context_(std::move(context)),
+      choice_(std::move(choice)),
       options_(std::move(options)),
       handler_(handler),
       backoff_(backoff),
@@ -30,6 +30,7 @@ void ChannelClient::stop() {
 }
 
 void ChannelClient::on_connected(std::unique_ptr<Stream> stream) {
+  context_ = choice_(failures_);
   channel_ = std::make_unique<Channel>(loop_, std::move(stream), *context_, options_,
                                        static_cast<ChannelHandler&>(*this));
 }

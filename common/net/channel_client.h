@@ -2,8 +2,10 @@
 // it is running.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/address.h"
 #include "common/base/backoff.h"
@@ -14,14 +16,19 @@
 
 namespace tandem {
 
+// What to speak TLS with, after so many failures in a row.
+using ContextChoice = std::function<std::shared_ptr<const TlsContext>(unsigned failures)>;
+inline ContextChoice always(std::shared_ptr<const TlsContext> context) {
+  return [context = std::move(context)](unsigned) { return context; };
+}
+
 class ChannelClient final : private ConnectHandler, private ChannelHandler {
  public:
   // The handler's rules are those of ChannelHandler, but the channels belong to the client: they
   // may be closed, never disposed of. on_channel_closed() is told only of channels that were open;
   // a failure to connect is logged when it begins, and told by failures().
-  ChannelClient(EventLoop& loop, Resolver& resolver, Random dice, Address to,
-                std::shared_ptr<const TlsContext> context, ChannelOptions options,
-                ChannelHandler& handler, Backoff backoff = {});
+  ChannelClient(EventLoop& loop, Resolver& resolver, Random dice, Address to, ContextChoice choice,
+                ChannelOptions options, ChannelHandler& handler, Backoff backoff = {});
   ~ChannelClient();
 
   void start();
@@ -46,7 +53,8 @@ class ChannelClient final : private ConnectHandler, private ChannelHandler {
   EventLoop& loop_;
   Random dice_;
   Address to_;
-  std::shared_ptr<const TlsContext> context_;
+  ContextChoice choice_;
+  std::shared_ptr<const TlsContext> context_;  // of the channel
   ChannelOptions options_;
   ChannelHandler& handler_;
   Backoff backoff_;

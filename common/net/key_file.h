@@ -2,12 +2,11 @@
 // tandemctl and, for its own use, by a balancer with plain servers alone.
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "common/base/result.h"
+#include "common/base/time.h"
 #include "common/crypto/cluster_key.h"
-#include "common/net/tls.h"
 
 namespace tandem {
 
@@ -23,10 +22,16 @@ Result<ClusterKey> create_key_file(const std::string& file);
 // load_keys(), or create_key_file() if there is no such file.
 Result<ClusterKeys> load_or_create_keys(const std::string& file);
 
-// TLS with the cluster key, for the control and peer wires. The accepting side takes any key that
-// is listed, the connecting side uses the one that seals now: keys rotate without a broken
-// connection.
-std::shared_ptr<const TlsContext> accepting_context(const ClusterKeys& keys);
-std::shared_ptr<const TlsContext> connecting_context(const ClusterKeys& keys, UnixSeconds now);
+// What a rotation did to the file.
+struct KeyRotation {
+  ClusterKey added;
+  std::size_t dropped = 0;
+  std::size_t listed = 0;
+};
+// Adds a new key, which seals from `now + delay`, and drops those that stopped to seal more than
+// `keep` ago (ClusterKeys::rotated). The new file replaces the old one at once and whole, with its
+// mode and owner; comments stay.
+Result<KeyRotation> rotate_key_file(const std::string& file, UnixSeconds now, Duration delay,
+                                    Duration keep);
 
 }  // namespace tandem

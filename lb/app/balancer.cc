@@ -50,6 +50,8 @@ std::string Balancer::open() {
   auto keys = read_keys(conf_);
   if (!keys) return complaint("control.key_file", keys.error().message);
   keys_ = std::move(*keys);
+  control_tls_.emplace(*keys_);
+  watch_key_file();
   if (std::string bad = open_workers(); !bad.empty()) return bad;
   cluster_ = std::make_unique<Cluster>(loop_, resolver_, cluster_options(),
                                        static_cast<Cluster::Audience&>(*this));
@@ -96,7 +98,7 @@ std::string Balancer::open_control() {
   if (!conf_.control.listen) return {};
   const auto resolved = Resolver::resolve_now(*conf_.control.listen);
   if (!resolved) return complaint("control.listen", resolved.error().message);
-  control_ = std::make_unique<Control>(loop_, accepting_context(*keys_),
+  control_ = std::make_unique<Control>(loop_, control_tls_->accepting(),
                                        static_cast<std::uint64_t>(loop_.unix_now()), *cluster_);
   if (const auto done = control_->listen(resolved->front()); !done) {
     return complaint("control.listen", done.error().message);
@@ -203,19 +205,27 @@ std::string Balancer::reload() {
   }
   ++reloads_;
   use_keys(std::move(**keys));
+  key_watch_->note_taken();
   const auto waiting = restart_needed(lb::schema(), conf_, reading->conf);
   for (const std::string& key : waiting) log::warn("{} changes only with a restart", key);
   log::info("{} is in force", conf_file_);
   return {};
 }
 
-// New keys seal and open at once; control connections that stand stay as they are.
+// New keys open at once, and seal from their time on; control connections that stand stay as they
+// are.
 void Balancer::use_keys(ClusterKeys keys) {
-  if (keys.keys() == keys_->keys()) return;
+  if (keys == *keys_) return;
   keys_ = std::move(keys);
   workers_->post_keys(*keys_);
-  if (control_) control_->set_context(accepting_context(*keys_));
+  control_tls_->replace_keys(*keys_);
+  if (control_) control_->set_context(control_tls_->accepting());
   log::info("{} key(s) are in force", keys_->keys().size());
+}
+
+void Balancer::watch_key_file() {
+  key_watch_.emplace(loop_, key_file(conf_),
+                     [this](ClusterKeys keys) { use_keys(std::move(keys)); });
 }
 
 AdminSnapshot Balancer::snapshot() {
@@ -244,6 +254,7 @@ AdminSnapshot Balancer::snapshot() {
                              access_log_ ? access_log_->lost() : 0});
   snapshot.probes = cluster_->checker().started();
   snapshot.probes_failed = cluster_->checker().failed();
+  snapshot.keys = keys_->names();
   snapshot.reloads = reloads_;
   snapshot.reloads_refused = reloads_refused_;
   return snapshot;

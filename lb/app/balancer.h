@@ -9,7 +9,9 @@
 
 #include "common/config/reader.h"
 #include "common/net/admin_server.h"
+#include "common/net/cluster_tls.h"
 #include "common/net/event_loop.h"
+#include "common/net/key_file_watch.h"
 #include "common/net/resolver.h"
 #include "common/net/signals.h"
 #include "lb/app/worker_group.h"
@@ -56,6 +58,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::string open_admin();
   Cluster::Options cluster_options() const;
   void use_keys(ClusterKeys keys);
+  void watch_key_file();
   void count_sessions();
   void on_signal(int number);
   void begin_drain();
@@ -63,7 +66,9 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::string conf_file_;
   lb::Conf conf_;
   Places places_;
-  std::optional<ClusterKeys> keys_;  // set by open()
+  std::optional<ClusterKeys> keys_;        // set by open()
+  std::optional<ClusterTls> control_tls_;  // with keys_
+  std::optional<KeyFileWatch> key_watch_;  // of key_file()
   EventLoop loop_;
   Signals signals_;
   Resolver resolver_;

@@ -1,7 +1,9 @@
 #include "lb/ctl/commands.h"
 
+#include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include <ctime>
 #include <ostream>
 
 #include "common/net/key_file.h"
@@ -37,6 +39,18 @@ int run_keygen(const std::string& file, CtlStreams streams) {
   if (!key) return complain(streams, key.error().message);
   streams.out << fmt::format(
       "{}: a new cluster key, for all balancers and servers; keep it secret\n", file);
+  return 0;
+}
+
+int run_rotate(const std::string& file, UnixSeconds now, const RotateOptions& options,
+               CtlStreams streams) {
+  const auto done = rotate_key_file(file, now, options.delay, options.keep);
+  if (!done) return complain(streams, done.error().message);
+  const std::time_t from = done->added.seals_from;
+  streams.out << fmt::format(
+      "{}: a new key, which seals from {:%Y-%m-%d %H:%M:%S} UTC; {} dropped, {} listed\n"
+      "Copy the file to all balancers and servers before then.\n",
+      file, fmt::gmtime(from), done->dropped, done->listed);
   return 0;
 }
 

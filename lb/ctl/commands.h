@@ -5,6 +5,8 @@
 #include <iosfwd>
 #include <string>
 
+#include "common/base/time.h"
+
 namespace tandem {
 
 inline constexpr const char* kAdminUrlDefault = "http://127.0.0.1:7480";
@@ -16,6 +18,13 @@ struct CtlStreams {
 
 // Makes a cluster key in `file`, which must not exist; mode 0600.
 int run_keygen(const std::string& file, CtlStreams streams);
+struct RotateOptions {
+  Duration delay = 10min;   // from now until the new key seals
+  Duration keep = 7 * 24h;  // for so long after it stopped to seal a key still opens
+};
+// Adds a key to the file, and drops those that are too old.
+int run_rotate(const std::string& file, UnixSeconds now, const RotateOptions& options,
+               CtlStreams streams);
 // What a balancer says of itself and its servers: a table, or its JSON.
 int run_status(const std::string& admin_url, bool json, CtlStreams streams);
 // Gives the server no new sessions, or (`off`) takes it back.

@@ -3,19 +3,28 @@
 #include <string>
 
 #include "common/config/command_line.h"
+#include "common/net/clock.h"
 #include "lb/ctl/commands.h"
 
 int main(int argc, char** argv) {
   using tandem::CommandLine;
   CommandLine line("tandemctl", "Looks after a Tandem cluster.");
   std::string file = "cluster.key", admin = tandem::kAdminUrlDefault, server;
-  bool json = false, off = false;
+  bool json = false, off = false, rotate = false;
+  tandem::RotateOptions rotation;
   const auto takes_admin = [&](CommandLine& command) {
     command.option("--admin", "URL", admin, "The balancer's admin listener.");
   };
 
   CommandLine& keygen = line.command("keygen", "Makes a cluster key; never overwrites a file.");
   keygen.optional_positional("FILE", file, "Where to put it: cluster.key if not said.");
+  keygen.flag("--rotate", rotate, "Adds a key to the file, and drops those of no more use.");
+  keygen.duration("--in", rotation.delay,
+                  "With --rotate: the new key seals after this time; the file must be everywhere "
+                  "by then. 10m if not said.");
+  keygen.duration("--keep", rotation.keep,
+                  "With --rotate: a key stays so long after it stopped to seal, at least the "
+                  "longest ttl. 7d if not said.");
   CommandLine& status = line.command("status", "Shows a balancer and its servers.");
   takes_admin(status);
   status.flag("--json", json, "All of it, as JSON.");
@@ -28,6 +37,9 @@ int main(int argc, char** argv) {
 
   if (const auto exit = line.parse(argc, argv)) return *exit;
   const tandem::CtlStreams streams{std::cout, std::cerr};
+  if (keygen.chosen() && rotate) {
+    return tandem::run_rotate(file, tandem::unix_clock(), rotation, streams);
+  }
   if (keygen.chosen()) return tandem::run_keygen(file, streams);
   if (status.chosen()) return tandem::run_status(admin, json, streams);
   if (drain.chosen()) return tandem::run_drain(admin, server, off, streams);

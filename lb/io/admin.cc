@@ -33,6 +33,14 @@ void write_server(JsonWriter& json, const AdminSnapshot::Server& server) {
   json.member("status_sequence", record.status.sequence).end_object();
 }
 
+void write_keys(JsonWriter& json, const std::vector<ClusterKeyName>& keys) {
+  json.key("keys").begin_array();
+  for (const ClusterKeyName& key : keys) {
+    json.begin_object().member("id", key.name).member("seals_from", key.seals_from).end_object();
+  }
+  json.end_array();
+}
+
 template <class Get>
 void write_servers(MetricsText& text, const AdminSnapshot& snapshot, std::string_view name,
                    std::string_view help, Get get) {
@@ -88,6 +96,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.member("balancers", snapshot.balancers).key("servers").begin_array();
   for (const auto& server : snapshot.servers) write_server(json, server);
   json.end_array().end_object();
+  write_keys(json, snapshot.keys);
   json.key("counts").begin_object();
   for (const auto& row : snapshot.counts) json.member(row.name, row.value);
   json.member("probes_total", snapshot.probes);
@@ -133,6 +142,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   text.metric("view_version", "Version of the view of the cluster").value(snapshot.view_version);
   text.metric("probes_total", "Probes and health checks started").value(snapshot.probes);
   text.metric("probes_failed_total", "Of them, those that failed").value(snapshot.probes_failed);
+  text.metric("keys", "Keys of the key file in force").value(snapshot.keys.size());
   text.metric("reloads_total", "Conf files taken over").value(snapshot.reloads);
   text.metric("reloads_refused_total", "Conf files refused").value(snapshot.reloads_refused);
   write_servers(text, snapshot, "server_online", "1: the server is online",

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/cluster/view.h"
+#include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
 
 namespace tandem {
@@ -46,6 +47,7 @@ struct AdminSnapshot {
   std::vector<Server> servers;
   std::vector<Count> counts;  // sums over the workers
   std::uint64_t probes = 0, probes_failed = 0;
+  std::vector<ClusterKeyName> keys;  // in force
   std::uint64_t reloads = 0, reloads_refused = 0;
 };
 

@@ -44,13 +44,17 @@ Server::Server(std::string conf_file, Loaded<Conf> loaded)
 Server::~Server() = default;
 
 std::string Server::open() {
-  const auto keys = load_keys(conf_.key_file);
+  auto keys = load_keys(conf_.key_file);
   if (!keys) return places_.complain("key_file", keys.error().message);
+  keys_ = std::move(*keys);
+  key_tls_.emplace(*keys_);
+  key_watch_.emplace(loop_, conf_.key_file,
+                     [this](ClusterKeys changed) { use_keys(std::move(changed)); });
   if (std::string bad = open_source(); !bad.empty()) return bad;
-  if (std::string bad = open_front(*keys); !bad.empty()) return bad;
-  if (std::string bad = open_peers(*keys); !bad.empty()) return bad;
+  if (std::string bad = open_front(); !bad.empty()) return bad;
+  if (std::string bad = open_peers(); !bad.empty()) return bad;
   links_ = std::make_unique<BalancerLinks>(loop_, resolver_, driver_,
-                                           static_cast<ViewFollower&>(*this), links_options(*keys));
+                                           static_cast<ViewFollower&>(*this), links_options());
   return open_admin();
 }
 
@@ -67,8 +71,8 @@ std::string Server::open_source() {
   return {};
 }
 
-std::string Server::open_front(const ClusterKeys& keys) {
-  front_ = std::make_unique<Front>(loop_, driver_, *source_, front_options(conf_), keys);
+std::string Server::open_front() {
+  front_ = std::make_unique<Front>(loop_, driver_, *source_, front_options(conf_), *keys_);
   const auto at = Resolver::resolve_now(conf_.listen);
   if (!at) return places_.complain("listen", at.error().message);
   if (const auto done = front_->listen(at->front()); !done) {
@@ -78,10 +82,13 @@ std::string Server::open_front(const ClusterKeys& keys) {
   return {};
 }
 
-std::string Server::open_peers(const ClusterKeys& keys) {
-  peers_ = std::make_unique<Peers>(
-      loop_, resolver_, driver_,
-      PeersOptions{self_, accepting_context(keys), connecting_context(keys, loop_.unix_now())});
+ContextChoice Server::connecting() {
+  return [this](unsigned failures) { return key_tls_->connecting(loop_.unix_now(), failures); };
+}
+
+std::string Server::open_peers() {
+  peers_ = std::make_unique<Peers>(loop_, resolver_, driver_,
+                                   PeersOptions{self_, key_tls_->accepting(), connecting()});
   const auto at = Resolver::resolve_now(conf_.peer_listen);
   if (!at) return places_.complain("peer_listen", at.error().message);
   if (const auto done = peers_->listen(at->front()); !done) {
@@ -104,7 +111,7 @@ std::string Server::open_admin() {
   return {};
 }
 
-BalancerLinksOptions Server::links_options(const ClusterKeys& keys) const {
+BalancerLinksOptions Server::links_options() {
   BalancerLinksOptions options;
   options.self = self_;
   options.registration.data_address =
@@ -113,7 +120,7 @@ BalancerLinksOptions Server::links_options(const ClusterKeys& keys) const {
       conf_.peer_advertise ? conf_.peer_advertise->text() : peers_->address().text();
   options.registration.zone = conf_.zone;
   options.registration.group = conf_.group;
-  options.connecting = connecting_context(keys, unix_clock());
+  options.connecting = connecting();
   options.balancers = conf_.balancers;
   options.status_interval = conf_.status_interval;
   return options;
@@ -145,11 +152,27 @@ void Server::on_signal(int number) {
   }
 }
 
-// Capacity and threshold take effect; what else has changed is named and waits for a restart.
+// New keys open at once, and seal from their time on; channels that stand stay as they are.
+void Server::use_keys(ClusterKeys keys) {
+  if (keys == *keys_) return;
+  keys_ = std::move(keys);
+  key_tls_->replace_keys(*keys_);
+  front_->set_keys(*keys_);
+  peers_->set_accepting(key_tls_->accepting());
+  log::info("{} key(s) are in force", keys_->keys().size());
+}
+
+// Capacity, threshold and the keys of the key file take effect; what else has changed is named and
+// waits for a restart.
 void Server::reload() {
   const auto reading = load_conf(schema(), conf_file_);
   if (!reading) {
     log::error("{} is refused, the old one stays in force:\n{}", conf_file_, reading.error());
+    return;
+  }
+  auto keys = load_keys(conf_.key_file);
+  if (!keys) {
+    log::error("{} is refused, the old one stays in force:\n{}", conf_file_, keys.error().message);
     return;
   }
   for (const std::string& key : restart_needed(schema(), conf_, reading->conf)) {
@@ -157,6 +180,8 @@ void Server::reload() {
   }
   conf_.capacity = reading->conf.capacity;
   conf_.threshold = reading->conf.threshold;
+  use_keys(std::move(*keys));
+  key_watch_->note_taken();
   driver_.node().set_limits(conf_.capacity, conf_.threshold);
   driver_.touched();
   links_->push_status();
@@ -225,6 +250,7 @@ AdminSnapshot Server::snapshot() {
   snapshot.status = driver_.node().status();
   snapshot.counters = driver_.node().counters();
   snapshot.gauges = driver_.node().gauges();
+  snapshot.keys = keys_->names();
   snapshot.counts = front_->counts();
   snapshot.counts.push_back(
       {"peers_refused_total", "Doubles of a linked server's name refused.", peers_->refused()});

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/config/reader.h"
 #include "common/net/admin_server.h"
+#include "common/net/cluster_tls.h"
 #include "common/net/event_loop.h"
+#include "common/net/key_file_watch.h"
 #include "common/net/resolver.h"
 #include "common/net/signals.h"
 #include "server/conf/conf.h"
@@ -41,10 +44,12 @@ class Server final : private AdminTarget, private ViewFollower {
   void on_drain(bool draining) override;
 
   std::string open_source();
-  std::string open_front(const ClusterKeys& keys);
-  std::string open_peers(const ClusterKeys& keys);
+  std::string open_front();
+  std::string open_peers();
   std::string open_admin();
-  BalancerLinksOptions links_options(const ClusterKeys& keys) const;
+  BalancerLinksOptions links_options();
+  ContextChoice connecting();
+  void use_keys(ClusterKeys keys);
   void reload();
   void on_signal(int number);
   void begin_leaving();
@@ -53,6 +58,8 @@ class Server final : private AdminTarget, private ViewFollower {
   std::string conf_file_;
   Conf conf_;
   Places places_;
+  std::optional<ClusterKeys> keys_;    // set by open()
+  std::optional<ClusterTls> key_tls_;  // with keys_; before what connects
   EventLoop loop_;
   Signals signals_;
   Resolver resolver_;
@@ -63,6 +70,7 @@ class Server final : private AdminTarget, private ViewFollower {
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<BalancerLinks> links_;
   std::unique_ptr<AdminServer> admin_;
+  std::optional<KeyFileWatch> key_watch_;  // of conf_.key_file
   Timer leave_timer_;
   Instant started_;
   Instant leave_by_ = kNever;     // the end of this phase

@@ -94,8 +94,17 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
         now.lag_sessions);
   gauge(text, "mirror_lag_batches", "Mirror batches not yet acknowledged.", now.lag_batches);
   gauge(text, "mirror_lag_bytes", "Bytes of contents not yet acknowledged.", now.lag_bytes);
+  gauge(text, "keys", "Keys of the key file in force.", snapshot.keys.size());
   gauge(text, "view_version", "Version of the view in use.", snapshot.view_version);
   return text.text();
+}
+
+void write_keys(JsonWriter& json, const std::vector<ClusterKeyName>& keys) {
+  json.key("keys").begin_array();
+  for (const ClusterKeyName& key : keys) {
+    json.begin_object().member("id", key.name).member("seals_from", key.seals_from).end_object();
+  }
+  json.end_array();
 }
 
 std::string status_json(const AdminSnapshot& snapshot) {
@@ -106,6 +115,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.member("serving", snapshot.serving).member("draining", snapshot.status.draining);
   json.key("listeners").begin_object().member("data", snapshot.listen);
   json.member("peer", snapshot.peer_listen).member("admin", snapshot.admin).end_object();
+  write_keys(json, snapshot.keys);
   json.key("sessions").begin_object().member("primary", now.sessions_primary);
   json.member("alternate", now.sessions_alternate).member("provisional", now.sessions_provisional);
   json.member("alone", now.sessions_alone).end_object();

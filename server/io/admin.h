@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/cluster/view.h"
+#include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
 #include "server/core/node.h"
 
@@ -31,6 +32,7 @@ struct AdminSnapshot {
     std::uint64_t value = 0;
   };
   std::vector<Count> counts;
+  std::vector<ClusterKeyName> keys;  // in force
 };
 
 class AdminTarget {

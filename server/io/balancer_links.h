@@ -18,7 +18,7 @@ namespace tandem::server {
 struct BalancerLinksOptions {
   Hello self;
   Register registration;  // its status is filled in
-  std::shared_ptr<const TlsContext> connecting;
+  ContextChoice connecting;
   std::vector<Address> balancers;
   Duration status_interval = 1s;
 };

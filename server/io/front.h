@@ -47,6 +47,8 @@ class Front final : private HttpServerHandler {
         const ClusterKeys& keys);
   ~Front();
 
+  void set_keys(const ClusterKeys& keys) { codec_.replace_keys(keys); }
+
   Result<void> listen(const SocketAddress& at);
   const SocketAddress& address() const { return address_; }  // as bound
 

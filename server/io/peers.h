@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/net/channel_client.h"
 #include "common/net/channel_server.h"
@@ -20,7 +21,7 @@ namespace tandem::server {
 struct PeersOptions {
   Hello self;
   std::shared_ptr<const TlsContext> accepting;
-  std::shared_ptr<const TlsContext> connecting;
+  ContextChoice connecting;
 };
 
 class Peers final : public PeerCarrier, private ChannelHandler {
@@ -32,6 +33,10 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   Result<void> listen(const SocketAddress& at) { return server_.listen(at); }
   const SocketAddress& address() const { return server_.address(); }
 
+  // Other keys, for peers that connect from now on.
+  void set_accepting(std::shared_ptr<const TlsContext> context) {
+    server_.set_context(std::move(context));
+  }
   // Connects to new servers, leaves those that are gone or offline, then tells the node.
   void on_view(const ViewPtr& view);
   void send(ServerId to, const Message& message) override;

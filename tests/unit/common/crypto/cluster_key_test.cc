@@ -69,5 +69,41 @@ TEST(ClusterKey, EachUseHasItsOwnKey) {
   EXPECT_FALSE(std::equal(key.secret.begin(), key.secret.end(), key.token_key().begin()));
 }
 
+TEST(ClusterKeyRotation, TheNewKeyComesLastAndSealsFromItsTime) {
+  const ClusterKeys before({key_of(1, 0)});
+  const auto after = before.rotated(key_of(2, 1600), 1000, 500);
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->keys(), (std::vector{key_of(1, 0), key_of(2, 1600)}));
+  EXPECT_EQ(after->sealing(1599), key_of(1, 0));
+  EXPECT_EQ(after->sealing(1600), key_of(2, 1600));
+}
+
+// A key goes once it has not sealed for `keep`: counted from when its successor began, not from
+// when it began itself, and never the one that seals now.
+TEST(ClusterKeyRotation, AKeyGoesWhenWhatItSealedHasExpired) {
+  const ClusterKeys before({key_of(1, 0), key_of(2, 1000)});
+  EXPECT_EQ(before.rotated(key_of(3, 1700), 1500, 500)->keys().size(), 3u);
+  const auto later = before.rotated(key_of(3, 1700), 1501, 500);
+  EXPECT_EQ(later->keys(), (std::vector{key_of(2, 1000), key_of(3, 1700)}));
+  // Key 2 does not seal yet: key 1 has to stay.
+  EXPECT_EQ(before.rotated(key_of(3, 1100), 900, 0)->keys().size(), 3u);
+}
+
+TEST(ClusterKeyRotation, TheNewKeySealsAfterThoseThatAreListed) {
+  const ClusterKeys before({key_of(1, 0), key_of(2, 9000)});
+  const auto after = before.rotated(key_of(3, 2000), 1000, 500);
+  EXPECT_EQ(after->keys().back(), key_of(3, 9000));
+  EXPECT_EQ(after->sealing(9000), key_of(3, 9000));
+}
+
+TEST(ClusterKeyRotation, TooManyKeysAreRefused) {
+  std::vector<ClusterKey> all;
+  for (std::uint8_t i = 0; i < ClusterKeys::kKeysMax; ++i) all.push_back(key_of(i, i));
+  const ClusterKeys full(all);
+  EXPECT_EQ(full.rotated(key_of(99, 100), 50, 1000).error().message,
+            "at most 16 keys may be listed, and none of them is old enough to go");
+  EXPECT_EQ(full.rotated(key_of(99, 100), 50, 10)->keys().size(), 2u);
+}
+
 }  // namespace
 }  // namespace tandem

@@ -61,7 +61,7 @@ struct ChannelTest : ::testing::Test {
   }
   std::unique_ptr<ChannelClient> client_named(const std::string& name, TlsPsk key = kKey) {
     auto client = std::make_unique<ChannelClient>(loop, resolver, Random(1), to,
-                                                  TlsContext::psk_client(std::move(key)),
+                                                  always(TlsContext::psk_client(std::move(key))),
                                                   named(name), client_notes, Backoff{1ms, 5ms});
     client->start();
     return client;

@@ -9,7 +9,7 @@
 
 #include "common/net/admin_server.h"
 #include "common/net/channel_client.h"
-#include "common/net/key_file.h"
+#include "common/net/cluster_tls.h"
 
 namespace tandem {
 namespace {
@@ -26,7 +26,7 @@ class FakeServer final : private ChannelHandler {
   FakeServer(EventLoop& loop, Resolver& resolver, const std::string& name, const Control& control,
              const ClusterKeys& keys, std::uint64_t incarnation = 1)
       : client_(loop, resolver, Random(1), Address{"127.0.0.1", control.address().port()},
-                connecting_context(keys, 0), options(name, incarnation), *this) {
+                always(ClusterTls(keys).connecting(0, 0)), options(name, incarnation), *this) {
     auto opened = AdminServer::open(loop, SocketAddress::loopback(0), [](const AdminRequest&) {
       return AdminResponse{200, "text/plain", "", {}};
     });
@@ -77,7 +77,7 @@ class ControlTest : public ::testing::Test, private Cluster::Audience {
     options.check.timeout = 5s;
     cluster_ = std::make_unique<Cluster>(loop_, resolver_, options,
                                          static_cast<Cluster::Audience&>(*this));
-    control_ = std::make_unique<Control>(loop_, accepting_context(keys_of(1)), 1, *cluster_);
+    control_ = std::make_unique<Control>(loop_, ClusterTls(keys_of(1)).accepting(), 1, *cluster_);
     EXPECT_TRUE(control_->listen(SocketAddress::loopback(0)));
   }
   FakeServer& server(const std::string& name, std::uint8_t key = 1, std::uint64_t incarnation = 1) {
@@ -193,7 +193,7 @@ TEST_F(ControlTest, AnotherKeyIsNoMember) {
 TEST_F(ControlTest, OtherKeysAreInForceForThoseWhoComeNext) {
   server("a");
   ASSERT_TRUE(until([&] { return online("a"); }));
-  control_->set_context(accepting_context(keys_of(2)));
+  control_->set_context(ClusterTls(keys_of(2)).accepting());
   server("b", 2);
   ASSERT_TRUE(until([&] { return online("b"); }));
   EXPECT_TRUE(online("a"));

@@ -26,7 +26,7 @@ struct Member {
     made.self.name = name;
     made.self.incarnation = 1;
     made.accepting = TlsContext::psk_server({kKey});
-    made.connecting = TlsContext::psk_client(kKey);
+    made.connecting = always(TlsContext::psk_client(kKey));
     return made;
   }
   ServerRecord record(bool online = true) const {
@@ -137,7 +137,7 @@ TEST_F(PeersTest, OfTwoByOneNameTheNewerIsHeard) {
     options.self.incarnation = incarnation;
     return std::make_unique<ChannelClient>(
         loop, resolver, Random(1), *Address::parse(b.peers.address().text()),
-        TlsContext::psk_client(kKey), options, handler, Backoff{10s, 10s});
+        always(TlsContext::psk_client(kKey)), options, handler, Backoff{10s, 10s});
   };
   auto older = client(5, first);
   older->start();
