@@ -1,5 +1,5 @@
-// The admin listener of a program: a small HTTP/1.1 server for a few endpoints whose answers are
-// made at once (health, metrics, status, an administrator's wishes). Not for traffic.
+// The admin listener of a program: a small HTTP/1.1 server for a few endpoints (health, metrics,
+// status, an administrator's wishes). Not for traffic.
 //
 // Requests that a browser sends on behalf of a foreign page (an Origin field, or Sec-Fetch-Site
 // other than none) are refused with 403 unless they are GET or HEAD, so that no web page can drain
@@ -8,15 +8,13 @@
 
 #include <cstddef>
 #include <functional>
-#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "common/base/result.h"
-#include "common/net/event_loop.h"
-#include "common/net/listener.h"
-#include "common/net/stream.h"
+#include "common/net/http_server.h"
 
 namespace tandem {
 
@@ -36,10 +34,13 @@ struct AdminResponse {
   std::string allow;  // of a 405: the methods that are allowed
 };
 
-class AdminServer final : private AcceptHandler {
+class AdminServer final : private HttpServerHandler {
  public:
-  // Called on the loop's thread.
+  // Answers at once. Called on the loop's thread, as all here.
   using Handler = std::function<AdminResponse(const AdminRequest&)>;
+  // Answers now or later, once; harmless when the client or the server is gone.
+  using Reply = std::function<void(const AdminResponse&)>;
+  using SlowHandler = std::function<void(const AdminRequest&, Reply)>;
 
   static constexpr std::size_t kConnectionsMax = 64;  // more are closed at once
   static constexpr std::size_t kHeadBytesMax = 16 * 1024;
@@ -47,21 +48,23 @@ class AdminServer final : private AcceptHandler {
 
   static Result<std::unique_ptr<AdminServer>> open(EventLoop& loop, const SocketAddress& at,
                                                    Handler handler);
+  static Result<std::unique_ptr<AdminServer>> open(EventLoop& loop, const SocketAddress& at,
+                                                   SlowHandler handler);
   ~AdminServer();
 
-  const SocketAddress& address() const { return listener_->address(); }
-  std::size_t connections() const { return connections_.size(); }
+  const SocketAddress& address() const { return address_; }
+  std::size_t connections() const { return server_.connections(); }
 
  private:
-  class Connection;
-  AdminServer(EventLoop& loop, Handler handler);
-  void on_accept(Descriptor socket, const SocketAddress& peer) override;
-  void remove(Connection* connection);
+  class Pending;
+  AdminServer(EventLoop& loop, SlowHandler handler);
+  void on_request(HttpExchange& exchange, const http::RequestHead& head,
+                  const http::Framing& framing) override;
 
-  EventLoop& loop_;
-  Handler handler_;
-  std::unique_ptr<Listener> listener_;
-  std::list<std::unique_ptr<Connection>> connections_;
+  SlowHandler handler_;
+  std::unordered_set<std::shared_ptr<Pending>> pending_;
+  HttpServer server_;
+  SocketAddress address_;
 };
 
 }  // namespace tandem

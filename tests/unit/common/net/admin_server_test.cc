@@ -9,16 +9,25 @@
 namespace tandem {
 namespace {
 
+AdminResponse answer(const AdminRequest& r) {
+  if (r.path == "/large") return {200, "text/plain", std::string(8 << 20, 'x'), {}};
+  if (r.path != "/echo") return {404, "text/plain", "no\n", {}};
+  return {200, "text/plain", std::string(r.method) + " " + r.query + " " + r.parameter("name"), {}};
+}
+
 class AdminServerTest : public ::testing::Test {
  protected:
   AdminServerTest() {
-    auto opened = AdminServer::open(loop_, SocketAddress::loopback(0), [](const AdminRequest& r) {
-      if (r.path == "/large")
-        return AdminResponse{200, "text/plain", std::string(8 << 20, 'x'), {}};
-      if (r.path != "/echo") return AdminResponse{404, "text/plain", "no\n", {}};
-      return AdminResponse{
-          200, "text/plain", std::string(r.method) + " " + r.query + " " + r.parameter("name"), {}};
-    });
+    // /late and /never keep the client waiting, all else is answered at once.
+    auto opened = AdminServer::open(loop_, SocketAddress::loopback(0),
+                                    [this](const AdminRequest& r, AdminServer::Reply reply) {
+                                      if (r.path != "/late" && r.path != "/never") {
+                                        return reply(answer(r));
+                                      }
+                                      replies_.push_back(std::move(reply));
+                                      if (r.path == "/late") late_.set_after(1ms);
+                                      if (r.path == "/never") loop_.stop();
+                                    });
     EXPECT_TRUE(opened) << opened.error().message;
     server_ = std::move(*opened);
   }
@@ -45,6 +54,10 @@ class AdminServerTest : public ::testing::Test {
   }
 
   EventLoop loop_;
+  std::vector<AdminServer::Reply> replies_;
+  Timer late_{loop_, [this] {
+                for (const auto& reply : replies_) reply({200, "text/plain", "at last", {}});
+              }};
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -63,6 +76,22 @@ TEST_F(AdminServerTest, AnswersOneAfterTheOtherOnAConnection) {
 
 TEST_F(AdminServerTest, AnswersLargerThanTheSocketsBuffer) {
   EXPECT_EQ(body_of(talk("GET /large HTTP/1.1\r\nHost: x\r\n\r\n")).size(), 8U << 20);
+}
+
+TEST_F(AdminServerTest, AnAnswerMayComeLaterButOnlyOnce) {
+  EXPECT_EQ(body_of(talk("GET /late HTTP/1.1\r\nHost: x\r\n\r\n")), "at last");
+  replies_.front()({500, "text/plain", "again", {}});
+}
+
+TEST_F(AdminServerTest, AnAnswerThatComesAfterTheClientOrTheServerHasGoneIsLost) {
+  const Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::connect(fd.get(), server_->address().raw(), server_->address().size()), 0);
+  const std::string request = "GET /never HTTP/1.1\r\nHost: x\r\n\r\n";
+  ASSERT_EQ(::send(fd.get(), request.data(), request.size(), 0), std::ssize(request));
+  loop_.run();
+  ASSERT_EQ(replies_.size(), 1U);
+  server_.reset();
+  replies_.front()({200, "text/plain", "nobody hears it", {}});
 }
 
 TEST_F(AdminServerTest, HeadHasNoBody) {
