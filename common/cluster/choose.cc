@@ -76,7 +76,7 @@ ServerId choose_alternate(const View& view, ServerId primary, const AlternateSha
     const Candidate candidate{
         .server = &server,
         .sessions_then = (share == shares.end() ? 0ULL : share->second) + 1,
-        .room = status.capacity > status.primaries ? status.capacity - status.primaries : 0U,
+        .room = room_of(status),
         .same_zone = from != nullptr && !from->zone.empty() && from->zone == server.zone,
         .tie = mix64(dice ^ server.id.value)};
     if (!best || candidate.better_than(*best)) best = candidate;

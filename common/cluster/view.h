@@ -22,9 +22,22 @@ struct Status {
   std::uint32_t threshold = 0;   // over this number new sessions are given to another
   std::uint32_t alternates = 0;  // sessions that it stands ready to take over
   bool draining = false;         // takes no new sessions, as primary or as alternate
+  // Sessions whose primary is offline and that are its to take over: as good as its own.
+  std::uint32_t orphans = 0;
+  std::uint32_t reserve = 0;  // the most sessions that the death of one more server would bring it
 
   bool operator==(const Status&) const = default;
 };
+
+// The sessions that are a server's to serve, at once or when their clients come back.
+inline std::uint64_t answers_for(const Status& status) {
+  return std::uint64_t{status.primaries} + status.orphans;
+}
+// For how many more it has capacity.
+inline std::uint64_t room_of(const Status& status) {
+  const std::uint64_t has = answers_for(status);
+  return status.capacity > has ? status.capacity - has : 0;
+}
 
 enum class ServerKind : std::uint8_t {
   kTandem,  // tandem-server: sessions, mirrors, referral

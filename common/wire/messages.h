@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/cluster/n_plus_one.h"
 #include "common/cluster/view.h"
 #include "common/session/epoch.h"
 #include "common/session/validator.h"
@@ -55,6 +56,9 @@ struct StatusReport {
 
   bool operator==(const StatusReport&) const = default;
 };
+
+// server -> balancer: Backing (common/cluster/n_plus_one.h), before the status that it belongs to,
+// when it has changed. Of its figures the last one told counts.
 
 // balancer -> server: the view, whole.
 struct ViewUpdate {
@@ -261,8 +265,9 @@ struct SwapAnswer {
   bool operator==(const SwapAnswer&) const = default;
 };
 
-using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
-                             Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
-                             SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck>;
+using Message =
+    std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate, Drain, Leave,
+                 MirrorBatch, MirrorAck, MirrorRelease, SessionExchange, SwapCommand, SwapAnswer,
+                 WhereIs, WhereAnswer, SessionDigest, MailAck, Backing>;
 
 }  // namespace tandem

@@ -32,7 +32,9 @@ bool get(const wire::Status& from, Status& to) {
               .capacity = from.capacity(),
               .threshold = from.threshold(),
               .alternates = from.alternates(),
-              .draining = from.draining()};
+              .draining = from.draining(),
+              .orphans = from.orphans(),
+              .reserve = from.reserve()};
   return true;
 }
 
@@ -197,6 +199,16 @@ bool get(wire::MailAck& from, MailAck& to) {
   return to.number > 0;
 }
 
+bool get(const wire::Backing& from, Backing& to) {
+  const int count = from.servers_size();
+  if (count != from.sessions_size()) return false;
+  if (static_cast<std::size_t>(count) > Backing::kEntriesMax) return false;
+  for (int i = 0; i < count; ++i) {
+    to.entries.push_back({ServerId{from.servers(i)}, from.sessions(i)});
+  }
+  return true;
+}
+
 bool get(wire::SwapCommand& from, SwapCommand& to) {
   to.sequence = from.sequence();
   to.drains = from.drains();
@@ -255,6 +267,8 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<SwapCommand>(*envelope.mutable_swap_command(), message);
     case wire::Envelope::kSwapAnswer:
       return get_as<SwapAnswer>(*envelope.mutable_swap_answer(), message);
+    case wire::Envelope::kBacking:
+      return get_as<Backing>(*envelope.mutable_backing(), message);
     case wire::Envelope::kMailAck:
       return get_as<MailAck>(*envelope.mutable_mail_ack(), message);
     case wire::Envelope::BODY_NOT_SET:

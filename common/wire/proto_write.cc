@@ -21,6 +21,8 @@ void put(const Status& from, wire::Status& to) {
   to.set_threshold(from.threshold);
   to.set_alternates(from.alternates);
   to.set_draining(from.draining);
+  to.set_orphans(from.orphans);
+  to.set_reserve(from.reserve);
 }
 
 void put(const Validator& from, wire::Validator& to) {
@@ -160,6 +162,14 @@ struct Writer {
     to.set_first(from.first);
     to.set_fresh(from.fresh);
     to.set_doubts(from.doubts);
+  }
+
+  void operator()(const Backing& from) const {
+    wire::Backing& to = *envelope.mutable_backing();
+    for (const Backing::Entry& entry : from.entries) {
+      to.add_servers(entry.server.value);
+      to.add_sessions(entry.sessions);
+    }
   }
 
   void operator()(const WhereIs& from) const {

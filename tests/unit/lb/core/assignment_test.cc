@@ -302,6 +302,16 @@ TEST_F(AssignmentTest, WhoIsAboveTheLevelGetsNothing) {
   EXPECT_EQ(count.at('b'), 5);
 }
 
+TEST_F(AssignmentTest, WhoIsAboveTheLevelDoesNotRaiseIt) {
+  for (const char* name : {"a", "b", "c"}) add(name);
+  Assignment assignment = steady(10, {{"a", 100}, {"b", 110}, {"c", 110}});
+  tell(assignment, "c", 300);
+  // Two intervals fill 20: to the level of 115, a 15 and b 5.
+  const auto count = counts(assignment, 20);
+  EXPECT_NEAR(count.at('a'), 15, 1);
+  EXPECT_NEAR(count.at('b'), 5, 1);
+}
+
 TEST_F(AssignmentTest, AssignersOnTheSameOldStatusFillADentTogetherNotEach) {
   for (const char* name : {"a", "b", "c"}) add(name);
   view_.balancers = 4;
