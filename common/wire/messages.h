@@ -265,9 +265,52 @@ struct SwapAnswer {
   bool operator==(const SwapAnswer&) const = default;
 };
 
-using Message =
-    std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate, Drain, Leave,
-                 MirrorBatch, MirrorAck, MirrorRelease, SessionExchange, SwapCommand, SwapAnswer,
-                 WhereIs, WhereAnswer, SessionDigest, MailAck, Backing>;
+// balancer -> server: what do you know of this session? For `tandemctl explain`.
+struct SessionQuery {
+  std::uint64_t number = 0;  // the balancer's; comes back with the account
+  SessionId session;
+
+  bool operator==(const SessionQuery&) const = default;
+};
+
+// server -> balancer.
+struct SessionAccount {
+  enum class As : std::uint8_t {
+    kNothing,
+    kProvisional,  // it serves the session, whose token has not come back yet
+    kPrimary,
+    kCopy,  // it is the alternate, or holds a third copy
+    kNote,  // it had the session, and knows where it went
+  };
+  // How the one who serves it came by it.
+  enum class Came : std::uint8_t {
+    kUnknown,
+    kAssigned,   // new, from a balancer
+    kHandedOn,   // new, from a server that was over its threshold
+    kTakenOver,  // from its copy, since the primary did not answer or was offline
+    kFoundLost,  // started empty: nobody knew it
+    kSwapped,    // from its copy, at the former primary's command
+  };
+  std::uint64_t number = 0;  // of the query
+  SessionId session;
+  As as = As::kNothing;
+  Epoch epoch;
+  ServerId primary;            // as far as is known here
+  ServerId alternate;          // who is fed from here, or (kNote) who has the mirror
+  Came came = Came::kUnknown;  // only of who serves it
+  std::uint64_t since_ms = 0;  // how long ago it came
+  std::uint64_t idle_ms = 0;   // since it was last used, or fed
+  std::uint64_t items = 0;     // in the mirror, of all its caches
+  std::uint64_t digest_high = 0, digest_low = 0;  // of the mirror: equal, if both hold the same
+  bool complete = false;     // whoever is fed from here has acknowledged all of it
+  std::uint64_t behind = 0;  // changes that wait to be sent there
+
+  bool operator==(const SessionAccount&) const = default;
+};
+
+using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
+                             Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
+                             SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck,
+                             Backing, SessionQuery, SessionAccount>;
 
 }  // namespace tandem

@@ -224,6 +224,32 @@ bool get(wire::SwapAnswer& from, SwapAnswer& to) {
   return get(from.session(), to.session) && get(from.epoch(), to.epoch);
 }
 
+bool get(const wire::SessionQuery& from, SessionQuery& to) {
+  to.number = from.number();
+  return get(from.session(), to.session);
+}
+
+bool get(const wire::SessionAccount& from, SessionAccount& to) {
+  using wire::SessionAccount;
+  if (from.as() < SessionAccount::NOTHING || from.as() > SessionAccount::NOTE) return false;
+  // A way of coming that is not known here is no fault.
+  const bool known =
+      from.came() >= SessionAccount::UNKNOWN && from.came() <= SessionAccount::SWAPPED;
+  to.number = from.number();
+  to.as = static_cast<tandem::SessionAccount::As>(from.as());
+  to.primary = ServerId{from.primary()};
+  to.alternate = ServerId{from.alternate()};
+  if (known) to.came = static_cast<tandem::SessionAccount::Came>(from.came());
+  to.since_ms = from.since_ms();
+  to.idle_ms = from.idle_ms();
+  to.items = from.items();
+  to.digest_high = from.digest_high();
+  to.digest_low = from.digest_low();
+  to.complete = from.complete();
+  to.behind = from.behind();
+  return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
 template <class Plain, class Proto>
 bool get_as(Proto& from, Message& to) {
   return get(from, to.emplace<Plain>());
@@ -269,6 +295,10 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<SwapAnswer>(*envelope.mutable_swap_answer(), message);
     case wire::Envelope::kBacking:
       return get_as<Backing>(*envelope.mutable_backing(), message);
+    case wire::Envelope::kSessionQuery:
+      return get_as<SessionQuery>(*envelope.mutable_session_query(), message);
+    case wire::Envelope::kSessionAccount:
+      return get_as<SessionAccount>(*envelope.mutable_session_account(), message);
     case wire::Envelope::kMailAck:
       return get_as<MailAck>(*envelope.mutable_mail_ack(), message);
     case wire::Envelope::BODY_NOT_SET:

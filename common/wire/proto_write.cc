@@ -172,6 +172,30 @@ struct Writer {
     }
   }
 
+  void operator()(const SessionQuery& from) const {
+    wire::SessionQuery& to = *envelope.mutable_session_query();
+    to.set_number(from.number);
+    put(from.session, *to.mutable_session());
+  }
+
+  void operator()(const SessionAccount& from) const {
+    wire::SessionAccount& to = *envelope.mutable_session_account();
+    to.set_number(from.number);
+    put(from.session, *to.mutable_session());
+    to.set_as(static_cast<wire::SessionAccount::As>(from.as));
+    put(from.epoch, *to.mutable_epoch());
+    to.set_primary(from.primary.value);
+    to.set_alternate(from.alternate.value);
+    to.set_came(static_cast<wire::SessionAccount::Came>(from.came));
+    to.set_since_ms(from.since_ms);
+    to.set_idle_ms(from.idle_ms);
+    to.set_items(from.items);
+    to.set_digest_high(from.digest_high);
+    to.set_digest_low(from.digest_low);
+    to.set_complete(from.complete);
+    to.set_behind(from.behind);
+  }
+
   void operator()(const WhereIs& from) const {
     put(from.session, *envelope.mutable_where_is()->mutable_session());
   }
