@@ -285,8 +285,7 @@ struct SessionAccount {
   // How the one who serves it came by it.
   enum class Came : std::uint8_t {
     kUnknown,
-    kAssigned,   // new, from a balancer
-    kHandedOn,   // new, from a server that was over its threshold
+    kAssigned,   // new, from a balancer or from a server that was over its threshold
     kTakenOver,  // from its copy, since the primary did not answer or was offline
     kFoundLost,  // started empty: nobody knew it
     kSwapped,    // from its copy, at the former primary's command

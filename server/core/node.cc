@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "common/cluster/choose.h"
+#include "server/core/account.h"
 #include "server/core/admission.h"
 #include "server/core/alternates.h"
 #include "server/core/mirror_receiver.h"
@@ -358,6 +359,10 @@ NodeGauges Node::gauges() const {
     if (session.stream.target && !session.stream.complete()) ++gauges.lag_sessions;
   });
   return gauges;
+}
+
+SessionAccount Node::account(Instant now, const SessionQuery& query) const {
+  return account_of(parts_->state, now, query);
 }
 
 std::optional<SessionReport> Node::report(SessionId id) const {

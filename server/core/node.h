@@ -106,8 +106,9 @@ class Node {
   Status status() const;  // as now, with the sequence number that was pushed last
   const NodeCounters& counters() const;
   NodeGauges gauges() const;
-  // What this server knows of a session, for `tandemctl explain` and the simulator.
+  // What this server knows of a session: for the simulator, and for `tandemctl explain`.
   std::optional<SessionReport> report(SessionId session) const;
+  SessionAccount account(Instant now, const SessionQuery& query) const;
 
  private:
   class Parts;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/core/account.h"
 #include "server/core/admission.h"
 
 namespace tandem {
@@ -98,6 +99,7 @@ Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& 
   }
   ++state_.counters.sessions_new;
   Session& session = state_.create(now, token.session, Role::kProvisional, Epoch{1, state_.self});
+  note_coming(now, session, SessionAccount::Came::kAssigned);
   return serve(now, wall, request, session);
 }
 
@@ -145,6 +147,7 @@ Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {
     formers.back() = ServerId{};
   }
   session.epoch = epoch;
+  note_coming(now, session, SessionAccount::Came::kTakenOver);
   state_.table.set_role(now, session, Role::kPrimary);
   alternates_.provide(now, session);
   tell_formers(session);
@@ -156,6 +159,7 @@ Session& Requests::start_empty(Instant now, const SessionToken& token, Epoch epo
   ++state_.counters.takeovers_cold;
   Session& session = state_.create(now, token.session, Role::kPrimary, epoch);
   session.formers = {ServerId{}};
+  note_coming(now, session, SessionAccount::Came::kFoundLost);
   alternates_.provide(now, session);
   tell_formers(session);
   return session;

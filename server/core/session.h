@@ -40,7 +40,9 @@ struct Session {
   const SessionId id;
   Role role = Role::kProvisional;
   Epoch epoch;
-  ServerId primary;  // who serves it under this epoch
+  ServerId primary;                                            // who serves it under this epoch
+  SessionAccount::Came came = SessionAccount::Came::kUnknown;  // how we came to serve it
+  Instant came_at{};
   Instant last_used{};
   Instant expires{};  // its place among the expiries (session_table)
 

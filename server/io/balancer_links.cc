@@ -106,6 +106,8 @@ void BalancerLinks::on_channel_message(Channel& channel, Message message) {
     if (leads(*link)) driver_.status(*status);
   } else if (auto* drain = std::get_if<Drain>(&message)) {
     follower_.on_drain(drain->draining);
+  } else if (const auto* query = std::get_if<SessionQuery>(&message)) {
+    channel.send(driver_.node().account(loop_.now(), *query));
   } else if (auto* refused = std::get_if<Refused>(&message)) {
     log::error("the balancer at {} refuses us: {}", channel.peer_address().text(), refused->reason);
   }

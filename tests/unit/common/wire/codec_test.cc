@@ -126,7 +126,7 @@ class Maker {
     account.epoch = epoch();
     account.primary = ServerId{u32()};
     account.alternate = ServerId{u32()};
-    account.came = static_cast<SessionAccount::Came>(below(6));
+    account.came = static_cast<SessionAccount::Came>(below(5));
     account.since_ms = u64();
     account.idle_ms = u64();
     account.items = u64();
