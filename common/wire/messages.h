@@ -177,8 +177,7 @@ struct SessionExchange {
   };
   std::vector<Entry> entries;
   bool last = true;
-  std::uint64_t number = 0;        // of this part on its link (MailAck); 0: nobody waits for it
-  std::uint64_t acknowledged = 0;  // the greatest number that has been taken in; 0: none is told
+  std::uint64_t number = 0;  // of this part on its link (MailAck); 0: nobody waits for it
 
   bool operator==(const SessionExchange&) const = default;
 };

@@ -190,7 +190,6 @@ bool get(const wire::WhereAnswer& from, WhereAnswer& to) {
 bool get(wire::SessionExchange& from, SessionExchange& to) {
   to.last = from.last();
   to.number = from.number();
-  to.acknowledged = from.acknowledged();
   return get_all(*from.mutable_entries(), to.entries, SessionExchange::kEntriesMax);
 }
 

@@ -143,7 +143,6 @@ struct Writer {
     }
     to.set_last(from.last);
     to.set_number(from.number);
-    to.set_acknowledged(from.acknowledged);
   }
 
   void operator()(const MailAck& from) const {

@@ -51,7 +51,7 @@ Route route(const SessionToken* token, const ViewIndex& index, Assignment& assig
   }
   const auto any = assignment.choose_takeover(failed);
   if (!any) return Route{};
-  return to_server(index, *any, RouteKind::kLost, kTakeover | kMustServe);
+  return to_server(index, *any, RouteKind::kLost, kTakeover);
 }
 
 SessionToken request_token(const Route& route, const SessionToken* client, const ViewIndex& index,

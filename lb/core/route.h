@@ -53,7 +53,7 @@ enum class RouteKind : std::uint8_t {
   kWarm,         // to the primary, the client's token verbatim
   kNew,          // no token: a new session
   kTakeover,     // the primary is gone: to the alternate
-  kLost,         // primary and alternate are gone: to any
+  kLost,         // primary and alternate are gone: to any, which knows or asks who has a copy
   kUnavailable,  // nobody can serve it: 503 with Retry-After
 };
 

@@ -34,7 +34,8 @@ class Node::Parts {
   bool overtaken(ServerId from, const MirrorRelease& release, const Session& session) const;
   // Work that cannot wait for an event.
   bool is_busy() const {
-    return alternates.has_work() || state.mail.has_work() || state.sender.can_send();
+    return alternates.has_work() || state.questions.has_work() || state.mail.has_work() ||
+           state.sender.can_send();
   }
 
   NodeState state;
@@ -221,6 +222,8 @@ Comparison Node::on_retrieved(Instant now, const Retrieved& item) {
   return parts_->requests.compare_retrieved(item);
 }
 
+std::vector<SessionId> Node::take_settled() { return parts_->state.questions.take_settled(); }
+
 std::optional<SessionToken> Node::token_to_set(UnixSeconds wall, const SessionToken& request) {
   return parts_->requests.token_to_set(wall, request);
 }
@@ -247,6 +250,7 @@ void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
   parts_->last_seen = now;
   state.sender.link_down(peer);
   state.mail.link_down(peer);
+  state.questions.on_link_down(peer);
   parts_->alternates.on_link_down(now, peer);
   if (state.sender.links() == 0) ++parts_->doubts;
   flush(now, out);
@@ -267,6 +271,11 @@ void Node::on_message(Instant now, ServerId from, const Message& message, PeerOu
     parts_->on(now, from, *exchange);
   } else if (const auto* read = std::get_if<MailAck>(&message)) {
     parts_->state.mail.on_ack(from, read->number);
+  } else if (const auto* where = std::get_if<WhereIs>(&message)) {
+    ++parts_->state.counters.questions_answered;
+    out.send(from, parts_->requests.answer(now, where->session));
+  } else if (const auto* answer = std::get_if<WhereAnswer>(&message)) {
+    parts_->state.questions.on_answer(from, *answer);
   }
 }
 
@@ -323,15 +332,16 @@ Instant Node::next_deadline() const {
   if (parts_->is_busy()) return parts_->last_seen;
   const NodeState& state = parts_->state;
   return std::min({state.table.next_expiry(), state.notes.next_expiry(),
-                   parts_->alternates.next_deadline(), state.mail.next_deadline(),
-                   state.sender.next_deadline()});
+                   state.questions.next_deadline(), parts_->alternates.next_deadline(),
+                   state.mail.next_deadline(), state.sender.next_deadline()});
 }
 
 void Node::flush(Instant now, PeerOutbox& out) {
   NodeState& state = parts_->state;
+  state.questions.step(now);
   parts_->alternates.step(now);
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
-  if (!state.mail.drain(now, linked, out)) return;
+  if (!state.questions.drain(linked, out) || !state.mail.drain(now, linked, out)) return;
   state.sender.flush(
       now, [&state](SessionId id) { return state.table.find(id); }, out);
 }
@@ -348,6 +358,7 @@ NodeGauges Node::gauges() const {
       .sessions_provisional = state.table.count(Role::kProvisional),
       .sessions_alone = state.partners.of(Partners::Tie::kAlternate, ServerId{}).size(),
       .notes = state.notes.size(),
+      .questions = state.questions.size(),
       .links = state.sender.links(),
       .mirror_entries = state.pool.entries,
       .contents = state.pool.contents.size(),

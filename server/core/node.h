@@ -17,6 +17,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/base/ids.h"
 #include "common/base/time.h"
@@ -43,6 +44,9 @@ struct Decision {
     kServe,        // execute the request; the session is `session`
     kRefer,        // 421, Tandem-Refer: `refer`, sealed; refer.primary is who shall get the request
     kUnavailable,  // 503 with Retry-After: no place for a new session
+    kWait,         // peers are asked where the session is: once take_settled() names it, ask again
+    kGuest,        // execute the request without its session, which is elsewhere and cannot come in
+                   // time; the response sets `refer`, a client's token
   };
   Kind kind = Kind::kUnavailable;
   SessionId session;
@@ -73,12 +77,15 @@ class Node {
   Decision on_request(Instant now, UnixSeconds wall, const RequestInfo& request);
   // Compares, and keeps the mirror. Answers "use yours" only if something was announced.
   Comparison on_retrieved(Instant now, const Retrieved& item);
+  // Sessions of requests that wait (kWait) and are to be decided now; ask after every event. What
+  // the peers said is kept until the next flush() or message.
+  std::vector<SessionId> take_settled();
   // The token that the response to a request with `request_token` shall set, if any; asked when the
-  // head is written. Nothing once the session has been lost to a newer epoch.
+  // head is written. Nothing once the session has been lost to a newer epoch: what was executed is
+  // answered, and the client's next request is referred.
   std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
 
-  // --- the peer wire --- (MirrorBatch, MirrorAck, MirrorRelease, SessionExchange, MailAck; others
-  // are ignored)
+  // --- the peer wire --- (others than its messages are ignored)
   void on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnation, PeerOutbox& out);
   void on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out);
   void on_message(Instant now, ServerId from, const Message& message, PeerOutbox& out);

@@ -47,10 +47,12 @@ struct NodeOptions {
   Duration link_patience = 5s;     // an alternate without link is replaced after this
   Duration refusal_pause = 5s;     // a server that refused a mirror is not asked again so soon
   Duration resend_after = 3s;      // what a peer has not answered by then is sent again; doubled
+  Duration ask_patience = 300ms;   // a question to all peers is over after this
 
   std::size_t sessions_max = 1 << 18;     // as primary and alternate; over it the idlest goes
   std::size_t provisional_max = 1 << 16;  // over it the oldest goes
   std::size_t notes_max = 1 << 16;        // forwarding notes; over it the oldest goes
+  std::size_t questions_max = 1 << 12;    // sessions asked about at once; over it nobody is asked
   std::size_t moves_per_step = 512;       // alternates chosen anew in one step
   std::size_t expiries_per_step = 512;
 
@@ -87,8 +89,14 @@ struct NodeCounters {
   std::uint64_t mirror_stale = 0;
   std::uint64_t mirror_refused = 0;
   std::uint64_t exchange_entries_sent = 0;
-  std::uint64_t batches_unanswered = 0;  // taken for lost
-  std::uint64_t letters_resent = 0;      // releases and exchanges
+  std::uint64_t batches_unanswered = 0;   // taken for lost
+  std::uint64_t letters_resent = 0;       // releases and exchanges
+  std::uint64_t questions_asked = 0;      // of all peers: where is this session?
+  std::uint64_t questions_found = 0;      // somebody knew
+  std::uint64_t questions_timed_out = 0;  // not all peers answered in time
+  std::uint64_t questions_refused = 0;    // over questions_max: nobody was asked
+  std::uint64_t questions_answered = 0;   // those of peers
+  std::uint64_t guests = 0;               // served once without their session, which is elsewhere
 };
 
 // As now.
@@ -98,6 +106,7 @@ struct NodeGauges {
   std::size_t sessions_provisional = 0;
   std::size_t sessions_alone = 0;  // primary here, but no alternate is to be had
   std::size_t notes = 0;
+  std::size_t questions = 0;  // open
   std::size_t links = 0;
   std::size_t mirror_entries = 0;
   std::size_t contents = 0;

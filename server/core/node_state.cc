@@ -16,7 +16,8 @@ NodeState::NodeState(NodeOptions given)
       notes(options.notes_max, std::chrono::seconds(options.token_ttl)),
       sender(pool, options.resend_after, counters),
       cluster(self, options.zone),
-      mail(options.resend_after, counters) {}
+      mail(options.resend_after, counters),
+      questions(counters, options.questions_max, options.ask_patience) {}
 
 Session& NodeState::create(Instant now, SessionId id, Role role, Epoch epoch) {
   while (Session* victim = table.to_displace(role)) {

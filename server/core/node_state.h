@@ -8,6 +8,7 @@
 #include "server/core/mirror_sender.h"
 #include "server/core/node_options.h"
 #include "server/core/partners.h"
+#include "server/core/questions.h"
 #include "server/core/session_table.h"
 
 namespace tandem {
@@ -37,6 +38,7 @@ struct NodeState {
   MirrorSender sender;
   Cluster cluster;
   Mail mail;
+  Questions questions;
 };
 
 }  // namespace tandem

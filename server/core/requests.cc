@@ -105,8 +105,8 @@ Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& 
 
 Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request) {
   const SessionToken& token = request.token;
-  const IsOnline online = [this](ServerId server) { return state_.cluster.online(server); };
-  const Ruling ruling = rule(token, known(now, token.session), state_.self, online);
+  const Ruling ruling = rule_or_ask(now, token);
+  if (ruling.kind == Ruling::Kind::kAsk) return {Decision::Kind::kWait, token.session, {}};
   Session* session = state_.table.find(token.session);
   if (session != nullptr && session->epoch < token.epoch) {
     state_.lose(now, *session, token.epoch);
@@ -119,21 +119,59 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
       return serve(now, wall, request, take_over(now, *session, ruling.epoch));
     case Ruling::Kind::kStartEmpty:
       return serve(now, wall, request, start_empty(now, token, ruling.epoch));
+    case Ruling::Kind::kGuest:
+      ++state_.counters.guests;
+      return referral(Decision::Kind::kGuest, ruling.refer, wall);
     case Ruling::Kind::kRefer:
+    case Ruling::Kind::kAsk:
       break;
   }
   ++state_.counters.referrals_moved;
   return referral(Decision::Kind::kRefer, ruling.refer, wall);
 }
 
+// kAsk: a question is under way. Where there is nobody to ask, that is the answer.
+Ruling Requests::rule_or_ask(Instant now, const SessionToken& token) {
+  const IsOnline online = [this](ServerId server) { return state_.cluster.online(server); };
+  Known here = known(now, token.session);
+  here.finding = state_.questions.finding(token.session);
+  const Ruling ruling = rule(token, here, state_.self, online);
+  if (ruling.kind != Ruling::Kind::kAsk || state_.questions.waits(token.session)) return ruling;
+  const std::vector<ServerId> peers = state_.sender.linked_peers();
+  if (state_.questions.ask(now, token.session, peers)) return ruling;
+  const Finding nobody;
+  here.finding = &nobody;
+  return rule(token, here, state_.self, online);
+}
+
 Known Requests::known(Instant now, SessionId id) const {
   if (const Session* session = state_.table.find(id)) {
-    return {session->serves() ? Known::As::kPrimary : Known::As::kAlternate, session->epoch, {}};
+    const auto as = session->serves() ? Known::As::kPrimary : Known::As::kAlternate;
+    return {.as = as, .epoch = session->epoch, .alternate = {}};
   }
   if (const ForwardingNote* note = state_.notes.find(now, id)) {
-    return {Known::As::kNote, note->epoch, note->alternate};
+    return {.as = Known::As::kNote, .epoch = note->epoch, .alternate = note->alternate};
   }
   return {};
+}
+
+WhereAnswer Requests::answer(Instant now, SessionId id) const {
+  using As = WhereAnswer::As;
+  if (const Session* session = state_.table.find(id)) {
+    const bool whole = session->stream.complete();
+    return {.session = id,
+            .as = session->serves() ? As::kPrimary : As::kCopy,
+            .epoch = session->epoch,
+            .alternate = session->serves() && whole ? session->stream.target : ServerId{},
+            .entries = static_cast<std::uint32_t>(session->mirror.size())};
+  }
+  const ForwardingNote* note = state_.notes.find(now, id);
+  if (note == nullptr || note->epoch.counter == 0) {
+    WhereAnswer nothing;
+    nothing.session = id;
+    return nothing;
+  }
+  return {.session = id, .as = As::kNote, .epoch = note->epoch, .alternate = note->alternate};
 }
 
 Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {

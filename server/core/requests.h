@@ -17,11 +17,14 @@ class Requests {
   Decision decide(Instant now, UnixSeconds wall, const RequestInfo& request);
   Comparison compare_retrieved(const Retrieved& item);
   std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
+  // What this server says to a peer who asks where a session is.
+  WhereAnswer answer(Instant now, SessionId id) const;
 
  private:
   Decision serve(Instant now, UnixSeconds wall, const RequestInfo& request, Session& session);
   Decision decide_new(Instant now, UnixSeconds wall, const RequestInfo& request);
   Decision decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request);
+  Ruling rule_or_ask(Instant now, const SessionToken& token);
   Known known(Instant now, SessionId id) const;
   Session& take_over(Instant now, Session& session, Epoch epoch);
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);

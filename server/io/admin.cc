@@ -59,6 +59,16 @@ constexpr CounterText kCounters[] = {
      "Releases and exchanges that were sent again for want of an answer."},
     {"exchange_entries_sent_total", &NodeCounters::exchange_entries_sent,
      "Entries of session exchanges sent."},
+    {"questions_asked_total", &NodeCounters::questions_asked,
+     "Times that all peers were asked where a session is."},
+    {"questions_found_total", &NodeCounters::questions_found, "Questions to which a peer knew."},
+    {"questions_timed_out_total", &NodeCounters::questions_timed_out,
+     "Questions that a peer did not answer in time."},
+    {"questions_refused_total", &NodeCounters::questions_refused,
+     "Questions not asked since too many were open."},
+    {"questions_answered_total", &NodeCounters::questions_answered, "Questions of peers."},
+    {"guests_total", &NodeCounters::guests,
+     "Requests served without their session, which is elsewhere."},
 };
 
 template <class T>
@@ -85,6 +95,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
         snapshot.status.threshold);
   gauge(text, "draining", "1: takes no new sessions.", snapshot.status.draining);
   gauge(text, "forwarding_notes", "Sessions known to be elsewhere.", now.notes);
+  gauge(text, "questions_open", "Sessions that peers are being asked about.", now.questions);
   gauge(text, "peer_links", "Servers linked with.", now.links);
   gauge(text, "balancers_connected", "Balancers registered with.", snapshot.balancers_connected);
   gauge(text, "mirror_entries", "Items in all mirrors.", now.mirror_entries);

@@ -25,9 +25,12 @@ Front::Front(EventLoop& loop, NodeDriver& driver, Source& source, FrontOptions o
       own_fields_("Tandem-Server: " + options_.name + "\r\n"),
       codec_(keys),
       tokens_(codec_, {.ttl = options_.token_ttl}),
-      server_(loop, options_.http, static_cast<HttpServerHandler&>(*this)) {}
+      waiting_(options_.waiting_max),
+      server_(loop, options_.http, static_cast<HttpServerHandler&>(*this)) {
+  driver_.set_on_settled([this](SessionId session) { on_settled(session); });
+}
 
-Front::~Front() = default;
+Front::~Front() { driver_.set_on_settled(nullptr); }
 
 Result<void> Front::listen(const SocketAddress& at) {
   auto bound = server_.listen(at);
@@ -68,7 +71,18 @@ void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
     return exchange.respond_small(404, "no such endpoint");
   }
   ++counts_.requests;
-  const SessionToken token = token_of(head);
+  decide(exchange, head, framing, token_of(head));
+}
+
+// What the peers said is known now: who waited is decided, none twice.
+void Front::on_settled(SessionId session) {
+  for (const auto& waiting : waiting_.take(session)) {
+    decide(waiting->exchange, waiting->head, waiting->framing, waiting->token);
+  }
+}
+
+void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
+                   const http::Framing& framing, const SessionToken& token) {
   const auto cache = CacheField::parse(head.value(http::FieldId::kTandemCache));
   RequestInfo info;
   info.token = token;
@@ -83,7 +97,15 @@ void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
       return refer(exchange, decision.refer);
     case Decision::Kind::kUnavailable:
       return exchange.respond_small(503, "every server is at capacity", kRetryAfterSeconds);
+    case Decision::Kind::kWait:
+      if (waiting_.add(exchange, head, framing, token)) {
+        ++counts_.waited;
+        return;
+      }
+      ++counts_.waiting_refused;
+      return exchange.respond_small(503, "too many requests wait", kRetryAfterSeconds);
     case Decision::Kind::kServe:
+    case Decision::Kind::kGuest:
       break;
   }
   const RequestConditions conditions = request_conditions(options_.etag, head);
@@ -93,7 +115,9 @@ void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
   auto request = std::make_unique<FrontRequest>(*this, exchange, conditions);
   FrontRequest& started = *request;
   requests_.emplace(&started, std::move(request));
-  started.start(head, framing, {token, decision.session, info.cache});
+  FrontRequest::Session session{token, decision.session, info.cache, {}};
+  if (decision.kind == Decision::Kind::kGuest) session.elsewhere = decision.refer;
+  started.start(head, framing, session);
 }
 
 void Front::add_tunnel(Tunnel::End client, Tunnel::End origin) {
@@ -119,6 +143,10 @@ std::vector<AdminSnapshot::Count> Front::counts() const {
        counts_.source_failures},
       {"bodies_collected_total", "Bodies gathered and compared.", counts_.collected},
       {"bodies_streamed_total", "Bodies passed on as they came.", counts_.streamed},
+      {"requests_waited_total", "Requests that waited while peers were asked for their session.",
+       counts_.waited},
+      {"requests_waiting_refused_total", "Requests refused since too many waited.",
+       counts_.waiting_refused},
       {"tunnels_total", "Connections upgraded.", counts_.tunnels},
       {"connections_refused_total", "Connections over limits.connections_max.", server_.refused()},
   };

@@ -17,6 +17,7 @@
 #include "server/io/admin.h"
 #include "server/io/node_driver.h"
 #include "server/io/source.h"
+#include "server/io/waiting_room.h"
 
 namespace tandem::server {
 
@@ -26,6 +27,7 @@ struct FrontOptions {
   std::uint64_t validate_body_max = 1024 * 1024;
   UnixSeconds token_ttl = 1800;
   Duration tunnel_idle_timeout = 60s;
+  std::size_t waiting_max = 4096;  // requests that wait while peers are asked; over it: 503
   HttpServerOptions http;
 };
 
@@ -36,6 +38,8 @@ struct FrontCounts {
   std::uint64_t collected = 0;  // bodies gathered and compared
   std::uint64_t streamed = 0;
   std::uint64_t tunnels = 0;
+  std::uint64_t waited = 0;           // for peers to say where the session is
+  std::uint64_t waiting_refused = 0;  // over waiting_max
 };
 
 class FrontRequest;
@@ -56,7 +60,7 @@ class Front final : private HttpServerHandler {
   void drain() {
     server_.drain([] {});
   }
-  std::size_t requests_in_flight() const { return requests_.size(); }
+  std::size_t requests_in_flight() const { return requests_.size() + waiting_.size(); }
   std::size_t connections() const { return server_.connections(); }
   std::vector<AdminSnapshot::Count> counts() const;
 
@@ -64,6 +68,9 @@ class Front final : private HttpServerHandler {
   friend class FrontRequest;
   void on_request(HttpExchange& exchange, const http::RequestHead& head,
                   const http::Framing& framing) override;
+  void decide(HttpExchange& exchange, const http::RequestHead& head, const http::Framing& framing,
+              const SessionToken& token);
+  void on_settled(SessionId session);
   SessionToken token_of(const http::RequestHead& head);
   void refer(HttpExchange& exchange, const SessionToken& token);
   void add_tunnel(Tunnel::End client, Tunnel::End origin);
@@ -77,6 +84,7 @@ class Front final : private HttpServerHandler {
   TokenCodec codec_;
   TokenCache tokens_;
   FrontCounts counts_;
+  WaitingRoom waiting_;
   std::unordered_map<FrontRequest*, std::unique_ptr<FrontRequest>> requests_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Tunnel>> tunnels_;
   HttpServer server_;  // after what its callbacks use

@@ -158,7 +158,9 @@ std::string FrontRequest::fields_to_send(std::string_view kept) {
   std::string fields(kept);
   fields += front_.own_fields_;
   const UnixSeconds wall = front_.loop_.unix_now();
-  if (const auto token = front_.driver_.node().token_to_set(wall, session_.token)) {
+  const auto token = session_.elsewhere ? session_.elsewhere
+                                        : front_.driver_.node().token_to_set(wall, session_.token);
+  if (token) {
     fields += "Tandem-Session: ";
     fields += front_.codec_.seal(*token, wall).view();
     fields += "\r\n";

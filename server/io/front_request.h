@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/http/forward.h"
@@ -18,6 +19,7 @@ class FrontRequest final : public Disposable, private HttpExchangeHandler, priva
     SessionToken token;  // as it came
     SessionId id;
     CacheId cache;
+    std::optional<SessionToken> elsewhere;  // of a guest: the token to set
   };
 
   FrontRequest(Front& front, HttpExchange& exchange, const RequestConditions& conditions);

@@ -48,6 +48,10 @@ void NodeDriver::on_round_end() {
   touched_ = false;
   node_.flush(loop_.now(), out_);
   send_envelopes();
+  for (const SessionId session : node_.take_settled()) {
+    touched();
+    if (on_settled_) on_settled_(session);
+  }
   timer_.set(node_.next_deadline());
   if (on_urgent_ && node_.status_is_urgent()) on_urgent_();
 }

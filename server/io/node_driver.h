@@ -32,6 +32,11 @@ class NodeDriver final : private RoundEnd {
   void set_carrier(PeerCarrier* carrier) { carrier_ = carrier; }
   void set_on_urgent(std::function<void()> on_urgent) { on_urgent_ = std::move(on_urgent); }
 
+  // Told at the end of a round, of each session whose waiting requests are to be decided now.
+  void set_on_settled(std::function<void(SessionId)> on_settled) {
+    on_settled_ = std::move(on_settled);
+  }
+
   Node& node() { return node_; }
   const Node& node() const { return node_; }
   void touched();
@@ -53,6 +58,7 @@ class NodeDriver final : private RoundEnd {
   PeerOutbox out_;
   PeerCarrier* carrier_ = nullptr;
   std::function<void()> on_urgent_;
+  std::function<void(SessionId)> on_settled_;
   Timer timer_;
   bool touched_ = false;
 };

@@ -76,6 +76,17 @@ void Invariants::on_referral(const Node& node, const SessionToken& request,
   require(refer.epoch >= request.epoch, "a referral that forgets an epoch: " + both);
 }
 
+void Invariants::on_guest(const Node& node, const SessionToken& request,
+                          const SessionToken& token) {
+  const std::string both = to_text(request) + " -> " + to_text(token);
+  const auto report = node.report(request.session);
+  require(!report || report->role == Role::kAlternate, "a guest of whom it serves: " + both);
+  require((request.flags & kMustServe) != 0, "a guest who could be referred: " + both);
+  require(token.session == request.session, "a token of another session: " + both);
+  require(token.flags == kNoFlags, "a client's token with flags: " + both);
+  require(token.epoch >= request.epoch, "the epoch goes back: " + both);
+}
+
 void Invariants::on_client_token(const SessionToken& before, const SessionToken& after) {
   require(before.session == after.session && after.epoch >= before.epoch,
           "a client's epoch goes back: " + to_text(before) + " -> " + to_text(after));

@@ -43,6 +43,8 @@ class Invariants {
   void on_token(const Node& node, const Learned& learned, const SessionToken& request,
                 const SessionToken& token);
   void on_referral(const Node& node, const SessionToken& request, const SessionToken& refer);
+  // A server serves a request without its session, and sets a token that says where that is.
+  void on_guest(const Node& node, const SessionToken& request, const SessionToken& token);
   // A client takes a token in the place of another.
   void on_client_token(const SessionToken& before, const SessionToken& after);
   // A client was told to use its own copy.

@@ -37,6 +37,7 @@ void SimServer::kill() {
   host_.kill();
   control_.reset();
   peers_.clear();
+  waiting_.clear();
   view_.reset();
   node_.reset();
   world_.network.vanish(place_);
@@ -177,7 +178,15 @@ void SimServer::answer(const HttpRequest& request, const Reply& reply) {
   switch (decision.kind) {
     case Decision::Kind::kServe:
       world_.invariants.on_served(*node_, learned_, request.token);
-      return after(kRetrieval, [this, request, reply] { retrieve(request, reply); });
+      return after(kRetrieval, [this, request, reply] { retrieve(request, reply, {}); });
+    case Decision::Kind::kGuest:
+      world_.invariants.on_guest(*node_, request.token, decision.refer);
+      return after(kRetrieval, [this, request, reply, elsewhere = decision.refer] {
+        retrieve(request, reply, elsewhere);
+      });
+    case Decision::Kind::kWait:
+      waiting_.emplace(request.token.session, std::pair(request, reply));
+      return;
     case Decision::Kind::kRefer: {
       world_.invariants.on_referral(*node_, request.token, decision.refer);
       HttpResponse response;
@@ -192,7 +201,8 @@ void SimServer::answer(const HttpRequest& request, const Reply& reply) {
   }
 }
 
-void SimServer::retrieve(const HttpRequest& request, const Reply& reply) {
+void SimServer::retrieve(const HttpRequest& request, const Reply& reply,
+                         const std::optional<SessionToken>& elsewhere) {
   const auto content = world_.origin.content(request.item);
   Comparison result = node_->on_retrieved(
       world_.heap.now(), {request.token.session, request.cache,
@@ -206,8 +216,9 @@ void SimServer::retrieve(const HttpRequest& request, const Reply& reply) {
   response.etag = result.validator;
   response.version = world_.origin.version(request.item);
   response.server = node_->self();
-  response.token = node_->token_to_set(world_.wall(), request.token);
-  if (response.token) {
+  response.token = elsewhere;
+  if (!elsewhere) response.token = node_->token_to_set(world_.wall(), request.token);
+  if (response.token && !elsewhere) {
     SessionToken& token = *response.token;
     if (sabotage_ == Sabotage::kNamesItselfTwice) token.alternate = token.primary;
     if (sabotage_ == Sabotage::kKeepsEpochOnTakeover && (request.token.flags & kTakeover) != 0) {
@@ -218,6 +229,14 @@ void SimServer::retrieve(const HttpRequest& request, const Reply& reply) {
   world_.note("response", place_, static_cast<unsigned>(response.status), response.version);
   settle();
   reply(response);
+}
+
+void SimServer::decide_waiting(SessionId session) {
+  const auto [first, last] = waiting_.equal_range(session);
+  std::vector<std::pair<HttpRequest, Reply>> decided;
+  for (auto one = first; one != last; ++one) decided.push_back(std::move(one->second));
+  waiting_.erase(first, last);
+  for (const auto& [request, reply] : decided) answer(request, reply);
 }
 
 // --- the event loop -----------------------------------------------------------------------------
@@ -231,6 +250,8 @@ void SimServer::settle() {
     world_.network.send(link->second.channel, link->second.end, share(std::move(message)));
   }
   push_status(true);
+  const auto settled = node_->take_settled();
+  for (const SessionId session : settled) decide_waiting(session);
   const Instant next = node_->next_deadline();
   if (next == kNever) return;
   const Instant wake = std::max(next, world_.heap.now() + kRound);

@@ -79,7 +79,9 @@ class SimServer {
   void status_tick();
   void on_peer_message(ServerId peer, const MessagePtr& message);
   void answer(const HttpRequest& request, const Reply& reply);
-  void retrieve(const HttpRequest& request, const Reply& reply);
+  void retrieve(const HttpRequest& request, const Reply& reply,
+                const std::optional<SessionToken>& elsewhere);
+  void decide_waiting(SessionId session);
   bool heard(const Message& message) const;
   void settle();  // at the end of every event here: flush, send, ask for the next deadline
 
@@ -97,6 +99,7 @@ class SimServer {
   PeerOutbox out_;
   std::optional<Network::ChannelId> control_;
   std::map<ServerId, PeerLink> peers_;
+  std::multimap<SessionId, std::pair<HttpRequest, Reply>> waiting_;  // until peers have answered
   ViewPtr view_;
   Instant wakes_ = kNever;
 };

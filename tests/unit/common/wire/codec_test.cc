@@ -95,7 +95,7 @@ class Maker {
         return SessionExchange{many([this] {
                                  return SessionExchange::Entry{session(), epoch(), flip()};
                                }),
-                               flip(), u64(), u64()};
+                               flip(), u64()};
       case 12:
         return SwapCommand{session(), epoch(), u64(), flip()};
       case 13:

@@ -112,13 +112,13 @@ TEST(Route, AnUnknownPrimaryCountsAsOffline) {
   EXPECT_EQ(cluster.to(&t).kind, RouteKind::kTakeover);
 }
 
-TEST(Route, WithBothGoneAnyServerMustServe) {
+TEST(Route, WithBothGoneItGoesToAnyWhichMayReferToTheHolderOfACopy) {
   Cluster cluster({record("a", false), record("b"), record("c", false)});
   const SessionToken t = token(kA, kC);
   const Route r = cluster.to(&t);
   EXPECT_EQ(r.kind, RouteKind::kLost);
   EXPECT_EQ(cluster.at(r), kB);
-  EXPECT_EQ(r.flags, kTakeover | kMustServe);
+  EXPECT_EQ(r.flags, kTakeover);
 }
 
 TEST(Route, ATakeoverIgnoresCapacity) {

@@ -128,14 +128,14 @@ TEST_F(FrontSession, ATakeoverIsToldToTheAlternate) {
   EXPECT_EQ(asked.alternate, b_.id());
 }
 
-TEST_F(FrontSession, WithBothGoneAnyMustServe) {
+TEST_F(FrontSession, WithBothGoneAnyGetsItAndMayReferItOn) {
   start({&a_, &b_, &c_});
   a_.die();
   b_.die();
   Peer client = this->client();
   client.send(get("/", library(token(a_, &b_))));
   Peer server = c_.accept();
-  EXPECT_EQ(opened(field(server.read_head(), "Tandem-Session")).flags, kTakeover | kMustServe);
+  EXPECT_EQ(opened(field(server.read_head(), "Tandem-Session")).flags, kTakeover);
 }
 
 TEST_F(FrontSession, ABodyThatCannotBeKeptMustBeServed) {

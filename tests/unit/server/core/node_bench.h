@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -152,9 +153,17 @@ class NodeBench : public ::testing::Test {
 
   PeerOutbox& outbox(const std::string& name) { return outboxes_[name]; }
 
+  // One that has to wait for what peers say is decided when they have said it.
   Decision request(const std::string& at, const SessionToken& token,
                    std::vector<ItemKey> evicted = {}) {
-    const Decision decision = node(at).on_request(now_, wall_, {token, kCache, evicted});
+    Decision decision = node(at).on_request(now_, wall_, {token, kCache, evicted});
+    if (decision.kind == Decision::Kind::kWait) {
+      settle();
+      const auto settled = node(at).take_settled();
+      EXPECT_NE(std::find(settled.begin(), settled.end(), token.session), settled.end());
+      decision = node(at).on_request(now_, wall_, {token, kCache, evicted});
+      EXPECT_NE(decision.kind, Decision::Kind::kWait);
+    }
     settle();
     return decision;
   }

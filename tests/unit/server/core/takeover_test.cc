@@ -10,6 +10,7 @@ namespace {
 using As = Known::As;
 using Kind = Ruling::Kind;
 
+const Finding kNobody;
 constexpr ServerId kMe{1}, kPeer{2}, kThird{3}, kFourth{4};
 
 class Takeover : public ::testing::Test {
@@ -41,7 +42,11 @@ TEST_F(Takeover, AlternateTakesOverFromTheTokensEpoch) {
 
 TEST_F(Takeover, AlternateRefersToTheLivingPrimaryOfANewerEpoch) {
   // The token's primary is dead, but another has taken over since.
-  const Ruling ruling = ask(token({5, kPeer}, kMe, kTakeover), {As::kAlternate, {7, kThird}, {}});
+  // This referral is the last one, and so the primary itself is asked first.
+  const SessionToken sent = token({5, kPeer}, kMe, kTakeover);
+  EXPECT_EQ(ask(sent, {As::kAlternate, {7, kThird}, {}}).kind, Kind::kAsk);
+  const Finding found{{7, kThird}, kThird, kFourth, {}};
+  const Ruling ruling = ask(sent, {As::kAlternate, {7, kThird}, {}, &found});
   ASSERT_EQ(ruling.kind, Kind::kRefer);
   EXPECT_EQ(ruling.refer.primary, kThird);
   EXPECT_EQ(ruling.refer.epoch, (Epoch{7, kThird}));
@@ -58,13 +63,80 @@ TEST_F(Takeover, WhatMustBeServedIsServed) {
   for (const As as : {As::kNothing, As::kPrimary, As::kAlternate, As::kNote}) {
     for (const std::uint32_t counter : {3u, 5u, 8u}) {
       const Epoch known{5, as == As::kPrimary ? kMe : kPeer};
-      const Ruling ruling = ask(token({counter, kThird}, kPeer, kMustServe), {as, known, kFourth});
+      const SessionToken sent = token({counter, kThird}, kPeer, kMustServe);
+      Ruling ruling = ask(sent, {as, known, {}});
       EXPECT_NE(ruling.kind, Kind::kRefer);
-      if (ruling.kind != Kind::kServe) {
+      if (ruling.kind == Kind::kAsk) ruling = ask(sent, {as, known, {}, &kNobody});
+      EXPECT_NE(ruling.kind, Kind::kRefer);
+      EXPECT_NE(ruling.kind, Kind::kAsk);
+      if (ruling.kind != Kind::kServe && ruling.kind != Kind::kGuest) {
         EXPECT_GT(ruling.epoch, (Epoch{counter, kThird}));
       }
     }
   }
+}
+
+TEST_F(Takeover, WhatMustBeServedIsAGuestWhereItsSessionIsElsewhere) {
+  const SessionToken sent = token({5, kMe}, kPeer, kMustServe);
+  const Finding served{{7, kThird}, kThird, kFourth, {kPeer}};
+  const Ruling ruling = ask(sent, {As::kNothing, {}, {}, &served});
+  ASSERT_EQ(ruling.kind, Kind::kGuest)
+      << "a session that is warm elsewhere is not taken from there";
+  EXPECT_EQ(ruling.refer.primary, kThird);
+  EXPECT_EQ(ruling.refer.alternate, kFourth);
+  EXPECT_EQ(ruling.refer.epoch, (Epoch{7, kThird}));
+  EXPECT_EQ(ruling.refer.flags, kNoFlags) << "a client's token";
+  const Finding copy{{5, kMe}, {}, kFourth, {kPeer, kThird}};
+  EXPECT_EQ(ask(sent, {As::kNothing, {}, {}, &copy}).kind, Kind::kGuest);
+  const Known note{As::kNote, {6, kThird}, kFourth, &kNobody};
+  EXPECT_EQ(ask(sent, note).kind, Kind::kGuest) << "they may only be out of reach";
+}
+
+TEST_F(Takeover, NothingIsStartedEmptyBeforePeersWereAsked) {
+  for (const As as : {As::kNothing, As::kNote}) {
+    for (const unsigned flags : {unsigned{kTakeover}, unsigned{kMustServe}}) {
+      online_.clear();
+      const SessionToken sent = token({5, kPeer}, kMe, flags);
+      EXPECT_EQ(ask(sent, {as, {5, kPeer}, {}}).kind, Kind::kAsk);
+      const Ruling ruling = ask(sent, {as, {5, kPeer}, {}, &kNobody});
+      EXPECT_EQ(ruling.kind, Kind::kStartEmpty);
+      EXPECT_EQ(ruling.epoch, (Epoch{6, kMe}));
+    }
+  }
+}
+
+TEST_F(Takeover, TheNewestEpochThatPeersKnowOfWins) {
+  const SessionToken sent = token({5, kPeer}, kMe, kTakeover);
+  const Finding served{{7, kThird}, kThird, kFourth, {}};
+  const Ruling to_primary = ask(sent, {As::kNothing, {}, {}, &served});
+  ASSERT_EQ(to_primary.kind, Kind::kRefer);
+  EXPECT_EQ(to_primary.refer.primary, kThird);
+  EXPECT_EQ(to_primary.refer.flags, kMustServe);
+  // Nobody serves it any more: whoever has a copy takes over.
+  const Finding copy{{7, kThird}, {}, kFourth, {}};
+  const Ruling to_holder = ask(sent, {As::kNothing, {}, {}, &copy});
+  ASSERT_EQ(to_holder.kind, Kind::kRefer);
+  EXPECT_EQ(to_holder.refer.primary, kFourth);
+  EXPECT_EQ(to_holder.refer.epoch, (Epoch{7, kThird}));
+  EXPECT_EQ(to_holder.refer.flags, kMustServe | kTakeover);
+  // What is older than the token is nothing.
+  const Finding old{{4, kThird}, kThird, kFourth, {}};
+  EXPECT_EQ(ask(sent, {As::kNothing, {}, {}, &old}).epoch, (Epoch{6, kMe}));
+  // Only the note of a peer is left: nobody has it, and the claim is above what is known.
+  online_.erase(kThird);
+  const Finding noted{{9, kThird}, {}, {}, {kPeer, kFourth}};
+  const Ruling empty = ask(sent, {As::kNothing, {}, {}, &noted});
+  EXPECT_EQ(empty.kind, Kind::kStartEmpty);
+  EXPECT_EQ(empty.epoch, (Epoch{10, kMe}));
+}
+
+TEST_F(Takeover, AHolderTakesOverWhenThePrimaryItselfDoesNotKnowTheSession) {
+  // It was started anew: the view calls it online.
+  const SessionToken sent = token({5, kPeer}, kMe, kTakeover | kReferred);
+  const Finding none{{7, kThird}, {}, {}, {kThird}};
+  const Ruling ruling = ask(sent, {As::kAlternate, {7, kThird}, {}, &none});
+  EXPECT_EQ(ruling.kind, Kind::kTakeOver);
+  EXPECT_EQ(ruling.epoch, (Epoch{8, kMe}));
 }
 
 TEST_F(Takeover, StateOlderThanTheTokenIsNothing) {
@@ -73,7 +145,7 @@ TEST_F(Takeover, StateOlderThanTheTokenIsNothing) {
     const Ruling refer = ask(token({5, kThird}, kPeer), {as, known, {}});
     EXPECT_EQ(refer.kind, Kind::kRefer);
     EXPECT_EQ(refer.refer.primary, kThird);
-    const Ruling start = ask(token({5, kThird}, kMe, kTakeover), {as, known, {}});
+    const Ruling start = ask(token({5, kThird}, kMe, kTakeover), {as, known, {}, &kNobody});
     EXPECT_EQ(start.kind, Kind::kStartEmpty);
     EXPECT_EQ(start.epoch, (Epoch{6, kMe}));
   }
@@ -84,13 +156,14 @@ TEST_F(Takeover, RestartedPrimaryRefersToTheAlternateWhichMayReferOnce) {
   ASSERT_EQ(ruling.kind, Kind::kRefer);
   EXPECT_EQ(ruling.refer.primary, kPeer);
   EXPECT_EQ(ruling.refer.flags, kTakeover | kReferred);
-  EXPECT_EQ(ask(token({5, kMe}, kPeer, kReferred), {}).refer.flags, kTakeover | kMustServe);
+  const Known asked{As::kNothing, {}, {}, &kNobody};
+  EXPECT_EQ(ask(token({5, kMe}, kPeer, kReferred), asked).refer.flags, kTakeover | kMustServe);
   online_.erase(kPeer);
-  EXPECT_EQ(ask(token({5, kMe}, kPeer), {}).kind, Kind::kStartEmpty);
+  EXPECT_EQ(ask(token({5, kMe}, kPeer), asked).kind, Kind::kStartEmpty);
 }
 
 TEST_F(Takeover, ReleasedAlternateRefersATakeoverToTheNewOne) {
-  const Known note{As::kNote, {5, kPeer}, kThird};
+  const Known note{As::kNote, {5, kPeer}, kThird, &kNobody};
   const Ruling taken = ask(token({5, kPeer}, kMe, kTakeover), note);
   ASSERT_EQ(taken.kind, Kind::kRefer);
   EXPECT_EQ(taken.refer.primary, kThird);
@@ -111,13 +184,35 @@ TEST_F(Takeover, ReferralsEndAfterTwo) {
       if (choice == 2) return {As::kNote, {6, kThird == who ? kPeer : kThird}, kMe};
       return {As::kPrimary, {6, who}, {}};
     };
+    const auto found_by = [&](ServerId asking) {
+      Finding finding;
+      for (const ServerId who : {kMe, kPeer, kThird}) {
+        const Known known = known_by(who);
+        if (who == asking) continue;
+        if (known.as != As::kPrimary && known.as != As::kAlternate) finding.ignorant.push_back(who);
+        if (known.epoch < finding.epoch) continue;
+        if (known.epoch > finding.epoch) finding.primary = finding.holder = ServerId{};
+        finding.epoch = known.epoch;
+        if (known.as == As::kPrimary) finding.primary = who;
+        if (known.as == As::kAlternate) finding.holder = who;
+      }
+      return finding;
+    };
     const auto online = [world](ServerId who) { return (world >> (5 + who.value) & 1) != 0; };
     SessionToken sent = token({5, kMe}, kPeer);
     ServerId at = kMe;
     int referrals = 0;
     for (;; ++referrals) {
       ASSERT_LE(referrals, 2) << "world " << world;
-      const Ruling ruling = rule(sent, known_by(at), at, online);
+      Known known = known_by(at);
+      Ruling ruling = rule(sent, known, at, online);
+      Finding finding;
+      if (ruling.kind == Kind::kAsk) {
+        finding = found_by(at);
+        known.finding = &finding;
+        ruling = rule(sent, known, at, online);
+        ASSERT_NE(ruling.kind, Kind::kAsk) << "world " << world;
+      }
       if (ruling.kind != Kind::kRefer) break;
       ASSERT_NE(ruling.refer.primary, at);
       sent = ruling.refer;
