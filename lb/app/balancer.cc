@@ -111,9 +111,13 @@ std::string Balancer::open_admin() {
   if (!conf_.admin.listen) return {};
   const auto resolved = Resolver::resolve_now(*conf_.admin.listen);
   if (!resolved) return complaint("admin.listen", resolved.error().message);
-  auto opened = AdminServer::open(loop_, resolved->front(), [this](const AdminRequest& request) {
-    return answer_admin(request, *this);
-  });
+  explainer_ = std::make_unique<Explainer>(loop_, *cluster_, *keys_, conf_.session.ttl / 1s);
+  auto opened = AdminServer::open(loop_, resolved->front(),
+                                  [this](const AdminRequest& request, AdminServer::Reply reply) {
+                                    if (request.path == "/explain")
+                                      return explainer_->answer(request, std::move(reply));
+                                    reply(answer_admin(request, *this));
+                                  });
   if (!opened) return complaint("admin.listen", opened.error().message);
   admin_ = std::move(*opened);
   log::info("listening on {} for administrators", admin_->address().text());
@@ -219,6 +223,7 @@ void Balancer::use_keys(ClusterKeys keys) {
   keys_ = std::move(keys);
   workers_->post_keys(*keys_);
   control_tls_->replace_keys(*keys_);
+  if (explainer_) explainer_->replace_keys(*keys_);
   if (control_) control_->set_context(control_tls_->accepting());
   log::info("{} key(s) are in force", keys_->keys().size());
 }

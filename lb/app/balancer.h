@@ -20,6 +20,7 @@
 #include "lb/io/admin.h"
 #include "lb/io/cluster.h"
 #include "lb/io/control.h"
+#include "lb/io/explainer.h"
 
 namespace tandem {
 
@@ -68,7 +69,6 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   Places places_;
   std::optional<ClusterKeys> keys_;        // set by open()
   std::optional<ClusterTls> control_tls_;  // with keys_
-  std::optional<KeyFileWatch> key_watch_;  // of key_file()
   EventLoop loop_;
   Signals signals_;
   Resolver resolver_;
@@ -76,8 +76,10 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::unique_ptr<WorkerGroup> workers_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<Control> control_;  // null: plain servers alone
+  std::unique_ptr<Explainer> explainer_;
   std::unique_ptr<AdminServer> admin_;
   std::vector<std::string> front_, tls_;  // as bound
+  std::optional<KeyFileWatch> key_watch_;  // of key_file()
   Timer count_timer_;
   Timer drain_timer_;
   Instant started_;

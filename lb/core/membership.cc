@@ -408,6 +408,15 @@ Membership::Member* Membership::find(ServerId server) {
   return name == names_.end() ? nullptr : &members_.find(name->second)->second;
 }
 
+std::vector<Membership::Registered> Membership::registered_servers() const {
+  std::vector<Registered> servers;
+  servers.reserve(connections_.size());
+  for (const auto& [connection, name] : connections_) {
+    servers.push_back({connection, ServerId::of(name)});
+  }
+  return servers;
+}
+
 std::vector<ConnectionId> Membership::registered() const {
   std::vector<ConnectionId> ids;
   ids.reserve(connections_.size());

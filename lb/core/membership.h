@@ -127,6 +127,13 @@ class Membership {
   };
   MemberState state_of(ServerId server) const;
 
+  // Whoever can be told something now.
+  struct Registered {
+    ConnectionId connection = 0;
+    ServerId server;
+  };
+  std::vector<Registered> registered_servers() const;
+
  private:
   struct Member {
     ServerRecord record;

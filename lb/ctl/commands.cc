@@ -64,6 +64,28 @@ int run_drain(const std::string& admin_url, const std::string& server, bool off,
                fmt::format("/drain?server={}&on={}", percent_encoded(server), !off), streams);
 }
 
+namespace {
+
+int relay_explanation(const std::string& admin_url, const char* parameter, const std::string& value,
+                      bool json, CtlStreams streams) {
+  const std::string target = fmt::format("/explain?{}={}{}", parameter, percent_encoded(value),
+                                         json ? "" : "&format=table");
+  return relay(admin_url, "GET", target, streams);
+}
+
+}  // namespace
+
+int run_explain(const std::string& admin_url, const std::string& what, bool json,
+                CtlStreams streams) {
+  const bool session = what.size() == 32;  // hexadecimal digits; tokens are longer
+  return relay_explanation(admin_url, session ? "session" : "token", what, json, streams);
+}
+
+int run_explain_death(const std::string& admin_url, const std::string& server, bool json,
+                      CtlStreams streams) {
+  return relay_explanation(admin_url, "if_dies", server, json, streams);
+}
+
 int run_reload(const std::string& admin_url, CtlStreams streams) {
   return relay(admin_url, "POST", "/reload", streams);
 }

@@ -27,6 +27,12 @@ int run_rotate(const std::string& file, UnixSeconds now, const RotateOptions& op
                CtlStreams streams);
 // What a balancer says of itself and its servers: a table, or its JSON.
 int run_status(const std::string& admin_url, bool json, CtlStreams streams);
+// Why a client is where it is: `what` is its token, or its session's id.
+int run_explain(const std::string& admin_url, const std::string& what, bool json,
+                CtlStreams streams);
+// Where the server's sessions and load would go.
+int run_explain_death(const std::string& admin_url, const std::string& server, bool json,
+                      CtlStreams streams);
 // Gives the server no new sessions, or (`off`) takes it back.
 int run_drain(const std::string& admin_url, const std::string& server, bool off,
               CtlStreams streams);

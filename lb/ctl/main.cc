@@ -9,7 +9,7 @@
 int main(int argc, char** argv) {
   using tandem::CommandLine;
   CommandLine line("tandemctl", "Looks after a Tandem cluster.");
-  std::string file = "cluster.key", admin = tandem::kAdminUrlDefault, server;
+  std::string file = "cluster.key", admin = tandem::kAdminUrlDefault, server, what, dying;
   bool json = false, off = false, rotate = false;
   tandem::RotateOptions rotation;
   const auto takes_admin = [&](CommandLine& command) {
@@ -28,6 +28,13 @@ int main(int argc, char** argv) {
   CommandLine& status = line.command("status", "Shows a balancer and its servers.");
   takes_admin(status);
   status.flag("--json", json, "All of it, as JSON.");
+  CommandLine& explain =
+      line.command("explain", "Says why a client is where it is, or what a death would do.");
+  explain.optional_positional("TOKEN|SESSION", what,
+                              "The client's token (its cookie's value), or its session's id.");
+  explain.option("--if-dies", "SERVER", dying, "Where the sessions of this server would go.");
+  explain.flag("--json", json, "All of it, as JSON.");
+  takes_admin(explain);
   CommandLine& drain = line.command("drain", "Gives a server no new sessions.");
   drain.positional("NAME", server, "The server.");
   drain.flag("--off", off, "Takes it back.");
@@ -42,6 +49,14 @@ int main(int argc, char** argv) {
   }
   if (keygen.chosen()) return tandem::run_keygen(file, streams);
   if (status.chosen()) return tandem::run_status(admin, json, streams);
+  if (explain.chosen() && what.empty() == dying.empty()) {
+    std::cerr << "tandemctl explain: either TOKEN|SESSION or --if-dies SERVER\n";
+    return tandem::kExitUsage;
+  }
+  if (explain.chosen() && !dying.empty()) {
+    return tandem::run_explain_death(admin, dying, json, streams);
+  }
+  if (explain.chosen()) return tandem::run_explain(admin, what, json, streams);
   if (drain.chosen()) return tandem::run_drain(admin, server, off, streams);
   return tandem::run_reload(admin, streams);
 }

@@ -165,7 +165,7 @@ AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target) {
   const bool get =
       request.path == "/healthz" || request.path == "/metrics" || request.path == "/status";
   if (!post && !get) {
-    return {404, kText, "there is /healthz, /metrics, /status, /drain and /reload\n", {}};
+    return {404, kText, "there is /healthz, /metrics, /status, /explain, /drain and /reload\n", {}};
   }
   if (request.method != (post ? "POST" : "GET")) return not_allowed(post ? "POST" : "GET, HEAD");
   if (request.path == "/drain") return answer_drain(request, target);

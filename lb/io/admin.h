@@ -3,6 +3,7 @@
 //   GET  /healthz                     200 once serving, 503 before and while draining
 //   GET  /metrics                     Prometheus text, of all workers and of membership
 //   GET  /status                      JSON; with ?format=table a table for people
+//   GET  /explain?...                 why a client is where it is (lb/io/explainer)
 //   POST /drain?server=NAME&on=true   gives a server no new sessions; on=false takes it back
 //   POST /reload                      reads the conf file again; 422 with the complaints if it is
 //   bad

@@ -26,7 +26,26 @@ Result<void> Cluster::configure(const Options& options, const std::vector<PlainS
   return result;
 }
 
+std::vector<ServerId> Cluster::tell_all(const Message& message) {
+  std::vector<ServerId> servers;
+  if (sender_ == nullptr) return servers;
+  std::vector<ConnectionId> connections;
+  for (const Membership::Registered& one : machine_.registered_servers()) {
+    servers.push_back(one.server);
+    connections.push_back(one.connection);
+  }
+  sender_->send(connections, message);
+  return servers;
+}
+
 void Cluster::on_message(ConnectionId from, const Message& message) {
+  if (const auto* account = std::get_if<SessionAccount>(&message)) {
+    if (account_listener_ == nullptr) return;
+    for (const Membership::Registered& one : machine_.registered_servers()) {
+      if (one.connection == from) return account_listener_->on_account(one.server, *account);
+    }
+    return;
+  }
   machine_.on_message(loop_.now(), from, message, actions_);
   pump();
 }

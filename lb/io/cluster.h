@@ -36,6 +36,14 @@ class Cluster {
    protected:
     ~Audience() = default;
   };
+  // Told of what servers say of a session (lb/io/explainer).
+  class AccountListener {
+   public:
+    virtual void on_account(ServerId from, const SessionAccount& account) = 0;
+
+   protected:
+    ~AccountListener() = default;
+  };
   struct Options {
     Membership::Options membership;
     Checker::Options check;
@@ -48,6 +56,11 @@ class Cluster {
   Result<void> configure(const Options& options, const std::vector<PlainServer>& plain);
   // Null (at first): there are no registered servers to send to.
   void set_sender(ControlSender* sender) { sender_ = sender; }
+
+  // Null (at first): nobody wants accounts.
+  void set_account_listener(AccountListener* listener) { account_listener_ = listener; }
+  // Sends the message to every registered server; says to whom.
+  std::vector<ServerId> tell_all(const Message& message);
 
   void on_message(ConnectionId from, const Message& message);
   void on_connection_lost(ConnectionId connection);
@@ -67,6 +80,7 @@ class Cluster {
   EventLoop& loop_;
   Audience& audience_;
   ControlSender* sender_ = nullptr;
+  AccountListener* account_listener_ = nullptr;
   Membership machine_;
   Checker checker_;
   AddressBook addresses_;

@@ -54,6 +54,16 @@ TEST_F(CommandsTest, DrainNamesTheServer) {
   EXPECT_EQ(out_.str(), "POST /drain?server=a%20b&on=true\nPOST /drain?server=a&on=false\n");
 }
 
+TEST_F(CommandsTest, ExplainTellsASessionFromAToken) {
+  const std::string session(32, 'a');
+  EXPECT_EQ(run_explain(url_, session, false, streams()), 0);
+  EXPECT_EQ(run_explain(url_, "some_token", true, streams()), 0);
+  EXPECT_EQ(run_explain_death(url_, "a", false, streams()), 0);
+  EXPECT_EQ(out_.str(), "GET /explain?session=" + session +
+                            "&format=table\nGET /explain?token=some_token\n"
+                            "GET /explain?if_dies=a&format=table\n");
+}
+
 TEST_F(CommandsTest, ARefusalIsSaidAndFails) {
   status_ = 422;
   EXPECT_EQ(run_reload(url_, streams()), 1);
