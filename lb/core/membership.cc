@@ -26,6 +26,12 @@ Instant next_probe(const std::variant<Liveness, HealthCheck>& health) {
   return std::get<HealthCheck>(health).next_check();
 }
 
+std::string why_offline(Instant now, const Liveness& liveness) {
+  if (!liveness.connected()) return "its control connection is gone and a probe failed";
+  if (liveness.silent(now)) return "its control connection is silent and a probe failed";
+  return "it reports, but probes of its data port fail";
+}
+
 bool online(const std::variant<Liveness, HealthCheck>& health) {
   return std::visit([](const auto& value) { return value.online(); }, health);
 }
@@ -259,9 +265,7 @@ void Membership::on_probe_result(Instant now, ServerId server, std::uint64_t ser
   std::string why;
   if (auto* liveness = std::get_if<Liveness>(&member->health)) {
     liveness->on_probe_result(now, answered);
-    why = answered ? "a probe was answered"
-                   : std::string("its control connection is ") +
-                         (liveness->connected() ? "silent" : "gone") + " and a probe failed";
+    why = answered ? "a probe was answered" : why_offline(now, *liveness);
   } else {
     std::get<HealthCheck>(member->health).on_result(now, answered);
     why = answered ? "checks succeed" : "checks fail";

@@ -78,13 +78,37 @@ TEST(Liveness, AConnectionLostAloneIsNotOffline) {
   EXPECT_TRUE(server.liveness.online());
 }
 
-TEST(Liveness, AFailedProbeAloneIsNotOffline) {
+TEST(Liveness, FailedProbesAloneAreNotOffline) {
   Driven server;
   server.run(1s, true, true);
   server.liveness.on_reported(at(1s));
   EXPECT_EQ(server.liveness.next_probe(), at(1s));
-  server.run(10s, true, false);
+  server.run(2500ms, true, false);
+  EXPECT_EQ(server.probes, 2);
+  server.run(20s, true, true);
   EXPECT_TRUE(server.liveness.online());
+  EXPECT_EQ(server.probes, 3);  // the third was answered, and that is the end of it
+  EXPECT_EQ(server.offline_at, -1s);
+}
+
+TEST(Liveness, AServerThatReportsAndFailsThreeProbesInARowIsOffline) {
+  Driven server;
+  server.run(1s, true, true);
+  server.liveness.on_reported(at(1s));
+  server.run(60s, true, false);
+  EXPECT_EQ(server.offline_at, 3s + 200ms);
+  EXPECT_FALSE(server.liveness.online()) << "reports alone bring a deaf server back";
+  server.run(70s, true, true);
+  EXPECT_TRUE(server.liveness.online());
+}
+
+TEST(Liveness, ProbesOfAnOfflineServerComeEverMoreRarely) {
+  Driven server;
+  server.liveness.on_lost(at(0s));
+  server.run(15s, false, false);
+  EXPECT_EQ(server.probes, 4);  // at 0, 1, 3, 7 and 15 s
+  server.run(15s + 80s, false, false);
+  EXPECT_EQ(server.probes, 14);
 }
 
 TEST(Liveness, AFailureReportAndThenTheConnectionsEndIsOfflineWithNoFurtherProbe) {
@@ -118,15 +142,15 @@ TEST(Liveness, ComesBackByAnAnsweredProbe) {
   server.liveness.on_lost(at(0s));
   server.run(10s, false, false);
   EXPECT_FALSE(server.liveness.online());
-  server.run(12s, false, true);
+  server.run(17s, false, true);
   EXPECT_TRUE(server.liveness.online());
 }
 
 TEST(Liveness, ComesBackWhenHeardAgain) {
   Driven server;
-  server.run(10s, false, false);
+  server.run(60s, false, false);
   EXPECT_FALSE(server.liveness.online());
-  server.liveness.on_heard(at(10s));
+  server.liveness.on_heard(at(60s));
   EXPECT_TRUE(server.liveness.online());
 }
 

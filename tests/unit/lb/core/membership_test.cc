@@ -272,7 +272,7 @@ TEST_F(MembershipTest, AnOfflineServerThatAnswersAProbeOrRegistersIsOnlineAgain)
   run(5s);
   EXPECT_FALSE(online("a"));
   dead_.clear();
-  run(1100ms);
+  run(4100ms);  // the fourth probe
   EXPECT_TRUE(online("a"));
   EXPECT_TRUE(told("a")->online);
   dead_.insert("b:80");
