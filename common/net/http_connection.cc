@@ -238,7 +238,12 @@ void HttpConnection::on_timeout() {
   if (!refused_ && loop_.now() < deadline_) {
     timer_.set(std::min(deadline_, loop_.now() + kRecheckPeriod));
     stream_->recheck();
-    return read_some();
+    read_some();
+    if (call_ != nullptr && stream_->unheard()) {
+      fail(got_byte_ ? HttpFailure::Kind::kCut : HttpFailure::Kind::kReset,
+           Error::peer("does not answer any more, nor does its machine"));
+    }
+    return;
   }
   if (refused_) {
     return fail(HttpFailure::Kind::kShortage, Error::system("too many connections"));

@@ -30,6 +30,16 @@ Error error_of(int number, const char* what) {
   }
 }
 
+void keep_alive(int fd) {
+  const auto set = [fd](int level, int option, int value) {
+    ::setsockopt(fd, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, Stream::kKeepaliveIdleSeconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, Stream::kKeepaliveGapSeconds);
+  set(IPPROTO_TCP, TCP_KEEPCNT, Stream::kKeepaliveQuestions);
+}
+
 }  // namespace
 
 Stream::Stream(EventLoop& loop, Descriptor socket, StreamHandler* handler)
@@ -49,6 +59,7 @@ Result<std::unique_ptr<Stream>> Stream::connect(EventLoop& loop, const SocketAdd
   if (!socket) return fail(error_of(errno, kCannotConnect));
   const int one = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  keep_alive(socket.get());
   if (::connect(socket.get(), to.raw(), to.size()) != 0 && errno != EINPROGRESS) {
     return fail(error_of(errno, kCannotConnect));
   }
@@ -162,6 +173,13 @@ void Stream::shutdown_write() {
 }
 
 bool Stream::may_read() const { return may_read_ || (tls_ != nullptr && tls_->has_pending()); }
+
+bool Stream::unheard() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd(), IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  return info.tcpi_retransmits >= kUnheardResends;
+}
 
 bool Stream::has_unsent() const { return tls_ != nullptr && tls_->has_unsent(); }
 

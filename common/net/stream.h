@@ -58,11 +58,17 @@ class StreamHandler {
 
 class Stream final : private Watcher {
  public:
+  // Keepalive of connections made here: after so long without a word, so many questions.
+  static constexpr int kKeepaliveIdleSeconds = 5;
+  static constexpr int kKeepaliveGapSeconds = 2;
+  static constexpr int kKeepaliveQuestions = 3;
+
   // Takes a connected socket (from Listener). TCP_NODELAY is inherited from the listener.
   Stream(EventLoop& loop, Descriptor socket, StreamHandler* handler);
   // Begins to connect. Not connected() yet on return; on_stream() tells of success or failure
   // (failed() then). An immediate failure with side kSystem is our own shortage (descriptors, local
-  // ports), with side kPeer the other end's.
+  // ports), with side kPeer the other end's. A peer that vanishes without a word while nothing is
+  // owed to it is found out by keepalive, and then read as an error.
   static Result<std::unique_ptr<Stream>> connect(EventLoop& loop, const SocketAddress& to,
                                                  StreamHandler* handler);
   ~Stream();
@@ -110,6 +116,12 @@ class Stream final : private Watcher {
   // a short read then hides it. A sweep over connections that wait long for the peer calls this: it
   // makes may_read() true again, so that the next read asks the kernel.
   void recheck() { may_read_ = true; }
+
+  // What was written has been sent again and again without any sign of the other end: its machine
+  // or the way there is gone. A peer that merely takes nothing is heard, and is none of these. Asks
+  // the kernel: for sweeps over connections that wait long.
+  bool unheard() const;
+  static constexpr unsigned kUnheardResends = 4;  // that is 3 s and more after the first sending
 
   int fd() const { return socket_.get(); }
   SocketAddress local_address() const { return SocketAddress::local_of(fd()); }

@@ -7,6 +7,7 @@ namespace tandem {
 void Exchange::on_attempt(ServerId server, bool reused) {
   server_ = server;
   reused_ = reused;
+  sent_ = false;
   ++attempts_;
 }
 

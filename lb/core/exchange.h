@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "common/base/ids.h"
 #include "lb/core/retry_budget.h"
@@ -55,7 +56,10 @@ class Exchange {
   // a request before.
   void on_attempt(ServerId server, bool reused);
   // Some byte of it was handed to the connection: it may have reached the server.
-  void on_sent() { reached_ = true; }
+  void on_sent() {
+    reached_ = true;
+    sendings_ = static_cast<std::uint8_t>(sendings_ + !std::exchange(sent_, true));
+  }
   // Its body no longer fits the retry buffer: what was sent cannot be sent again.
   void on_outgrown() { whole_ = false; }
   // No connection to the server: refused, unreachable, or not in time.
@@ -85,6 +89,8 @@ class Exchange {
   bool whole() const { return whole_; }
   unsigned attempts() const { return attempts_; }
   unsigned referrals() const { return referrals_; }
+  // Attempts in which something was sent: a connection that was refused carried nothing.
+  unsigned sendings() const { return sendings_; }
   // Resent after a failure (referrals are none), for the access log.
   unsigned retries() const { return attempts_ - (attempts_ > 0) - referrals_; }
 
@@ -100,8 +106,10 @@ class Exchange {
   std::uint8_t failed_count_ = 0;
   std::uint8_t attempts_ = 0;
   std::uint8_t referrals_ = 0;
+  std::uint8_t sendings_ = 0;
   bool idempotent_ = true;
   bool reused_ = false;
+  bool sent_ = false;        // in this attempt
   bool reached_ = false;     // a byte of it may have reached a server that may execute it
   bool whole_ = true;        // all that was sent of it can be sent again
   bool responding_ = false;  // the client has bytes of the response

@@ -99,6 +99,8 @@ void put_text(const AccessLine& line, LineWriter& out) {
   out.number(line.retries);
   out.put(" referrals=");
   out.number(line.referrals);
+  out.put(" sent=");
+  out.number(line.sendings);
   out.put("\n");
 }
 
@@ -124,6 +126,8 @@ void put_json(const AccessLine& line, LineWriter& out) {
   out.number(line.retries);
   out.put(",\"referrals\":");
   out.number(line.referrals);
+  out.put(",\"sent\":");
+  out.number(line.sendings);
   out.put("}\n");
 }
 

@@ -31,6 +31,7 @@ struct AccessLine {
   bool takeover = false;
   unsigned retries = 0;
   unsigned referrals = 0;
+  unsigned sendings = 0;  // the request was handed to a server's connection so often
 };
 
 // Formats a line, its end included, into `out` of at least kAccessLineBytesMax; returns its size.

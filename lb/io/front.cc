@@ -33,7 +33,15 @@ FrontState::~FrontState() = default;
 
 void FrontState::report_failure(ServerId server) {
   const auto pool = pools_by_id.find(server);
-  if (pool != pools_by_id.end() && pool->second->may_report(loop.now())) {
+  if (pool != pools_by_id.end() && pool->second->may_report(loop.now(), kFailureReportInterval)) {
+    reports.on_server_failed(server);
+  }
+}
+
+void FrontState::suspect(ServerId server) {
+  const auto pool = pools_by_id.find(server);
+  if (pool != pools_by_id.end() &&
+      pool->second->may_report(loop.now(), options.upstream.recheck_interval)) {
     reports.on_server_failed(server);
   }
 }

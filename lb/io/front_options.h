@@ -24,6 +24,12 @@ struct UpstreamOptions {
   Duration idle_timeout = 30s;              // of a pooled connection
   std::uint32_t idle_connections_max = 64;  // pooled, for each server and worker
   std::size_t retry_buffer = 64 * 1024;     // bytes of a request's body kept for a resend
+  // A request that waits so long for its response has its server probed, and its connection looked
+  // at: is the other end still there?
+  Duration recheck_interval = 1s;
+  // A library client's response that stands still for so long, its server being offline, is cut
+  // off: the client asks again. Others cannot, and have body_timeout.
+  Duration offline_patience = 1s;
   RetryBudget::Options retry_budget;
 };
 

@@ -28,8 +28,8 @@ class ServerPool;
 // Told what control wants to know. Called on the front's thread: implementations post.
 class FrontReports {
  public:
-  // A connection to the server failed, or it broke a fresh one: worth a probe at once. Told again
-  // at most every kFailureReportInterval.
+  // A connection to the server failed, it broke a fresh one, or it lets a request wait: worth a
+  // probe at once. Told again at most every kFailureReportInterval.
   virtual void on_server_failed(ServerId server) = 0;
   // This front's count of the sessions of plain servers, when it has changed; sums are over fronts.
   virtual void on_plain_sessions(const std::vector<TokenCounter::Sessions>& sessions) = 0;
@@ -94,6 +94,7 @@ struct FrontState {
     return head_out.data();
   }
   void report_failure(ServerId server);
+  void suspect(ServerId server);  // it may only be slow: reported at most once a recheck_interval
   void log_request(const AccessLine& line);  // counts its status, and writes it if there is a log
 };
 

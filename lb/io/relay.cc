@@ -126,6 +126,7 @@ bool Relay::on_input_end() {
 }
 
 void Relay::on_client_writable() {
+  if (impatient_) set_deadline(body_patience());
   if (upstream_ != nullptr && stage_ != Stage::kConnecting) upstream_->resume();
 }
 
@@ -137,6 +138,10 @@ void Relay::abandon() {
 }
 
 void Relay::set_deadline(Duration wait) { client_->set_deadline(state_.loop.now() + wait); }
+
+Duration Relay::body_patience() const {
+  return impatient_ ? state_.options.upstream.offline_patience : state_.options.limits.body_timeout;
+}
 
 void Relay::on_deadline() {
   if (upstream_ == nullptr) return;
@@ -162,8 +167,10 @@ void Relay::on_deadline() {
 
 void Relay::on_sweep(Instant now) {
   if (upstream_ == nullptr || stage_ == Stage::kConnecting || client_->blocked()) return;
-  if (now - checked_ < kRecheckInterval) return;
+  if (now - checked_ < state_.options.upstream.recheck_interval) return;
   checked_ = now;
+  // A probe tells a server that answers nobody from one that is slow with this.
+  if (stage_ == Stage::kWaiting) state_.suspect(pool_->id());
   upstream_->recheck();
 }
 
@@ -178,7 +185,8 @@ void Relay::recycle() {
   client_ = nullptr;
   pool_ = nullptr;
   stage_ = Stage::kConnecting;
-  tunnel_ = must_serve_ = library_ = has_token_ = seal_request_ = referred_ = keep_ = false;
+  tunnel_ = must_serve_ = impatient_ = library_ = has_token_ = seal_request_ = referred_ = keep_ =
+      false;
   write_broken_ = input_ended_ = output_ended_ = false;
   route_ = Route{};
   bytes_out_ = 0;
@@ -323,7 +331,11 @@ void Relay::on_upstream_failed(UpstreamFault fault) {
 }
 
 void Relay::on_server_offline() {
-  if (exchange_.responding()) return;
+  if (exchange_.responding()) {
+    impatient_ = library_ && idempotent_ && !tunnel_;
+    if (impatient_ && !client_->blocked()) set_deadline(body_patience());
+    return;
+  }
   upstream_->abandon();
   upstream_ = nullptr;
   carry_out(exchange_.on_offline());

@@ -57,7 +57,6 @@ class Relay final : private UpstreamHandler {
     kResponding,  // the response has begun
   };
   static constexpr std::size_t kKeepBytesMax = 16 * 1024;
-  static constexpr Duration kRecheckInterval = 1s;
 
   // Is there nothing left of the request to send?
   bool request_sent() const { return request_body_.done() && unsent_.empty() && !write_broken_; }
@@ -83,6 +82,7 @@ class Relay final : private UpstreamHandler {
   void carry_out(Verdict verdict);
   void take_over();
   void set_deadline(Duration wait);
+  Duration body_patience() const;
   ServerPool::Want wanted() const;
 
   // relay_session.cc: tokens and routes
@@ -134,6 +134,7 @@ class Relay final : private UpstreamHandler {
   bool input_ended_ = false;   // of a tunnel: the client has ended its side
   bool output_ended_ = false;  // of a tunnel: the server has
   bool must_serve_ = false;    // its body cannot be kept for a referral
+  bool impatient_ = false;     // its server is offline, and the client can ask again
 
   // The session
   bool library_ = false;

@@ -74,7 +74,7 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
 void Relay::on_response_body(std::string_view bytes, bool complete) {
   if (!bytes.empty()) {
     bytes_out_ += bytes.size();
-    set_deadline(state_.options.limits.body_timeout);
+    set_deadline(body_patience());
     if (unchunk_ != nullptr ? !pass_payload(bytes) : !client_->send(bytes)) return;
   }
   if (complete) return tunnel_ ? on_output_end() : finish();
@@ -167,6 +167,7 @@ void Relay::account() {
   line.takeover = route_.kind == RouteKind::kTakeover || route_.kind == RouteKind::kLost;
   line.retries = exchange_.retries();
   line.referrals = exchange_.referrals();
+  line.sendings = exchange_.sendings();
   state_.log_request(line);
 }
 

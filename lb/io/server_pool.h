@@ -45,9 +45,9 @@ class ServerPool {
   // An upstream for one exchange, given back by its finish() or abandon().
   Acquired acquire(UpstreamHandler& handler, Want want);
 
-  // Has it been long enough since the last report of a failure?
-  bool may_report(Instant now) {
-    if (reported_ != Instant{} && now - reported_ < kFailureReportInterval) return false;
+  // Has the last report been at least `gap` ago? If so, this is one.
+  bool may_report(Instant now, Duration gap) {
+    if (reported_ != Instant{} && now - reported_ < gap) return false;
     reported_ = now;
     return true;
   }

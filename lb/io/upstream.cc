@@ -59,6 +59,7 @@ void Upstream::recheck() {
   if (phase_ == Phase::kConnecting) return;
   stream_->recheck();
   read_response();
+  if (handler_ != nullptr && stream_->unheard()) fail(UpstreamFault::kBroken);
 }
 
 // Until nothing is left to read. After each piece the handler may have paused, given back or closed
@@ -196,8 +197,11 @@ void Upstream::finish() {
   }
 }
 
+// By a reset: what the server has not got yet of a request that was given up must not reach it when
+// it is back, minutes later maybe.
 void Upstream::abandon() {
   handler_ = nullptr;
+  stream_->reset_on_close();
   pool_.close(*this);
 }
 

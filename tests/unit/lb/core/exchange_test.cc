@@ -211,7 +211,10 @@ TEST(Exchange, AResetOnAReusedConnectionThenOnAFreshOneIsATakeover) {
   ASSERT_EQ(exchange.failed().size(), 1u);
   EXPECT_EQ(exchange.failed()[0], kA);
   exchange.on_attempt(kB, false);
+  exchange.on_sent();
+  exchange.on_sent();
   EXPECT_EQ(exchange.retries(), 2u);
+  EXPECT_EQ(exchange.sendings(), 2u);  // the second attempt carried nothing
 }
 
 TEST(Exchange, ATakeoverThatFailsGoesOnToTheNextAndRemembersAll) {

@@ -216,6 +216,47 @@ TEST_F(FrontFailure, AResponseThatHasBegunIsNotTakenOverWhenItsServerGoesOffline
   EXPECT_EQ(client.read(2), "cd");
 }
 
+TEST_F(FrontFailure, ALibraryNeedNotWaitForTheRestFromAServerThatIsOffline) {
+  options_.upstream.offline_patience = 80ms;
+  start({&a_, &b_});
+  Peer client = this->client();
+  client.send(get("/x", "Tandem-Session: " + token(a_, &b_) + "\r\n"));
+  Peer server = a_.accept();
+  server.read_head();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab");
+  client.read_head();
+  EXPECT_EQ(client.read(2), "ab");
+  show({&a_});
+  server.send("cd");  // what comes is passed on
+  EXPECT_EQ(client.read(2), "cd");
+  EXPECT_TRUE(client.was_reset());
+}
+
+TEST_F(FrontFailure, AServerThatLetsARequestWaitIsReported) {
+  options_.upstream.recheck_interval = 20ms;
+  start({&a_, &b_});
+  Peer client = this->client();
+  client.send(request(a_, b_));
+  Peer server = a_.accept();
+  server.read_head();
+  EXPECT_TRUE(reported(a_));
+  server.send(ok("late"));
+  EXPECT_TRUE(client.read_response().ends_with("\r\n\r\nlate"));
+  EXPECT_FALSE(b_.asked());
+}
+
+TEST_F(FrontFailure, ARequestThatIsGivenUpIsReset) {
+  start({&a_, &b_});
+  Peer client = this->client();
+  client.send(post(a_, b_));
+  Peer frozen = a_.accept();
+  frozen.read_head();
+  EXPECT_EQ(frozen.read(4), "body");
+  show({&a_});
+  EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 504 "));
+  EXPECT_TRUE(frozen.was_reset());
+}
+
 TEST_F(FrontFailure, AResponseThatBreaksOffEndsTheClientsConnection) {
   start({&a_, &b_});
   Peer client = this->client();

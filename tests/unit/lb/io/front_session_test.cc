@@ -348,7 +348,8 @@ TEST_F(FrontSession, WritesALineForEachRequest) {
                       std::to_string(response.size()) + ",\"ms\":"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("\"server\":\"plain\",\"takeover\":false,\"retries\":0,\"referrals\":0}\n"),
+  EXPECT_NE(text.find("\"server\":\"plain\",\"takeover\":false,\"retries\":0,\"referrals\":0,"
+                      "\"sent\":1}\n"),
             std::string::npos)
       << text;
 }
