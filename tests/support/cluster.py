@@ -277,9 +277,10 @@ class Cluster:
     one site whose files differ in their modification times from origin to origin."""
 
     def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
-                 port=None, origins=None):
-        """balancer, server: changes to their conf files; port: the balancer's; nginx_conf: more of
-        nginx's server block; origins: others instead of nginx, each with a url."""
+                 port=None, origins=None, each=None):
+        """balancer, server: changes to their conf files; each: {name: changes for that server};
+        port: the balancer's; nginx_conf: more of nginx's server block; origins: others instead of
+        nginx, each with a url."""
         self.shop = shop
         self.key = shop.key()
         self.names = [chr(ord("a") + i) for i in range(servers)]
@@ -291,7 +292,8 @@ class Cluster:
         self.lb = shop.start(Balancer(shop.folder, balancer, key_file=self.key, port=port))
         self.servers = {
             name: shop.add(Server(shop.folder, name, [self.lb], self.key, self.origins[name].url,
-                                  merged({"source": {"etag": "content"}}, server or {})))
+                                  merged(merged({"source": {"etag": "content"}}, server or {}),
+                                         (each or {}).get(name, {}))))
             for name in self.names}
         for one in self.servers.values():
             one.start()

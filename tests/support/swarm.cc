@@ -13,6 +13,8 @@
 //     --seed N          of the shuffling                                          (1)
 //     --interactive     does nothing until told on standard input
 //     --changing        contents may change while it runs: do not compare them
+//     --tag PREFIX      each get of a path that begins with it has a number of its own, ?call=N, by
+//                       which the logs of others tell it from all other gets
 //
 // --paths names a file with one target a line ("/index.html").
 //
@@ -25,6 +27,8 @@
 //                                  its last move (the reply that shows the move included), and
 //     held_mirror held_validator   how many of them were answered "use yours", and by what;
 //     held_refetched               ... and how many came whole although nothing had changed
+//     held_bytes                   the contents of those held, and of those that came whole
+//     held_refetched_bytes
 //     corrupt                      contents that differ from the first fetch of that path
 //     retries slowest_ms elapsed_s attempts beyond the first; the slowest get; since the start
 // Events: "ready" (clients made, nothing asked yet), "progress", "paused", "ran", "counts",
@@ -32,9 +36,8 @@
 // and "failed_posts" (ids).
 //
 // With --interactive it obeys lines on standard input, one at a time:
-//     run N       N gets in all, dealt out evenly; "ran" when they are done. Other commands are
-//     heard
-//                 meanwhile; a second run waits for the first
+//     run N [P]   N gets in all, dealt out evenly, with P POSTs among them; "ran" when they are
+//                 done. Other commands are heard meanwhile; a second run waits for the first
 //     post N      the same with POSTs
 //     pause       finishes what is in flight, then "paused"; resume goes on
 //     counts      the counts now
@@ -81,6 +84,7 @@ struct SwarmOptions {
   std::uint64_t seed = 1;
   bool interactive = false;
   bool changing = false;
+  std::string tag;
 };
 
 std::string json_text(std::string_view text) {
@@ -101,6 +105,7 @@ struct Counts {
   std::uint64_t fetched = 0, mirror = 0, validator = 0;
   std::uint64_t posts = 0, posts_failed = 0, moved = 0;
   std::uint64_t held = 0, held_mirror = 0, held_validator = 0, held_refetched = 0;
+  std::uint64_t held_bytes = 0, held_refetched_bytes = 0;
   std::uint64_t corrupt = 0, retries = 0;
   double slowest_ms = 0;
 
@@ -108,10 +113,12 @@ struct Counts {
     return fmt::format(
         "\"requests\":{},\"failed\":{},\"bytes\":{},\"saved\":{},\"fetched\":{},\"mirror\":{},"
         "\"validator\":{},\"posts\":{},\"posts_failed\":{},\"moved\":{},\"held\":{},"
-        "\"held_mirror\":{},\"held_validator\":{},\"held_refetched\":{},\"corrupt\":{},"
+        "\"held_mirror\":{},\"held_validator\":{},\"held_refetched\":{},\"held_bytes\":{},"
+        "\"held_refetched_bytes\":{},\"corrupt\":{},"
         "\"retries\":{},\"slowest_ms\":{:.1f}",
         requests, failed, bytes, saved, fetched, mirror, validator, posts, posts_failed, moved,
-        held, held_mirror, held_validator, held_refetched, corrupt, retries, slowest_ms);
+        held, held_mirror, held_validator, held_refetched, held_bytes, held_refetched_bytes,
+        corrupt, retries, slowest_ms);
   }
 };
 
@@ -137,6 +144,8 @@ class Ledger {
     counts_.held += more.held, counts_.held_mirror += more.held_mirror;
     counts_.held_validator += more.held_validator;
     counts_.held_refetched += more.held_refetched;
+    counts_.held_bytes += more.held_bytes;
+    counts_.held_refetched_bytes += more.held_refetched_bytes;
     counts_.corrupt += more.corrupt, counts_.retries += more.retries;
     counts_.slowest_ms = std::max(counts_.slowest_ms, more.slowest_ms);
   }
@@ -191,13 +200,14 @@ class Member {
                      static_cast<std::int64_t>(options.timeout_s * 1000))}),
         paths_(paths),
         post_path_(options.post_path),
+        tag_(options.tag),
         number_(number),
         random_(options.seed * 1'000'003 + number),
         ledger_(ledger) {}
 
   void get_next() {
     const std::string& path = next_path();
-    const Reply reply = client_.get(path);
+    const Reply reply = client_.get(target_of(path));
     Counts counts;
     counts.requests = 1;
     account(reply, counts);
@@ -249,6 +259,11 @@ class Member {
     return paths_[next];
   }
 
+  std::string target_of(const std::string& path) {
+    if (tag_.empty() || !path.starts_with(tag_)) return path;
+    return fmt::format("{}?call={}-{}", path, number_, ++calls_);
+  }
+
   // What every reply is counted for, and whether the session has moved.
   void account(const Reply& reply, Counts& counts) {
     counts.bytes = reply.bytes_received;
@@ -277,6 +292,8 @@ class Member {
       counts.held_mirror = by_mirror;
       counts.held_validator = by_validator;
       counts.held_refetched = !by_mirror && !by_validator;
+      counts.held_bytes = print.length;
+      if (counts.held_refetched > 0) counts.held_refetched_bytes = print.length;
     }
     known->second = Known{print, move_};
   }
@@ -284,11 +301,13 @@ class Member {
   Client client_;
   const std::vector<std::string>& paths_;
   const std::string post_path_;
+  const std::string tag_;
   const std::size_t number_;
   Random random_;
   Ledger& ledger_;
   std::vector<std::size_t> order_;
   std::uint64_t posts_ = 0;
+  std::uint64_t calls_ = 0;
   std::uint64_t move_ = 0;
   std::map<std::string, Known> known_;
   std::mutex server_mutex_;
@@ -458,12 +477,12 @@ void obey(Swarm& swarm, Ledger& ledger, double progress_s) {
   while (std::getline(std::cin, line)) {
     std::istringstream words(line);
     std::string command;
-    std::uint64_t count = 0;
-    words >> command >> count;
+    std::uint64_t count = 0, posts = 0;
+    words >> command >> count >> posts;
     if (command == "run" || command == "post") {
       const bool post = command == "post";
       waiter.join();
-      swarm.give(post ? 0 : count, post ? count : 0);
+      swarm.give(post ? 0 : count, post ? count : posts);
       waiter.start();
     } else if (command == "pause") {
       swarm.pause(true);
@@ -539,6 +558,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed);
   app.add_flag("--interactive", options.interactive);
   app.add_flag("--changing", options.changing);
+  app.add_option("--tag", options.tag);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -67,9 +67,9 @@ class Swarm:
         self.tell(line)
         return self.wait_event(answer, nth)
 
-    def run(self, gets):
+    def run(self, gets, posts=0):
         self._ran_awaited = self.count_events("ran") + 1
-        self.tell(f"run {gets}")
+        self.tell(f"run {gets} {posts}")
 
     def post(self, posts):
         self._ran_awaited = self.count_events("ran") + 1
