@@ -4,9 +4,10 @@
 
 namespace tandem {
 
-void Exchange::on_attempt(ServerId server, bool reused) {
+void Exchange::on_attempt(ServerId server, bool reused, bool recent) {
   server_ = server;
   reused_ = reused;
+  recent_ = reused && recent;
   sent_ = false;
   ++attempts_;
 }
@@ -47,12 +48,19 @@ Verdict Exchange::on_shortage() { return give_up(503, false); }
 Verdict Exchange::on_broken(RetryBudget& budget) {
   if (responding_) return Verdict{Step::kAbort, 0, false};
   // A server may close an idle connection at any moment, and the request may just have met that:
-  // it says nothing about the server.
-  if (reused_) {
+  // it says nothing about the server. One that was in use just now says that the server is dead:
+  // a dying one may still accept, and another try there would be lost, too.
+  if (reused_ && !recent_) {
     if (!may_resend() || attempts_ >= kAttemptsMax) return give_up(502, false);
     return Verdict{Step::kResendFresh, 0, false};
   }
-  if (!may_resend() || !budget.take()) {
+  if (!may_resend()) {
+    note_failed();
+    return give_up(502, true);
+  }
+  if (!budget.take()) {
+    // A dead server refuses the fresh connection, and that costs nobody any work.
+    if (recent_ && attempts_ < kAttemptsMax) return Verdict{Step::kResendFresh, 0, true};
     note_failed();
     return give_up(502, true);
   }

@@ -219,7 +219,7 @@ void Relay::attempt(ServerPool::Want want) {
   stage_ = Stage::kConnecting;
   const auto got = pool_->acquire(*this, want);
   upstream_ = got.upstream;
-  exchange_.on_attempt(pool_->id(), upstream_ != nullptr && upstream_->reused());
+  exchange_.on_attempt(pool_->id(), upstream_ != nullptr && upstream_->reused(), got.recent);
   if (upstream_ == nullptr) {
     on_upstream_failed(got.fault);
     return;

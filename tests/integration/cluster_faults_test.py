@@ -1,6 +1,7 @@
 """100,000 idempotent requests of library clients, with POSTs and plain HTTP clients among them, and a
 fault every 5,000: servers killed, frozen for less and for more than the timeouts, connections reset
-at once, in the middle of a head and of a body, forgotten, swallowed, made to drip.
+at once, before a response, in the middle of its head and of its body, forgotten, swallowed, made to
+drip.
 
 What is counted, and how:
 
@@ -41,7 +42,9 @@ CLIENTS = 100
 PLAIN_CLIENTS = 4
 INTERVAL = 0.3  # status_interval, seconds: a server is given up after three, and a failed probe
 
-BREAKING = ("kill", "reset", "cut-head", "cut-body")  # one extra round trip at most
+# One extra round trip at most.
+BREAKING = ("kill", "reset", "cut request", "cut head", "cut body")
+CUTS = 20  # exchanges that one fault cuts
 LONG = ("freeze", "swallow", "forget")                # survived by timeouts
 HARMLESS = ("freeze shortly", "drip")                 # nobody is moved, nothing is sent again
 KINDS = BREAKING + LONG + HARMLESS
@@ -62,14 +65,14 @@ class PlainClient(threading.Thread):
     def __init__(self, port, path):
         super().__init__(daemon=True)
         self.port, self.path = port, path
-        self.whole = self.cut = 0
+        self.asked = self.whole = self.cut = 0
         self.failures = []
         self.ending = threading.Event()
         self._connection = None
         self._cookie = None
 
     def run(self):
-        while not self.ending.wait(0.02):
+        while not self.ending.wait(0.05):
             self._ask()
 
     def _ask(self):
@@ -78,7 +81,9 @@ class PlainClient(threading.Thread):
             if self._connection is None:
                 self._connection = raw.connect(self.port)
             fields = [("Cookie", f"tandem={self._cookie}")] if self._cookie else []
-            self._connection.send(raw.request_text("GET", self.path, fields))
+            self.asked += 1
+            target = f"{self.path}?plain={self.ident}-{self.asked}"
+            self._connection.send(raw.request_text("GET", target, fields))
             head = self._connection.read_head()
             self._cookie = raw.Response(head, b"").cookie() or self._cookie
             self._connection.read_body(head)
@@ -185,6 +190,15 @@ class Faults(Case):
             self.relays[server.name].tell("drip 2000 50")
             time.sleep(1)
             self.relays[server.name].tell("pass")
+        elif kind.startswith("cut "):
+            server, serving = self.victim("cd")
+            relay = self.relays[server.name]
+            before = relay.counts()["cut"]
+            relay.tell(f"{kind} {CUTS}")
+            until(lambda: relay.counts()["cut"] == before + CUTS or not self.swarm.running(),
+                  f"{kind} to meet {CUTS} exchanges")
+            relay.tell("pass")
+            serving = relay.counts()["cut"] - before
         else:
             server, serving = self.victim("cd")
             caught = self.relays[server.name].tell(kind)
@@ -201,7 +215,7 @@ class Faults(Case):
         for number, line in enumerate(lines):
             if line["method"] != "GET":
                 continue
-            tagged = "?call=" in line["target"]
+            tagged = "?" in line["target"]
             calls[line["target"] if tagged else number].append(line["sent"])
         extra = [sum(sent) - 1 for sent in calls.values() if sum(sent) > 1]
         return extra, sum(len(sent) - 1 for sent in calls.values())

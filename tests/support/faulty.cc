@@ -10,18 +10,16 @@
 //     pass           no more faults for connections to come; those whose bytes were swallowed end
 //                    with a reset, and drips go on at full speed
 //     reset          resets all connections at once
-//     cut-head       every connection in flight: the first bytes of its response's head pass, then
-//     a
-//                    reset both ways
-//     cut-body       every connection in flight: the head and a part of the body pass, then a
-//     reset;
-//                    one whose response has no body is spared
+//     cut STAGE N    the next N requests whose target has a query, each target once: a reset both
+//                    ways, in STAGE "request" when it has passed and no byte of its response,
+//                    "head" after the first bytes of the head, "body" after the head and a part of
+//                    the body (a response without one is spared, and the next request concerned)
 //     swallow        accepts and reads everything, of all connections, and passes nothing on
 //     forget         all connections are forgotten by this side as by a machine that was restarted:
 //                    nothing is told to the other end, and what it sends is answered by a reset
 //                    (needs CAP_NET_ADMIN: without, {"caught":-1})
 //     drip BYTES MS  of responses, so many bytes pass every so many milliseconds
-//     counts         {"connections":open,"accepted":so far}
+//     counts         {"connections":open,"accepted":so far,"cut":so far}
 //
 // The end of its input ends it.
 #include <netinet/tcp.h>
@@ -32,6 +30,7 @@
 #include <cstdio>
 #include <list>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -46,7 +45,7 @@ constexpr std::size_t kHeadBytesPassed = 12;
 constexpr std::size_t kWaitingBytesMax = 1 << 20;  // towards one end
 
 enum class Fault { kNone, kSwallow, kDrip };
-enum class Cut { kNone, kHead, kBody };
+enum class Cut { kNone, kRequest, kHead, kBody };
 
 struct Drip {
   std::size_t bytes = 0;
@@ -61,6 +60,10 @@ class Pair final : public Disposable {
     virtual void ended(Pair& pair) = 0;
     virtual Fault fault() const = 0;
     virtual Drip drip() const = 0;
+    // Is the exchange with this request to be cut? Asked once for each.
+    virtual Cut next_cut(std::string_view request) = 0;
+    virtual void did_cut() = 0;
+    virtual void spared(std::string_view request) = 0;
 
    protected:
     ~Owner() = default;
@@ -77,8 +80,6 @@ class Pair final : public Disposable {
     timer_.set_after(0ns);
   }
 
-  bool in_flight() const { return request_ && !response_; }
-  void mark(Cut cut) { cut_ = cut; }
   bool swallowed() const { return swallowed_; }
 
   void reset() {
@@ -159,12 +160,15 @@ class Pair final : public Disposable {
 
   bool take_requests() {
     std::size_t got = 0;
+    const std::size_t before = far_.waiting.size();
     if (!take(near_, far_, got)) return false;
-    if (got > 0 && response_) {  // the next exchange
-      request_ = response_ = false;
-      if (cut_ == Cut::kBody) cut_ = Cut::kNone;
+    if (got > 0 && (!request_ || response_)) {  // the next exchange
+      if (cut_ != Cut::kNone) owner_.spared(line_);
+      request_ = true;
+      response_ = false;
+      line_ = far_.waiting.substr(before, far_.waiting.find('\r', before) - before);
+      cut_ = owner_.next_cut(line_);
     }
-    if (got > 0) request_ = true;
     return swallow(far_, got);
   }
   bool take_responses() {
@@ -182,21 +186,22 @@ class Pair final : public Disposable {
 
   // False: reset now.
   bool cut_or_flush() {
-    if (cut_ == Cut::kHead && response_) {
-      (void)flush(near_, std::min(near_.waiting.size(), kHeadBytesPassed));
-      return false;
-    }
-    if (cut_ == Cut::kBody && response_ && !near_.waiting.empty()) {
+    if (cut_ == Cut::kNone || !response_) return flush(near_, near_.waiting.size());
+    if (cut_ == Cut::kBody) {
       const std::size_t head = near_.waiting.find("\r\n\r\n");
       if (head == std::string::npos) return true;  // more of it comes
       const std::size_t body = near_.waiting.size() - head - 4;
-      if (body > 1) {
-        (void)flush(near_, head + 4 + body / 2);
-        return false;
+      if (body < 2) {
+        owner_.spared(line_);
+        cut_ = Cut::kNone;
+        return flush(near_, near_.waiting.size());
       }
-      cut_ = Cut::kNone;
+      (void)flush(near_, head + 4 + body / 2);
+    } else if (cut_ == Cut::kHead) {
+      (void)flush(near_, std::min(near_.waiting.size(), kHeadBytesPassed));
     }
-    return flush(near_, near_.waiting.size());
+    owner_.did_cut();
+    return false;
   }
 
   void let_drip() {
@@ -229,6 +234,7 @@ class Pair final : public Disposable {
   bool request_ = false;   // some byte of a request has come
   bool response_ = false;  // and some of its response
   bool swallowed_ = false;
+  std::string line_;  // the first of the request
 };
 
 class Faulty final : private AcceptHandler, private Pair::Owner, private Watcher {
@@ -262,6 +268,17 @@ class Faulty final : private AcceptHandler, private Pair::Owner, private Watcher
   }
   Fault fault() const override { return fault_; }
   Drip drip() const override { return drip_; }
+  Cut next_cut(std::string_view request) override {
+    if (cuts_left_ == 0 || request.find('?') == std::string_view::npos) return Cut::kNone;
+    if (!met_.emplace(request).second) return Cut::kNone;
+    --cuts_left_;
+    return cut_;
+  }
+  void did_cut() override { ++cut_count_; }
+  void spared(std::string_view request) override {
+    ++cuts_left_;
+    met_.erase(std::string(request));
+  }
 
   void on_ready(Readiness) override {
     char bytes[4096];
@@ -281,14 +298,15 @@ class Faulty final : private AcceptHandler, private Pair::Owner, private Watcher
     int caught = 0;
     if (command == "pass") {
       fault_ = Fault::kNone;
+      cuts_left_ = 0;
       caught = each([](Pair& pair) { return pair.swallowed(); }, [](Pair& pair) { pair.reset(); });
       each([](Pair&) { return true; }, [](Pair& pair) { pair.go_on(); });
     } else if (command == "reset") {
       caught = each([](Pair&) { return true; }, [](Pair& pair) { pair.reset(); });
-    } else if (command == "cut-head" || command == "cut-body") {
-      const Cut cut = command == "cut-head" ? Cut::kHead : Cut::kBody;
-      caught =
-          each([](Pair& pair) { return pair.in_flight(); }, [cut](Pair& pair) { pair.mark(cut); });
+    } else if (command == "cut") {
+      std::string stage;
+      words >> stage >> cuts_left_;
+      cut_ = stage == "request" ? Cut::kRequest : stage == "head" ? Cut::kHead : Cut::kBody;
     } else if (command == "swallow") {
       fault_ = Fault::kSwallow;
       caught = static_cast<int>(pairs_.size());
@@ -304,8 +322,8 @@ class Faulty final : private AcceptHandler, private Pair::Owner, private Watcher
       fault_ = Fault::kDrip;
       caught = static_cast<int>(pairs_.size());
     } else if (command == "counts") {
-      return say("\"connections\":" + std::to_string(pairs_.size()) +
-                 ",\"accepted\":" + std::to_string(accepted_));
+      return say("\"connections\":" + std::to_string(pairs_.size()) + ",\"accepted\":" +
+                 std::to_string(accepted_) + ",\"cut\":" + std::to_string(cut_count_));
     } else {
       std::fprintf(stderr, "tandem-faulty: no such command: %s\n", line.c_str());
     }
@@ -334,6 +352,10 @@ class Faulty final : private AcceptHandler, private Pair::Owner, private Watcher
   std::unique_ptr<Listener> listener_;
   Fault fault_ = Fault::kNone;
   Drip drip_;
+  Cut cut_ = Cut::kNone;
+  std::uint64_t cuts_left_ = 0;
+  std::uint64_t cut_count_ = 0;
+  std::set<std::string> met_;  // requests that have been cut
   std::uint64_t accepted_ = 0;
   std::string typed_;
   Watch input_;

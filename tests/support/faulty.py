@@ -21,10 +21,15 @@ class Faulty:
         return self
 
     def tell(self, command):
-        """How many connections the fault has met; -1: this user may not do that."""
+        """How many connections the fault has met at once; -1: this user may not do that."""
         self.process.child.stdin.write(command.encode() + b"\n")
         self.process.child.stdin.flush()
         return self._answer().get("caught")
+
+    def counts(self):
+        self.process.child.stdin.write(b"counts\n")
+        self.process.child.stdin.flush()
+        return self._answer()
 
     def _answer(self):
         line = self.process.child.stdout.readline()

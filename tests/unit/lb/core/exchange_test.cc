@@ -217,6 +217,28 @@ TEST(Exchange, AResetOnAReusedConnectionThenOnAFreshOneIsATakeover) {
   EXPECT_EQ(exchange.sendings(), 2u);  // the second attempt carried nothing
 }
 
+TEST(Exchange, AResetOnAConnectionThatWasInUseJustNowIsATakeover) {
+  RetryBudget budget(RetryBudget::Options{});
+  Exchange exchange(true);
+  exchange.on_attempt(kA, true, true);
+  exchange.on_sent();
+  EXPECT_EQ(exchange.on_broken(budget), (Verdict{Step::kTakeover, 0, true}));
+  ASSERT_EQ(exchange.failed().size(), 1u);
+  exchange.on_attempt(kB, false);
+  exchange.on_sent();
+  EXPECT_EQ(exchange.sendings(), 2u);
+}
+
+TEST(Exchange, WithoutBudgetAResetOnARecentConnectionIsTriedOnAFreshOne) {
+  RetryBudget budget({.reserve = 0});
+  Exchange exchange(true);
+  exchange.on_attempt(kA, true, true);
+  exchange.on_sent();
+  EXPECT_EQ(exchange.on_broken(budget), (Verdict{Step::kResendFresh, 0, true}));
+  exchange.on_attempt(kA, false);
+  EXPECT_EQ(exchange.on_connect_failed().step, Step::kTakeover);
+}
+
 TEST(Exchange, ATakeoverThatFailsGoesOnToTheNextAndRemembersAll) {
   Exchange exchange(true);
   exchange.on_attempt(kA, false);

@@ -111,6 +111,26 @@ TEST_F(FrontFailure, AResetOfAReusedConnectionIsTriedOnAFreshOne) {
   EXPECT_FALSE(b_.asked());
 }
 
+TEST_F(FrontFailure, AResetOfATandemServersConnectionInUseJustNowIsATakeover) {
+  Origin primary{"p", ServerKind::kTandem}, alternate{"q", ServerKind::kTandem};
+  start({&primary, &alternate});
+  Peer client = this->client();
+  client.send(request(primary, alternate));
+  Peer server = primary.accept();
+  server.read_head();
+  server.send(ok("1"));
+  client.read_response();
+  client.send(request(primary, alternate));
+  server.read_head();
+  server.reset();
+  server = alternate.accept();
+  server.read_head();
+  server.send(ok("2"));
+  EXPECT_TRUE(client.read_response().ends_with("\r\n\r\n2"));
+  EXPECT_FALSE(primary.asked());
+  EXPECT_TRUE(reported(primary));
+}
+
 TEST_F(FrontFailure, ABodyIsSentAgainFromTheBuffer) {
   start({&a_, &b_});
   Peer client = this->client();
