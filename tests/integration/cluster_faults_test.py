@@ -1,5 +1,5 @@
-"""100,000 idempotent requests of library clients, with POSTs and plain HTTP clients among them, and a
-fault every 5,000: servers killed, frozen for less and for more than the timeouts, connections reset
+"""100,000 idempotent requests of library clients (TANDEM_FAULT_REQUESTS; TANDEM_FAULT_SEED for the
+order of the faults), with POSTs and plain HTTP clients among them, and a fault every 5,000: servers killed, frozen for less and for more than the timeouts, connections reset
 at once, before a response, in the middle of its head and of its body, forgotten, swallowed, made to
 drip.
 
