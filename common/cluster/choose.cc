@@ -50,18 +50,31 @@ bool less_loaded(const Status& a, const Status& b) {
 
 std::optional<SecondChoice> choose_second(std::span<const ServerRecord> servers,
                                           std::span<const ServerId> excluded) {
+  const bool slack[] = {n_plus_one_slack(servers, ServerKind::kTandem) > 0,
+                        n_plus_one_slack(servers, ServerKind::kPlain) > 0};
   const ServerRecord* best = nullptr;
+  SecondChoice choice;
   for (const ServerRecord& server : servers) {
     if (!server.takes_sessions() || at_capacity(server.status)) continue;
     if (contains(excluded, server.id)) continue;
+    const SecondChoice other{
+        .server = server.id,
+        .over_threshold = over_threshold(server.status),
+        .safe = slack[static_cast<std::size_t>(server.kind)] && keeps_reserve(server.status)};
     if (best != nullptr) {
-      const bool over = over_threshold(server.status), best_over = over_threshold(best->status);
-      if (over != best_over ? over : !less_loaded(server.status, best->status)) continue;
+      if (other.over_threshold != choice.over_threshold) {
+        if (other.over_threshold) continue;
+      } else if (other.safe != choice.safe) {
+        if (choice.safe) continue;
+      } else if (!less_loaded(server.status, best->status)) {
+        continue;
+      }
     }
     best = &server;
+    choice = other;
   }
   if (best == nullptr) return std::nullopt;
-  return SecondChoice{best->id, over_threshold(best->status)};
+  return choice;
 }
 
 ServerId choose_alternate(const View& view, ServerId primary, const AlternateShares& shares,

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "common/base/ids.h"
+#include "common/cluster/n_plus_one.h"
 #include "common/cluster/view.h"
 
 namespace tandem {
@@ -17,6 +18,9 @@ inline bool over_threshold(const Status& status) { return status.primaries > sta
 // No room for another session as primary.
 inline bool at_capacity(const Status& status) { return status.primaries >= status.capacity; }
 
+// After one more session as primary: room for what the death of any single server would bring it?
+inline bool keeps_reserve(const Status& status) { return room_of(status) > status.reserve; }
+
 // Has `a` fewer sessions for its capacity than `b`; if as many, fewer as alternate? A server
 // without capacity is the most loaded of all.
 bool less_loaded(const Status& a, const Status& b);
@@ -25,11 +29,12 @@ bool less_loaded(const Status& a, const Status& b);
 struct SecondChoice {
   ServerId server;
   bool over_threshold = false;  // all are: the least loaded with room for one more
+  bool safe = false;            // the cluster stays N+1-safe without an alternate moving
 };
 
-// The best by status (less_loaded, then the order of the view) of those that take sessions and are
-// not in `excluded`: of those within their threshold if there are any, else of those under their
-// capacity; nothing if all are at capacity.
+// The best by status of those that take sessions and are not in `excluded`: of those within their
+// threshold if there are any, else of those under their capacity; nothing if all are at capacity.
+// Best is: safe (keeps_reserve, and its kind has n_plus_one_slack); less_loaded; first in the view.
 std::optional<SecondChoice> choose_second(std::span<const ServerRecord> servers,
                                           std::span<const ServerId> excluded = {});
 

@@ -248,6 +248,7 @@ AdminSnapshot Balancer::snapshot() {
   View view = membership.view();
   snapshot.view_version = view.version;
   snapshot.balancers = view.balancers;
+  snapshot.n_plus_one = membership.n_plus_one();
   for (ServerRecord& record : view.servers) {
     const SocketAddress resolved = cluster_->address_of(record.data_address);
     const auto state = membership.state_of(record.id);

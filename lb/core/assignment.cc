@@ -56,16 +56,29 @@ void Assignment::on_status(ServerId server, const Status& status) {
 std::optional<Choice> Assignment::choose(std::span<const ServerId> tried) {
   const auto first = next_turn(tried);
   if (!first) return std::nullopt;
-  if (!over_threshold(believed_[*first].status) && !at_capacity(view_.servers[*first].status)) {
-    assigned(*first);
-    return Choice{believed_[*first].id, false};
-  }
+  const bool will_do =
+      !over_threshold(believed_[*first].status) && !at_capacity(view_.servers[*first].status);
+  if (will_do && safe(*first)) return take(*first);
   auto second = choose_second(believed_, tried);
+  if (will_do && !(second && second->safe && !second->over_threshold)) return take(*first);
   // What is believed never refuses a session, only what the servers say.
   if (!second) second = choose_second(view_.servers, tried);
   if (!second) return std::nullopt;
   assigned(*index_of(second->server));
   return Choice{second->server, second->over_threshold};
+}
+
+Choice Assignment::take(std::size_t index) {
+  assigned(index);
+  return Choice{view_.servers[index].id, false};
+}
+
+// Does one more session there leave every server within its capacity after the death of any other,
+// or is that not to be had anywhere?
+bool Assignment::safe(std::size_t index) const {
+  const bool slack = slack_[static_cast<std::size_t>(view_.servers[index].kind)];
+  if (slack && keeps_reserve(believed_[index].status)) return true;
+  return !slack_[0] && !slack_[1];
 }
 
 std::optional<ServerId> Assignment::choose_takeover(std::span<const ServerId> tried) {
@@ -130,6 +143,9 @@ std::optional<std::size_t> Assignment::next_turn(std::span<const ServerId> tried
 
 void Assignment::weigh() {
   weighed_ = true;
+  for (const ServerKind kind : {ServerKind::kTandem, ServerKind::kPlain}) {
+    slack_[static_cast<std::size_t>(kind)] = n_plus_one_slack(view_.servers, kind) > 0;
+  }
   const double arrivals = kHorizon * expected();
   const double line = level(arrivals);
   double capacity = 0, sum = 0;

@@ -9,12 +9,14 @@
 // an interval, as many times as there are assigners), and so fill the same dents in proportion:
 // none herds. One status interval must have passed; until then the weight is the capacity.
 //
-// A server over its threshold passes its turn to a second one, chosen by status. What a server said
-// of itself is a little old, so the assignments made here since then are added, as many times as
-// there are assigners. These additions are provisional sessions: they move a choice, they never
-// refuse a session; only what the servers say does.
+// A server over its threshold passes its turn to a second one, chosen by status. So does one that
+// keeps its last places for sessions that another's death would bring it, if a second one within
+// its threshold need not. What a server said of itself is a little old, so the assignments made
+// here since then are added, as many times as there are assigners. These additions are provisional
+// sessions: they move a choice, they never refuse a session; only what the servers say does.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -88,6 +90,8 @@ class Assignment {
 
   std::optional<std::size_t> index_of(ServerId server) const;
   std::optional<std::size_t> next_turn(std::span<const ServerId> tried);
+  Choice take(std::size_t index);
+  bool safe(std::size_t index) const;
   void assigned(std::size_t index);
   void refresh(std::size_t index);
   void settle(std::size_t index);
@@ -98,6 +102,7 @@ class Assignment {
   Random random_;
   std::uint32_t workers_;
   bool started_ = false;
+  std::array<bool, 2> slack_{};         // of each kind: may be given a session and stay N+1-safe
   bool weighed_ = false;                // the weights are those of the status now known
   std::uint64_t assigned_ = 0;          // here, ever
   View view_;                           // as told

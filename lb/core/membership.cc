@@ -129,6 +129,8 @@ void Membership::on_message(Instant now, ConnectionId from, const Message& messa
   if (const auto* report = std::get_if<StatusReport>(&message)) {
     if (report->status.sequence > member->record.status.sequence)
       on_status(*member, report->status);
+  } else if (const auto* backing = std::get_if<Backing>(&message)) {
+    n_plus_one_.on_backing(member->record.id, *backing);
   } else if (std::holds_alternative<Leave>(message)) {
     liveness.on_left(now);
     why = "it shuts down";
@@ -207,7 +209,10 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   record.peer_address = message.peer_address;
   record.zone = message.zone;
   record.group = message.group;
-  if (record.incarnation != hello.incarnation) record.status = Status{};
+  if (record.incarnation != hello.incarnation) {
+    record.status = Status{};
+    n_plus_one_.forget(id);
+  }
   record.incarnation = hello.incarnation;
   on_status(member, message.status);
   std::get<Liveness>(member.health).on_connected(now);
@@ -355,22 +360,31 @@ void Membership::sync_online(Instant, Member& member, std::string_view why,
 }
 
 void Membership::publish(Instant now, MembershipActions& actions) {
-  if (view_new_ && view_sent_ + kViewGap <= now) {
-    view_new_ = false;
-    view_sent_ = now;
-    auto all = std::make_shared<const View>(view());
-    View servers = *all;  // plain servers are nobody's peers
-    std::erase_if(servers.servers,
-                  [](const ServerRecord& record) { return record.kind != ServerKind::kTandem; });
-    actions.push_back(PublishView{all});
-    actions.push_back(Broadcast{registered(), ViewUpdate{std::move(servers)}});
-    // It has everybody's status in it.
-    status_new_ = status_urgent_ = false;
-    status_sent_ = now;
-    for (auto& [name, member] : members_) member.status_new = false;
-  }
+  const bool view_due = view_new_ && view_sent_ + kViewGap <= now;
+  if (view_due) publish_view(now, actions);
   const Duration gap = status_urgent_ ? kViewGap : options_.status_interval;
-  if (!status_new_ || status_sent_ + gap > now) return;
+  const bool status_due = status_new_ && status_sent_ + gap <= now;
+  if (status_due) publish_status(now, actions);
+  if (!view_due && !status_due) return;
+  if (auto text = n_plus_one_.judge(now, view())) actions.push_back(Note{std::move(*text)});
+}
+
+void Membership::publish_view(Instant now, MembershipActions& actions) {
+  view_new_ = false;
+  view_sent_ = now;
+  auto all = std::make_shared<const View>(view());
+  View servers = *all;  // plain servers are nobody's peers
+  std::erase_if(servers.servers,
+                [](const ServerRecord& record) { return record.kind != ServerKind::kTandem; });
+  actions.push_back(PublishView{all});
+  actions.push_back(Broadcast{registered(), ViewUpdate{std::move(servers)}});
+  // It has everybody's status in it.
+  status_new_ = status_urgent_ = false;
+  status_sent_ = now;
+  for (auto& [name, member] : members_) member.status_new = false;
+}
+
+void Membership::publish_status(Instant now, MembershipActions& actions) {
   status_new_ = status_urgent_ = false;
   status_sent_ = now;
   StatusUpdate all, servers;

@@ -24,6 +24,7 @@
 #include "common/wire/messages.h"
 #include "lb/core/health_check.h"
 #include "lb/core/liveness.h"
+#include "lb/core/n_plus_one_watch.h"
 
 namespace tandem {
 
@@ -126,6 +127,10 @@ class Membership {
     bool drain_wanted = false;
   };
   MemberState state_of(ServerId server) const;
+  // Who would be over capacity after which death, as of the last status published; with view() and
+  // backings(), if_dies() says more.
+  const NPlusOne& n_plus_one() const { return n_plus_one_.state(); }
+  const Backings& backings() const { return n_plus_one_.backings(); }
 
   // Whoever can be told something now.
   struct Registered {
@@ -156,6 +161,8 @@ class Membership {
   void put_plain(Instant now, const PlainServer& plain);
   void sync_online(Instant now, Member& member, std::string_view why, MembershipActions& actions);
   void publish(Instant now, MembershipActions& actions);
+  void publish_view(Instant now, MembershipActions& actions);
+  void publish_status(Instant now, MembershipActions& actions);
   std::vector<ConnectionId> registered() const;
 
   Options options_;
@@ -163,6 +170,7 @@ class Membership {
   std::map<ServerId, std::string> names_;               // of members_
   std::map<ConnectionId, Hello> hellos_;                // greeted, not registered yet
   std::map<ConnectionId, std::string> connections_;     // registered: the member's name
+  NPlusOneWatch n_plus_one_;
   std::uint64_t version_;
   std::uint64_t serials_ = 0;
   bool view_new_ = true;        // not told yet

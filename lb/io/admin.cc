@@ -41,6 +41,34 @@ void write_keys(JsonWriter& json, const std::vector<ClusterKeyName>& keys) {
   json.end_array();
 }
 
+std::string_view name_of(const AdminSnapshot& snapshot, ServerId id) {
+  for (const auto& server : snapshot.servers) {
+    if (server.record.id == id) return server.record.name;
+  }
+  return "?";
+}
+
+// `deaths`: those after which sessions would be over capacity.
+void write_n_plus_one(JsonWriter& json, const AdminSnapshot& snapshot) {
+  json.key("n_plus_one").begin_object().member("safe", snapshot.n_plus_one.safe());
+  json.key("deaths").begin_array();
+  for (const NPlusOne::Death& death : snapshot.n_plus_one.deaths) {
+    if (death.over == 0) continue;
+    json.begin_object().member("server", name_of(snapshot, death.server));
+    json.member("sessions_over_capacity", death.over).end_object();
+  }
+  json.end_array().end_object();
+}
+
+void write_n_plus_one(MetricsText& text, const AdminSnapshot& snapshot) {
+  text.metric("n_plus_one_safe", "1: the death of any single server leaves all others room")
+      .value(snapshot.n_plus_one.safe() ? 1 : 0);
+  text.metric("n_plus_one_over", "Sessions that would be over capacity if the server died");
+  for (const NPlusOne::Death& death : snapshot.n_plus_one.deaths) {
+    text.value("server", name_of(snapshot, death.server), death.over);
+  }
+}
+
 template <class Get>
 void write_servers(MetricsText& text, const AdminSnapshot& snapshot, std::string_view name,
                    std::string_view help, Get get) {
@@ -97,6 +125,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   for (const auto& server : snapshot.servers) write_server(json, server);
   json.end_array().end_object();
   write_keys(json, snapshot.keys);
+  write_n_plus_one(json, snapshot);
   json.key("counts").begin_object();
   for (const auto& row : snapshot.counts) json.member(row.name, row.value);
   json.member("probes_total", snapshot.probes);
@@ -130,6 +159,10 @@ std::string status_table(const AdminSnapshot& snapshot) {
                     state_name(server), record.data_address, addresses, record.status.primaries,
                     record.status.threshold, record.status.capacity, record.status.alternates);
   }
+  if (const NPlusOne::Death* worst = snapshot.n_plus_one.worst()) {
+    table += fmt::format("\nnot N+1-safe: if {} died, {} sessions would be over capacity\n",
+                         name_of(snapshot, worst->server), worst->over);
+  }
   return table;
 }
 
@@ -157,6 +190,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
                 [](const auto& s) { return s.record.status.capacity; });
   write_servers(text, snapshot, "server_threshold", "Over it, new sessions go elsewhere",
                 [](const auto& s) { return s.record.status.threshold; });
+  write_n_plus_one(text, snapshot);
   return text.text();
 }
 

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/cluster/n_plus_one.h"
 #include "common/cluster/view.h"
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
@@ -46,6 +47,7 @@ struct AdminSnapshot {
   std::uint64_t view_version = 0;
   std::uint32_t balancers = 1;
   std::vector<Server> servers;
+  NPlusOne n_plus_one;
   std::vector<Count> counts;  // sums over the workers
   std::uint64_t probes = 0, probes_failed = 0;
   std::vector<ClusterKeyName> keys;  // in force

@@ -29,6 +29,7 @@ void Alternates::release_third(Session& session) {
 }
 
 void Alternates::on_cluster(Instant now) {
+  relief_due_ = true;
   std::set<ServerId> takers, online;
   for (const ServerRecord& server : state_.cluster.view().servers) {
     if (server.id == state_.self) continue;
@@ -75,6 +76,7 @@ void Alternates::step(Instant now) {
     look_again_at(ServerId{});
     look_again_for_orphans();
   }
+  if (std::exchange(relief_due_, false)) relieve(now);
   for (std::size_t moves = state_.options.moves_per_step; moves > 0 && !work_.empty(); --moves) {
     auto& [task, done] = *work_.begin();
     const auto next = state_.partners.next(task.first, task.second, done);
@@ -133,8 +135,15 @@ ServerId Alternates::choose(Instant now, const Session& session) const {
   for (const auto& [server, since] : unlinked_since_) {
     if (out_of_patience(now, server)) hopeless.push_back(server);
   }
-  const Tie tie = session.serves() ? Tie::kAlternate : Tie::kThird;
-  const AlternateShares& shares = state_.partners.shares(tie);
+  // Of all that we answer for: our death brings it at once.
+  const AlternateShares& alternates = state_.partners.shares(Tie::kAlternate);
+  const AlternateShares& thirds = state_.partners.shares(Tie::kThird);
+  AlternateShares both;
+  if (!thirds.empty()) {
+    both = alternates;
+    for (const auto& [server, count] : thirds) both[server] += count;
+  }
+  const AlternateShares& shares = thirds.empty() ? alternates : both;
   const View& view = state_.cluster.view();
   const ServerId best = choose_alternate(view, state_.self, shares, session.id.low, hopeless);
   if (best || hopeless.size() == refused.size()) return best;
@@ -155,6 +164,35 @@ void Alternates::retarget(Session& session, ServerId target) {
     }
   }
   state_.partners.update(session);
+}
+
+void Alternates::relieve(Instant now) {
+  std::size_t moves = state_.options.relief_per_status;
+  for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
+    for (const ServerId holder : state_.partners.servers(tie)) {
+      while (holder && moves > 0 && !fits(holder, 0)) {
+        const auto first = state_.partners.next(tie, holder, SessionId{});
+        if (!first) break;
+        Session& session = *state_.table.find(*first);
+        const ServerId chosen = choose(now, session);
+        if (!chosen || chosen == holder || !fits(chosen, 1)) break;
+        retarget(session, chosen);
+        ++state_.counters.alternates_relieved;
+        --moves;
+      }
+    }
+  }
+}
+
+// Would the server stay within its capacity if we died, with so many more of our sessions?
+bool Alternates::fits(ServerId server, std::uint32_t more) const {
+  const ServerRecord* record = state_.cluster.view().find(server);
+  std::uint64_t ours = more;
+  for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
+    const auto& shares = state_.partners.shares(tie);
+    if (const auto share = shares.find(server); share != shares.end()) ours += share->second;
+  }
+  return record == nullptr || ours <= room_of(record->status);
 }
 
 void Alternates::look_again_at(ServerId server) {

@@ -2,7 +2,10 @@
 // serve, a third server for each that we hold while its primary is offline.
 //
 // Chooses by status (common/cluster/choose.h), and anew when the chosen one goes offline, drains,
-// refuses, or has had no link for `link_patience`. Works in bounded steps.
+// refuses, or has had no link for `link_patience`. An alternate that has become so full that it
+// would pass its capacity if this server died is relieved of what is too much, a few sessions with
+// each status that comes, if another has room: a copy that moves is not there for a moment. Works
+// in bounded steps.
 #pragma once
 
 #include <map>
@@ -36,7 +39,7 @@ class Alternates {
 
   // Some of the work that is due, `moves_per_step` sessions at most.
   void step(Instant now);
-  bool has_work() const { return !work_.empty(); }
+  bool has_work() const { return relief_due_ || !work_.empty(); }
   Instant next_deadline() const;
 
  private:
@@ -49,11 +52,14 @@ class Alternates {
   bool wants_third(const Session& session) const;
   ServerId choose(Instant now, const Session& session) const;
   void retarget(Session& session, ServerId target);
+  void relieve(Instant now);
+  bool fits(ServerId server, std::uint32_t more) const;
   void look_again_at(ServerId server);
   void look_again_for_orphans();
 
   NodeState& state_;
   std::map<Task, SessionId> work_;  // sessions to reconsider; up to which it is done
+  bool relief_due_ = false;         // news of how full the others are
   std::set<ServerId> takers_;       // who took sessions when we last looked
   std::set<ServerId> online_;       // who was online
   std::map<ServerId, Instant> unlinked_since_;

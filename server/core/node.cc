@@ -310,12 +310,12 @@ void Node::set_limits(std::uint32_t capacity, std::uint32_t threshold) {
 
 Status Node::next_status() {
   ++parts_->state.status_sequence;
-  parts_->pushed = parts_->state.status();
+  parts_->pushed = parts_->state.full_status();
   return parts_->pushed;
 }
 
 bool Node::status_is_urgent() const {
-  const Status now = status();
+  const Status now = parts_->state.status();
   const Status& then = parts_->pushed;
   return over_threshold(now) != over_threshold(then) || at_capacity(now) != at_capacity(then) ||
          now.draining != then.draining || now.capacity != then.capacity ||
@@ -347,7 +347,8 @@ void Node::flush(Instant now, PeerOutbox& out) {
 }
 
 ServerId Node::self() const { return parts_->state.self; }
-Status Node::status() const { return parts_->state.status(); }
+Status Node::status() const { return parts_->state.full_status(); }
+Backing Node::backing() const { return parts_->state.backing(); }
 const NodeCounters& Node::counters() const { return parts_->state.counters; }
 
 NodeGauges Node::gauges() const {

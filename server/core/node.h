@@ -99,6 +99,8 @@ class Node {
   void set_limits(std::uint32_t capacity, std::uint32_t threshold);
   // The status to push, with the next sequence number.
   Status next_status();
+  // To push before the status, if it is another than last time.
+  Backing backing() const;
   // Threshold, capacity or draining was crossed since next_status(): push at once.
   bool status_is_urgent() const;
 

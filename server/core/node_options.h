@@ -54,6 +54,7 @@ struct NodeOptions {
   std::size_t notes_max = 1 << 16;        // forwarding notes; over it the oldest goes
   std::size_t questions_max = 1 << 12;    // sessions asked about at once; over it nobody is asked
   std::size_t moves_per_step = 512;       // alternates chosen anew in one step
+  std::size_t relief_per_status = 32;     // of them, those that are too full, with each status
   std::size_t expiries_per_step = 512;
 
   bool validator_digest = true;  // false: validator = "crc32"
@@ -75,7 +76,8 @@ struct NodeCounters {
   std::uint64_t referrals_drain = 0;
   std::uint64_t unavailable = 0;
   std::uint64_t alternates_chosen = 0;
-  std::uint64_t thirds_chosen = 0;  // the primary is offline: a copy of the copy
+  std::uint64_t alternates_relieved = 0;  // of them, in place of one that had become too full
+  std::uint64_t thirds_chosen = 0;        // the primary is offline: a copy of the copy
   std::uint64_t reused_by_mirror = 0;
   std::uint64_t reused_by_validator = 0;
   std::uint64_t changed = 0;  // announced, but the content is another one

@@ -1,5 +1,7 @@
 #include "server/core/node_state.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 namespace tandem {
@@ -60,6 +62,38 @@ Status NodeState::status() const {
           .threshold = options.threshold,
           .alternates = static_cast<std::uint32_t>(table.count(Role::kAlternate)),
           .draining = draining};
+}
+
+// A copy is next in line when whoever feeds it dies: who has died leaves orphans.
+Status NodeState::full_status() const {
+  Status full = status();
+  for (const auto& [feeder, copies] : partners.shares(Partners::Tie::kFeeder)) {
+    if (cluster.online(feeder)) {
+      full.reserve = std::max(full.reserve, copies);
+    } else {
+      full.orphans += copies;
+    }
+  }
+  return full;
+}
+
+Backing NodeState::backing() const {
+  std::map<ServerId, std::uint32_t> copies;
+  std::uint32_t thirds = 0;
+  for (const auto& [holder, count] : partners.shares(Partners::Tie::kAlternate)) {
+    copies[holder] += count;
+  }
+  for (const auto& [holder, count] : partners.shares(Partners::Tie::kThird)) {
+    copies[holder] += count;
+    thirds += count;
+  }
+  const std::uint32_t orphans = full_status().orphans;
+  if (orphans > thirds) copies[ServerId{}] += orphans - thirds;
+  Backing backing;
+  for (const auto& [holder, count] : copies) {
+    if (backing.entries.size() < Backing::kEntriesMax) backing.entries.push_back({holder, count});
+  }
+  return backing;
 }
 
 }  // namespace tandem

@@ -24,7 +24,12 @@ struct NodeState {
   void lose(Instant now, Session& session, Epoch newer);
   // Tells a peer what we know of the session.
   void tell(ServerId peer, const Session& session);
+  // As now; but for orphans and reserve.
   Status status() const;
+  // With them, for others to read.
+  Status full_status() const;
+  // Who has the copies of what we answer for.
+  Backing backing() const;
 
   NodeOptions options;
   ServerId self;

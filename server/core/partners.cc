@@ -13,6 +13,7 @@ Partners::Ties Partners::ties_of(const Session& session) {
     for (const ServerId former : session.formers) ties.emplace_back(Tie::kFormer, former);
   } else if (session.role == Role::kAlternate) {
     ties.emplace_back(Tie::kPrimary, session.primary);
+    ties.emplace_back(Tie::kFeeder, session.fed_by);
     if (session.stream.target) ties.emplace_back(Tie::kThird, session.stream.target);
   }
   std::sort(ties.begin(), ties.end());
@@ -38,17 +39,18 @@ void Partners::remove(const Session& session) {
 
 void Partners::add(SessionId id, Tie tie, ServerId server) {
   const auto i = static_cast<std::size_t>(tie);
-  ids_[i][server].insert(id);
   ++shares_[i][server];
+  if (tie != Tie::kFeeder) ids_[i][server].insert(id);
 }
 
 void Partners::take(SessionId id, Tie tie, ServerId server) {
   const auto i = static_cast<std::size_t>(tie);
+  const auto share = shares_[i].find(server);
+  if (--share->second == 0) shares_[i].erase(share);
+  if (tie == Tie::kFeeder) return;
   const auto held = ids_[i].find(server);
   TANDEM_CHECK(held != ids_[i].end() && held->second.erase(id) == 1);
   if (held->second.empty()) ids_[i].erase(held);
-  const auto share = shares_[i].find(server);
-  if (--share->second == 0) shares_[i].erase(share);
 }
 
 const Partners::Ids& Partners::of(Tie tie, ServerId server) const {

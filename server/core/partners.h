@@ -21,11 +21,12 @@ class Partners {
     kThird,      // we are alternate of an offline primary, the other has a copy of our copy
     kPrimary,    // we are alternate, the other is its primary
     kFormer,     // we serve it, and the other was its primary before (nobody: it is not known who)
+    kFeeder,     // we are alternate, and the other feeds our copy; only counted
   };
-  static constexpr std::size_t kTies = 4;
+  static constexpr std::size_t kTies = 5;
 
   // Brings the index up to date with the session: after every change of its role, primary,
-  // formers or stream.target.
+  // fed_by, formers or stream.target.
   void update(const Session& session);
   void remove(const Session& session);
 

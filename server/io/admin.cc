@@ -35,6 +35,8 @@ constexpr CounterText kCounters[] = {
      "Requests referred to the alternate while draining."},
     {"unavailable_total", &NodeCounters::unavailable, "New sessions refused: all at capacity."},
     {"alternates_chosen_total", &NodeCounters::alternates_chosen, "Alternates chosen."},
+    {"alternates_relieved_total", &NodeCounters::alternates_relieved,
+     "Of them, in place of one that would pass its capacity if this server died."},
     {"thirds_chosen_total", &NodeCounters::thirds_chosen,
      "Third servers chosen while a primary was offline."},
     {"reused_by_mirror_total", &NodeCounters::reused_by_mirror,

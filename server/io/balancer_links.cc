@@ -35,7 +35,18 @@ void BalancerLinks::start() {
 
 void BalancerLinks::push_status() {
   status_timer_.set_after(options_.status_interval);
+  push_backing();
   send_all(StatusReport{driver_.node().next_status()});
+}
+
+// It may be long, and nothing urgent hangs on it: not with every status that is urgent.
+void BalancerLinks::push_backing() {
+  if (loop_.now() < backing_due_) return;
+  backing_due_ = loop_.now() + options_.status_interval / 2;
+  Backing backing = driver_.node().backing();
+  if (told_ == backing) return;
+  send_all(backing);
+  told_ = std::move(backing);
 }
 
 void BalancerLinks::leave() {
@@ -94,6 +105,7 @@ void BalancerLinks::on_channel_open(Channel& channel) {
   Register registration = options_.registration;
   registration.status = driver_.node().next_status();
   channel.send(registration);
+  told_.reset();
 }
 
 void BalancerLinks::on_channel_message(Channel& channel, Message message) {

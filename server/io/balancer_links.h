@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/net/channel_client.h"
@@ -61,6 +62,7 @@ class BalancerLinks final : private ChannelHandler {
   Link* link_of(const Channel& channel);
   bool leads(const Link& link) const;
   void follow();
+  void push_backing();
   void send_all(const Message& message);
 
   EventLoop& loop_;
@@ -71,6 +73,8 @@ class BalancerLinks final : private ChannelHandler {
   ViewPtr followed_;
   std::uint64_t view_version_ = 0;
   bool has_view_ = false;
+  std::optional<Backing> told_;  // to all links that are open
+  Instant backing_due_{};
   Timer status_timer_;
 };
 

@@ -30,6 +30,8 @@ class Room(Case):
 
     def test_visitors_without_cookies_take_no_place(self):
         inside = [self.new_session() for _ in range(10)]
+        self.cluster.lb.wait(lambda: self.cluster.lb.metric("tandem_n_plus_one_safe") == 1,
+                             "say that any one server may die")
         failed = []
 
         def visit():
@@ -57,6 +59,10 @@ class Room(Case):
             lambda: sum(s.metric("tandem_sessions_primary") for s in
                         self.cluster.servers.values()) == len(held),
             "count the sessions, and nobody else")
+        # More than two servers have places for.
+        self.cluster.lb.wait(lambda: self.cluster.lb.metric("tandem_n_plus_one_safe") == 0,
+                             "say that none may die")
+        self.assertRegex(self.cluster.lb.process.log(), r"N\+1: if \S+ died, \d+ sessions")
 
 
 if __name__ == "__main__":

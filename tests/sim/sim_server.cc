@@ -106,6 +106,7 @@ void SimServer::push_status(bool urgent_only) {
 }
 
 void SimServer::status_tick() {
+  if (control_) world_.network.send(*control_, 0, share(node_->backing()));
   push_status(false);
   world_.invariants.on_bounds(*node_, options_);
   after(kStatusInterval, [this] { status_tick(); });

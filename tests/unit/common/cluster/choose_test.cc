@@ -57,6 +57,19 @@ TEST(ChooseSecond, WithinTheThresholdFirstThenTheLeastLoadedWithRoomThenNobody) 
   EXPECT_EQ(second_of(view_of({server("a", 100), server("b", 120)})), "nobody");
 }
 
+TEST(ChooseSecond, RatherOneThatDoesNotNeedItsLastPlacesIfAnotherDies) {
+  View view = view_of({server("a", 50), server("b", 60), server("c", 85)});
+  EXPECT_EQ(second_of(view), "a");
+  view.servers[0].status.reserve = 50;
+  EXPECT_EQ(second_of(view), "b");
+  view.servers[1].status.reserve = 40;
+  EXPECT_EQ(second_of(view), "a");  // c could, but is over its threshold
+  // With these no choice of alternates is safe: it is of no use to spare one.
+  view = view_of({server("a", 66), server("b", 70), server("c", 64)});
+  view.servers[2].status.reserve = 36;
+  EXPECT_EQ(second_of(view), "c");
+}
+
 TEST(ChooseSecond, NeverDrainingOfflineOrExcluded) {
   View view = view_of({server("a", 1), server("b", 2), server("c", 3)});
   view.servers[0].status.draining = true;

@@ -337,6 +337,52 @@ TEST_F(AssignmentTest, AnEmptyNewcomerGetsAtMostFourTimesItsShare) {
   EXPECT_NEAR(counts(assignment, 80).at('h'), 80 * 80 / (80 + 7 * 7.5), 1);
 }
 
+TEST_F(AssignmentTest, WhoNeedsItsLastPlacesIfAnotherDiesPassesItsTurn) {
+  for (const char* name : {"a", "b", "c", "d"}) add(name, 100, 90);
+  const std::uint64_t seed = seed_that_starts_with("a");
+  sessions("a", 70);
+  sessions("b", 60);
+  sessions("c", 50);
+  of("a").status.reserve = 30;
+  Assignment tight = machine(seed);
+  EXPECT_EQ(next(tight), "d");
+  of("a").status.reserve = 29;
+  Assignment roomy = machine(seed);
+  EXPECT_EQ(next(roomy), "a");
+  EXPECT_EQ(next(roomy, 3), "bcd");
+  EXPECT_EQ(next(roomy), "d");  // a has 71 now, by our own count
+  of("a").status.orphans = 1;
+  Assignment orphans = machine(seed);
+  EXPECT_EQ(next(orphans), "d");
+}
+
+TEST_F(AssignmentTest, ItKeepsItsTurnIfNobodyElseKeepsTheClusterSafe) {
+  for (const char* name : {"a", "b", "c"}) add(name, 100, 90);
+  for (const char* name : {"a", "b", "c"}) {
+    sessions(name, 60);
+    of(name).status.reserve = 40;
+  }
+  Assignment all_tight = machine(seed_that_starts_with("a"));
+  EXPECT_EQ(next(all_tight, 3), "abc");
+  // b could spare one, but no choice of alternates is safe with one session more.
+  of("b").status.reserve = 20;
+  for (const char* name : {"a", "b", "c"}) of(name).status.primaries = 67;
+  Assignment no_slack = machine(seed_that_starts_with("a"));
+  EXPECT_EQ(next(no_slack, 3), "abc");
+}
+
+TEST_F(AssignmentTest, TheKindThatStaysSafeTakesTheSession) {
+  for (const char* name : {"a", "b", "c", "d"}) add(name, 100, 90);
+  const std::uint64_t seed = seed_that_starts_with("a");
+  for (const char* name : {"a", "b"}) {
+    of(name).kind = ServerKind::kPlain;
+    sessions(name, 50);
+  }
+  for (const char* name : {"c", "d"}) sessions(name, 49);
+  Assignment assignment = machine(seed);
+  EXPECT_EQ(next(assignment), "c");
+}
+
 TEST_F(AssignmentTest, ProvisionalSessionsNeverRefuseOne) {
   for (const char* name : {"a", "b"}) add(name, 100, 80);
   Assignment assignment = machine();

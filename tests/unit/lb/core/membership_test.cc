@@ -157,6 +157,27 @@ TEST_F(MembershipTest, ARegisteredServerIsInTheViewThatAllAreTold) {
   }
 }
 
+TEST_F(MembershipTest, ItJudgesWhetherTheClusterIsNPlusOneSafe) {
+  enter("a", 1);
+  enter("b", 2);
+  status_["a"].primaries = 60;
+  status_["b"].primaries = 950;
+  tell(1, Backing{{{ServerId::of("b"), 60}}});
+  tell(2, Backing{{{ServerId::of("a"), 940}}});
+  run(3s);
+  ASSERT_NE(machine_.n_plus_one().worst(), nullptr);
+  EXPECT_EQ(machine_.n_plus_one().worst()->server, ServerId::of("a"));
+  EXPECT_EQ(machine_.n_plus_one().worst()->over, 10U);
+  EXPECT_EQ(std::count_if(notes_.begin(), notes_.end(),
+                          [](const auto& note) { return note.find("N+1") == 0; }),
+            1);
+  EXPECT_EQ(machine_.backings().size(), 2U);
+  die("a");
+  enter("a", 3, 2);  // restarted
+  run(20ms);
+  EXPECT_EQ(machine_.backings().count(ServerId::of("a")), 0U);
+}
+
 TEST_F(MembershipTest, TheVersionGrowsWithEveryChangeButThoseOfStatus) {
   enter("a", 1);
   const std::uint64_t one = version();

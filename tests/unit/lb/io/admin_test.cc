@@ -64,6 +64,26 @@ TEST_F(AdminTest, StatusTellsWhatIsBoundAndEveryServer) {
   }
 }
 
+TEST_F(AdminTest, NPlusOneIsToldEverywhere) {
+  target.now.n_plus_one.deaths = {{ServerId{7}, 0}};
+  EXPECT_NE(ask("GET", "/status").body.find("\"n_plus_one\":{\"safe\":true,\"deaths\":[]}"),
+            std::string::npos);
+  EXPECT_NE(ask("GET", "/metrics").body.find("\ntandem_n_plus_one_safe 1\n"), std::string::npos);
+  EXPECT_EQ(ask("GET", "/status", "format=table").body.find("N+1"), std::string::npos);
+  target.now.n_plus_one.deaths = {{ServerId{7}, 3}};
+  const std::string json = ask("GET", "/status").body;
+  EXPECT_NE(json.find("\"n_plus_one\":{\"safe\":false,\"deaths\":[{\"server\":\"a\","
+                      "\"sessions_over_capacity\":3}]}"),
+            std::string::npos)
+      << json;
+  const std::string metrics = ask("GET", "/metrics").body;
+  EXPECT_NE(metrics.find("\ntandem_n_plus_one_safe 0\n"), std::string::npos);
+  EXPECT_NE(metrics.find("\ntandem_n_plus_one_over{server=\"a\"} 3\n"), std::string::npos);
+  EXPECT_NE(ask("GET", "/status", "format=table")
+                .body.find("\nnot N+1-safe: if a died, 3 sessions would be over capacity\n"),
+            std::string::npos);
+}
+
 TEST_F(AdminTest, StatusAsATable) {
   const std::string table = ask("GET", "/status", "format=table").body;
   EXPECT_NE(
