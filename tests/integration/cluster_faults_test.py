@@ -1,21 +1,23 @@
 """100,000 idempotent requests of library clients (TANDEM_FAULT_REQUESTS; TANDEM_FAULT_SEED for the
-order of the faults), with POSTs and plain HTTP clients among them, and a fault every 5,000: servers killed, frozen for less and for more than the timeouts, connections reset
-at once, before a response, in the middle of its head and of its body, forgotten, swallowed, made to
-drip.
+order of the faults), with POSTs and plain HTTP clients among them, and a fault every 5,000: servers
+killed, frozen for less and for more than the timeouts, connections reset at once, before a
+response, in the middle of its head and of its body, forgotten, swallowed, made to drip.
 
 What is counted, and how:
 
-- A *round trip* is a request that was handed to a connection with a server: `sent` in the balancer's
-  access log, summed over the lines of one call of a client (a client that asks again makes a line
-  more). A connection that the kernel of a dead process refuses has carried nothing and is none.
-  *Extra* are all beyond the first. Calls under /fresh/ carry a number in their target, so that their
-  lines are found; the others have no body to break off, and the clients' own count of what they
-  asked again shows that none of them was.
+- A *round trip* is a request that was handed to a connection with a server: `sent` in the
+  balancer's access log, summed over the lines of one call of a client (a client that asks again
+  makes a line more). A connection that the kernel of a dead process refuses has carried nothing and
+  is none. *Extra* are all beyond the first. Calls under /fresh/ carry a number in their target, so
+  that their lines are found; the others have no body to break off, and the clients' own count of
+  what they asked again shows that none of them was.
 - *Held* is what a client held, unchanged, when it first asked for it after its session had moved;
   of those bytes all but 0.1 % must have been answered "use yours".
 - A POST is *executed* for each line that an origin's own log has of it.
-- Plain HTTP clients cannot resume: a response that was cut after its head is counted apart, anything
-  else that goes wrong is a failure.
+- Plain HTTP clients cannot resume: a response that was cut after its head is counted apart,
+  anything else that goes wrong is a failure.
+
+A response that drips is a response: it is passed on as it comes, and nobody is moved.
 """
 
 import json

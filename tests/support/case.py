@@ -20,6 +20,10 @@ class Case(unittest.TestCase):
         cls.shop = Workshop()
         try:
             cls.set_up_class()
+        except unittest.SkipTest as reason:
+            cls.shop.close()
+            print(f"skipped: {reason}")  # ctest looks for this
+            raise
         except BaseException:
             cls.shop.close(failed=True)
             raise

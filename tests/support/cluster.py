@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 
+from network import LOCAL
 from ports import free_port
 from process import PATIENCE, Impatient, Process, until
 
@@ -51,9 +52,9 @@ def merged(base, changes):
     return result
 
 
-def get(port, path, timeout=PATIENCE):
+def get(port, path, timeout=PATIENCE, host="127.0.0.1"):
     """(status, body) of a request to an admin listener; (0, b"") if nobody answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -71,15 +72,18 @@ class Program:
 
     binary = ""
 
-    def __init__(self, folder, name, sections):
+    def __init__(self, folder, name, sections, host=LOCAL):
         self.name = name
+        self.host = host
         self.folder = os.path.join(folder, name)
         os.makedirs(self.folder, exist_ok=True)
         self.admin_port = free_port()
         self.conf_path = os.path.join(self.folder, self.binary + ".toml")
-        self.sections = merged(sections, {"admin": {"listen": f"127.0.0.1:{self.admin_port}"}})
+        admin = {"admin": {"listen": f"{host.address}:{self.admin_port}"}}
+        self.sections = merged(sections, admin)
         self.write_conf()
-        self.process = Process(name, [program(self.binary), "--config", self.conf_path],
+        self.process = Process(name, [*host.enter, program(self.binary), "--config",
+                                      self.conf_path],
                                os.path.join(self.folder, "log"), cwd=self.folder)
 
     def write_conf(self, changes=None):
@@ -90,7 +94,7 @@ class Program:
 
     def start(self):
         self.process.start()
-        self.wait(lambda: get(self.admin_port, "/healthz")[0] == 200, "be healthy")
+        self.wait(lambda: self.get("/healthz")[0] == 200, "be healthy")
         return self
 
     def wait(self, holds, what, timeout=None):
@@ -103,14 +107,17 @@ class Program:
         except Impatient as error:
             raise Impatient(f"{error}\n{self.process.tail()}") from None
 
+    def get(self, path, timeout=PATIENCE):
+        return get(self.admin_port, path, timeout, self.host.address)
+
     def status(self):
         """GET /status, or {} while it does not answer."""
-        code, body = get(self.admin_port, "/status", timeout=5)
+        code, body = self.get("/status", timeout=5)
         return json.loads(body) if code == 200 else {}
 
     def metrics(self):
         """{name or name{labels}: value} of GET /metrics."""
-        _, body = get(self.admin_port, "/metrics")
+        _, body = self.get("/metrics")
         found = {}
         for line in body.decode().splitlines():
             match = re.match(r"^(\w+(?:\{.*\})?) (\S+)$", line)
@@ -128,21 +135,22 @@ class Balancer(Program):
     binary = "tandem-lb"
 
     def __init__(self, folder, sections=None, plain=(), key_file=None, tls=(), name="lb",
-                 port=None):
+                 port=None, host=LOCAL):
         """plain: [(name, address, {more keys})]; key_file: with control wire; tls: certificates."""
         self.port = port or free_port()
+        at = host.address
         base = {"workers": int(os.environ.get("TANDEM_TEST_WORKERS", "1")),
-                "front": {"listen": [f"127.0.0.1:{self.port}"]}}
+                "front": {"listen": [f"{at}:{self.port}"]}}
         if tls:
             self.tls_port = free_port()
-            base["front"].update(tls_listen=[f"127.0.0.1:{self.tls_port}"], certificates=list(tls))
+            base["front"].update(tls_listen=[f"{at}:{self.tls_port}"], certificates=list(tls))
         if key_file:
             self.control_port = free_port()
-            base["control"] = {"listen": f"127.0.0.1:{self.control_port}", "key_file": key_file}
+            base["control"] = {"listen": f"{at}:{self.control_port}", "key_file": key_file}
         if plain:
             base["check"] = {"interval": "100ms", "timeout": "2s"}
             base["server"] = self.plain_entries(plain)
-        super().__init__(folder, name, merged(base, sections or {}))
+        super().__init__(folder, name, merged(base, sections or {}), host)
 
     @staticmethod
     def plain_entries(plain):
@@ -167,23 +175,25 @@ class Balancer(Program):
 class Server(Program):
     binary = "tandem-server"
 
-    def __init__(self, folder, name, balancers, key_file, source, sections=None):
+    def __init__(self, folder, name, balancers, key_file, source, sections=None, host=LOCAL):
         self.port, self.peer_port = free_port(), free_port()
         super().__init__(folder, name, merged({
             "name": name,
-            "listen": f"127.0.0.1:{self.port}",
-            "peer_listen": f"127.0.0.1:{self.peer_port}",
-            "balancers": [f"127.0.0.1:{balancer.control_port}" for balancer in balancers],
+            "listen": f"{host.address}:{self.port}",
+            "peer_listen": f"{host.address}:{self.peer_port}",
+            "balancers": [f"{balancer.host.address}:{balancer.control_port}"
+                          for balancer in balancers],
             "key_file": key_file,
             "source": {"url": source},
-        }, sections or {}))
+        }, sections or {}), host)
 
 
 class Nginx:
     """A stock nginx that serves a folder, as an origin; one process, nothing shared."""
 
-    def __init__(self, folder, name, root, server_conf=""):
+    def __init__(self, folder, name, root, server_conf="", host=LOCAL):
         self.name = name
+        self.host = host
         self.port = free_port()
         self.folder = os.path.join(folder, name)
         os.makedirs(self.folder)
@@ -206,22 +216,23 @@ http {{
     keepalive_timeout 120s;
     keepalive_requests 1000000000;
     server {{
-        listen 127.0.0.1:{self.port} backlog=4096;
+        listen {host.address}:{self.port} backlog=4096;
         root {os.path.abspath(root)};
         {server_conf}
     }}
 }}
 """)
-        self.process = Process(name, [nginx_program(), "-p", self.folder, "-e", "error.log", "-c",
-                                      conf], os.path.join(self.folder, "log"), cwd=self.folder)
+        self.process = Process(name, [*host.enter, nginx_program(), "-p", self.folder, "-e",
+                                      "error.log", "-c", conf],
+                               os.path.join(self.folder, "log"), cwd=self.folder)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host.address}:{self.port}"
 
     def start(self):
         self.process.start()
-        self.process.wait_listening(self.port)
+        self.process.wait_listening(self.port, host=self.host.address)
         return self
 
 
@@ -277,10 +288,11 @@ class Cluster:
     one site whose files differ in their modification times from origin to origin."""
 
     def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
-                 port=None, origins=None, each=None):
+                 port=None, origins=None, each=None, hosts=None, here=LOCAL):
         """balancer, server: changes to their conf files; each: {name: changes for that server};
         port: the balancer's; nginx_conf: more of nginx's server block; origins: others instead of
-        nginx, each with a url."""
+        nginx, each with a url; hosts: {name: where the server and its nginx run}; here: where the
+        balancer does."""
         self.shop = shop
         self.key = shop.key()
         self.names = [chr(ord("a") + i) for i in range(servers)]
@@ -288,12 +300,15 @@ class Cluster:
         for number, name in enumerate(self.names if origins is None else []):
             root = os.path.join(shop.folder, "site-" + name)
             copy_site(site, root, modified=1_500_000_000 + 86_400 * number)
-            self.origins[name] = shop.start(Nginx(shop.folder, "nginx-" + name, root, nginx_conf))
-        self.lb = shop.start(Balancer(shop.folder, balancer, key_file=self.key, port=port))
+            self.origins[name] = shop.start(Nginx(shop.folder, "nginx-" + name, root, nginx_conf,
+                                                  (hosts or {}).get(name, LOCAL)))
+        self.lb = shop.start(Balancer(shop.folder, balancer, key_file=self.key, port=port,
+                                      host=here))
         self.servers = {
             name: shop.add(Server(shop.folder, name, [self.lb], self.key, self.origins[name].url,
                                   merged(merged({"source": {"etag": "content"}}, server or {}),
-                                         (each or {}).get(name, {}))))
+                                         (each or {}).get(name, {})),
+                                  (hosts or {}).get(name, LOCAL)))
             for name in self.names}
         for one in self.servers.values():
             one.start()
@@ -301,7 +316,7 @@ class Cluster:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.lb.port}"
+        return f"http://{self.lb.host.address}:{self.lb.port}"
 
     def living(self):
         return [server for server in self.servers.values() if server.process.alive()]

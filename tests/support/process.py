@@ -153,13 +153,13 @@ class Process:
         except Impatient as error:
             raise Impatient(f"{error}\n{self.tail()}") from None
 
-    def wait_listening(self, port, timeout=None):
+    def wait_listening(self, port, timeout=None, host="127.0.0.1"):
         """Until a connection to the port is accepted (by the system, on the program's behalf)."""
         def look():
             if not self.alive():
                 raise Impatient(f"{self.name} ended with {self.child.returncode}\n{self.tail()}")
             with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
+                return probe.connect_ex((host, port)) == 0
 
         try:
             until(look, f"{self.name} to listen on port {port}", timeout)

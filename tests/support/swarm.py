@@ -28,7 +28,8 @@ class Swarm:
 
     def start(self):
         self.process.start()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.wait_event("ready")
         return self
 
@@ -48,10 +49,13 @@ class Swarm:
     def wait_event(self, name, nth=1, timeout=None):
         """The nth event of that name, awaited."""
         def look():
+            alive = self.process.alive()
+            if not alive:
+                self._listener.join()  # its last words
             found = [event for event in self.events if event["event"] == name]
             if len(found) >= nth:
                 return found[nth - 1]
-            if not self.process.alive():
+            if not alive:
                 raise Impatient(f"{self.name} ended with {self.process.child.returncode} before it "
                                 f"said {name!r}\n{self.process.tail()}")
             return None
