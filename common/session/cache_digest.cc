@@ -57,6 +57,22 @@ KeyNode KeyNode::child(unsigned digit) const {
   return {deeper, first | static_cast<std::uint64_t>(digit) << (64 - 4 * deeper)};
 }
 
+KeyNodes::KeyNodes(std::vector<KeyNode> nodes) : nodes_(std::move(nodes)) {
+  std::sort(nodes_.begin(), nodes_.end(), [](KeyNode a, KeyNode b) { return a.first < b.first; });
+}
+
+bool KeyNodes::contains(ItemKey key) const {
+  const auto after =
+      std::upper_bound(nodes_.begin(), nodes_.end(), key.value,
+                       [](std::uint64_t value, KeyNode node) { return value < node.first; });
+  return after != nodes_.begin() && std::prev(after)->contains(key);
+}
+
+bool KeyNodes::overlap() const {
+  const auto meet = [](KeyNode a, KeyNode b) { return b.first <= a.last(); };
+  return std::adjacent_find(nodes_.begin(), nodes_.end(), meet) != nodes_.end();
+}
+
 DigestTree::DigestTree(CacheId cache, std::vector<HeldItem> items) : items_(std::move(items)) {
   const auto before = [](const HeldItem& a, const HeldItem& b) { return a.key < b.key; };
   std::stable_sort(items_.begin(), items_.end(), before);

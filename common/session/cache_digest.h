@@ -56,6 +56,19 @@ struct KeyNode {
   std::uint64_t mask() const { return depth == 0 ? ~0ULL : (1ULL << (64 - 4 * depth)) - 1; }
 };
 
+// Nodes that do not overlap: is a key in one of them?
+class KeyNodes {
+ public:
+  explicit KeyNodes(std::vector<KeyNode> nodes);
+
+  bool contains(ItemKey key) const;
+  bool overlap() const;  // they do, against the rule
+  const std::vector<KeyNode>& nodes() const { return nodes_; }
+
+ private:
+  std::vector<KeyNode> nodes_;  // by their first keys
+};
+
 // Digests of every node over one cache's items, as of now: sorted items and running sums, so that a
 // node is a difference of two.
 class DigestTree {

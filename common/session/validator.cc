@@ -39,6 +39,14 @@ Validator Validator::of(std::string_view content, bool with_digest) {
   return validator;
 }
 
+Validator Validator::of_foreign(std::string_view etag) {
+  Validator validator;
+  validator.length = kForeignLength;
+  validator.has_digest = true;
+  validator.digest = sha256_128(etag);
+  return validator;
+}
+
 std::optional<Validator> Validator::parse(std::string_view etag) {
   if (etag.size() > kEtagBytesMax || !take(etag, '"') || etag.empty() || etag.back() != '"') {
     return std::nullopt;
@@ -53,6 +61,7 @@ std::optional<Validator> Validator::parse(std::string_view etag) {
   if (!take(etag, '-')) return std::nullopt;
   const bool leading_zero = etag.size() > 1 && etag[0] == '0' && etag[1] != '-';
   if (leading_zero || !take_number(etag, 10, validator.length)) return std::nullopt;
+  if (validator.is_foreign()) return std::nullopt;
   if (etag.empty()) return validator;
   validator.has_digest = true;
   if (!take(etag, '-') || !base64url_decode(etag, validator.digest)) return std::nullopt;

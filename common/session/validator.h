@@ -24,11 +24,18 @@ struct Validator {
   static Validator of(std::string_view content, bool with_digest = true);
   // Parses an entity tag with its quotes; nothing if it is not one of ours.
   static std::optional<Validator> parse(std::string_view etag);
-  // The entity tag, with its quotes. At most kEtagBytesMax characters.
+  // Stands for a strong entity tag that is not ours, where contents are only told apart: equal for
+  // equal tags, and for no content.
+  static Validator of_foreign(std::string_view etag);
+  bool is_foreign() const { return length == kForeignLength; }
+  // The entity tag, with its quotes; not of a foreign one. At most kEtagBytesMax characters.
   std::string etag() const;
   static constexpr std::size_t kEtagBytesMax = 2 + 8 + 1 + 20 + 1 + 22;
 
   bool operator==(const Validator&) const = default;
+
+ private:
+  static constexpr std::uint64_t kForeignLength = ~std::uint64_t{0};
 };
 
 // Does `announced` stand for exactly this content? CRC first; the digest is computed only when CRC

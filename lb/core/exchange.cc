@@ -2,7 +2,13 @@
 
 #include <algorithm>
 
+#include "common/session/validation.h"
+
 namespace tandem {
+
+bool Exchange::repeatable(http::Method method, std::string_view path) {
+  return http::is_idempotent(method) || (method == http::Method::kPost && path == kValidationPath);
+}
 
 void Exchange::on_attempt(ServerId server, bool reused, bool recent) {
   server_ = server;

@@ -10,9 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "common/base/ids.h"
+#include "common/http/method.h"
 #include "lb/core/retry_budget.h"
 
 namespace tandem {
@@ -41,7 +43,10 @@ class Exchange {
   static constexpr unsigned kReferralsMax = 2;
   static constexpr unsigned kAttemptsMax = 6;  // sendings in all, the first one included
 
-  // GET HEAD OPTIONS PUT DELETE TRACE may be executed twice, no other method may.
+  // GET HEAD OPTIONS PUT DELETE TRACE may be executed twice, no other method may; but a whole-cache
+  // validation may (POST kValidationPath, common/session/validation.h): it only asks, and what it
+  // tells a mirror it tells it again.
+  static bool repeatable(http::Method method, std::string_view path);
   Exchange() = default;
   explicit Exchange(bool idempotent) : idempotent_(idempotent) {}
 

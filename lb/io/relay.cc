@@ -1,6 +1,7 @@
 #include "lb/io/relay.h"
 
 #include "common/http/method.h"
+#include "common/session/validation.h"
 
 namespace tandem {
 
@@ -53,6 +54,10 @@ std::size_t Relay::begin(ClientConnection& client, http::RequestHead& head,
   }
   if (refused(head)) return used;
   read_claim(head);
+  if (validates_ && !(library_ && has_token_)) {
+    answer(400, "a validation is of a session's cache");
+    return used;
+  }
   route_first();
   return used;
 }
@@ -63,11 +68,20 @@ bool Relay::refused(const http::RequestHead& head) {
     answer(405, "CONNECT is not served here");
     return true;
   }
-  if (head.path().starts_with(kReservedPath)) {
+  if (head.path().starts_with(kReservedPath) && !is_validation(head)) {
     answer(404);
     return true;
   }
   return false;
+}
+
+// The one reserved path that clients ask for. It may be sent again as if it were a GET.
+bool Relay::is_validation(const http::RequestHead& head) {
+  validates_ = method_ == http::Method::kPost && head.path() == kValidationPath;
+  if (!validates_) return false;
+  idempotent_ = Exchange::repeatable(method_, head.path());
+  exchange_ = Exchange(idempotent_);
+  return true;
 }
 
 std::size_t Relay::on_input(std::string_view bytes) {
@@ -187,7 +201,7 @@ void Relay::recycle() {
   stage_ = Stage::kConnecting;
   tunnel_ = must_serve_ = impatient_ = library_ = has_token_ = seal_request_ = referred_ = keep_ =
       false;
-  write_broken_ = input_ended_ = output_ended_ = false;
+  write_broken_ = input_ended_ = output_ended_ = validates_ = false;
   route_ = Route{};
   bytes_out_ = 0;
   status_ = 0;
@@ -213,6 +227,7 @@ ServerPool::Want Relay::wanted() const {
 
 void Relay::attempt(ServerPool::Want want) {
   pool_ = state_.pools[route_.slot];
+  if (validates_ && !pool_->is_tandem()) return answer(404);
   unsent_.clear();
   unsent_at_ = 0;
   write_broken_ = false;

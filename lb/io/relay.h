@@ -73,6 +73,7 @@ class Relay final : private UpstreamHandler {
   // relay.cc: the request
   const http::RequestHead& head();
   bool refused(const http::RequestHead& head);
+  bool is_validation(const http::RequestHead& head);
   void attempt(ServerPool::Want want);
   void send_request();
   void keep_body(std::string_view bytes);
@@ -127,6 +128,7 @@ class Relay final : private UpstreamHandler {
   std::uint8_t client_minor_ = 1;
   Stage stage_ = Stage::kConnecting;
   bool idempotent_ = true;
+  bool validates_ = false;  // a whole-cache validation
   bool client_persists_ = true;
   bool upgrade_asked_ = false;
   bool tunnel_ = false;

@@ -224,6 +224,14 @@ Comparison Node::on_retrieved(Instant now, const Retrieved& item) {
 
 std::vector<SessionId> Node::take_settled() { return parts_->state.questions.take_settled(); }
 
+ValidationAnswer Node::on_validation(Instant now, const ValidationQuery& query,
+                                     const ValidationRequest& request) {
+  parts_->last_seen = now;
+  return parts_->requests.validate_cache(now, query, request);
+}
+
+Freshness& Node::freshness() { return parts_->state.freshness; }
+
 std::optional<SessionToken> Node::token_to_set(UnixSeconds wall, const SessionToken& request) {
   return parts_->requests.token_to_set(wall, request);
 }
@@ -364,6 +372,7 @@ NodeGauges Node::gauges() const {
       .mirror_entries = state.pool.entries,
       .contents = state.pool.contents.size(),
       .content_bytes = state.pool.contents.bytes(),
+      .fresh_items = state.freshness.size(),
       .lag_sessions = 0,
       .lag_batches = state.sender.batches_in_flight(),
       .lag_bytes = state.sender.bytes_in_flight()};

@@ -24,9 +24,11 @@
 #include "common/cluster/machine.h"
 #include "common/cluster/view.h"
 #include "common/session/token.h"
+#include "common/session/validation.h"
 #include "common/session/validator.h"
 #include "common/wire/messages.h"
 #include "server/core/comparison.h"
+#include "server/core/freshness.h"
 #include "server/core/node_options.h"
 
 namespace tandem {
@@ -63,6 +65,14 @@ struct Retrieved {
   bool storable = true;                        // false (no-store): kept nowhere, only compared
 };
 
+// A client asks about all that one of its caches holds (server/core/validation.h).
+struct ValidationQuery {
+  SessionId session;  // that on_request() has decided to serve
+  CacheId cache;
+  Freshness::Host host = 0;
+  std::optional<std::uint64_t> source_version;
+};
+
 class Node {
  public:
   // `now` is the time of the process's start.
@@ -77,6 +87,11 @@ class Node {
   Decision on_request(Instant now, UnixSeconds wall, const RequestInfo& request);
   // Compares, and keeps the mirror. Answers "use yours" only if something was announced.
   Comparison on_retrieved(Instant now, const Retrieved& item);
+  // Says which of a whole cache's copies are current, and puts what was listed into the mirror.
+  ValidationAnswer on_validation(Instant now, const ValidationQuery& query,
+                                 const ValidationRequest& request);
+  // What the source's responses promised; whoever sees them records it.
+  Freshness& freshness();
   // Sessions of requests that wait (kWait) and are to be decided now; ask after every event. What
   // the peers said is kept until the next flush() or message.
   std::vector<SessionId> take_settled();

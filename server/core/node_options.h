@@ -57,6 +57,8 @@ struct NodeOptions {
   std::size_t relief_per_status = 32;     // of them, those that are too full, with each status
   std::size_t expiries_per_step = 512;
 
+  std::size_t fresh_items_max = 1 << 16;  // known to be current; over it the longest known goes
+
   bool validator_digest = true;  // false: validator = "crc32"
   MirrorOptions mirror;
 };
@@ -80,8 +82,12 @@ struct NodeCounters {
   std::uint64_t thirds_chosen = 0;        // the primary is offline: a copy of the copy
   std::uint64_t reused_by_mirror = 0;
   std::uint64_t reused_by_validator = 0;
-  std::uint64_t changed = 0;  // announced, but the content is another one
-  std::uint64_t sent = 0;     // nothing was announced
+  std::uint64_t changed = 0;             // announced, but the content is another one
+  std::uint64_t sent = 0;                // nothing was announced
+  std::uint64_t validations = 0;         // of whole caches
+  std::uint64_t validation_items = 0;    // announced by them
+  std::uint64_t validation_current = 0;  // and called current
+  std::uint64_t validation_repairs = 0;  // changes of mirrors that they brought
   std::uint64_t mirror_batches_sent = 0;
   std::uint64_t mirror_snapshots_sent = 0;
   std::uint64_t mirror_contents_sent = 0;
@@ -113,6 +119,7 @@ struct NodeGauges {
   std::size_t mirror_entries = 0;
   std::size_t contents = 0;
   std::uint64_t content_bytes = 0;
+  std::size_t fresh_items = 0;   // known to be current
   std::size_t lag_sessions = 0;  // whose copy elsewhere is not complete
   std::size_t lag_batches = 0;   // sent, not acknowledged
   std::uint64_t lag_bytes = 0;

@@ -10,6 +10,7 @@ NodeState::NodeState(NodeOptions given)
     : options(std::move(given)),
       self(ServerId::of(options.name)),
       pool(options.mirror),
+      freshness(options.fresh_items_max),
       table({.provisional_ttl = options.provisional_ttl,
              .idle_ttl = std::chrono::seconds(options.token_ttl) + options.idle_slack,
              .sessions_max = options.sessions_max,

@@ -4,6 +4,7 @@
 
 #include "server/core/cluster.h"
 #include "server/core/forwarding_notes.h"
+#include "server/core/freshness.h"
 #include "server/core/mail.h"
 #include "server/core/mirror_sender.h"
 #include "server/core/node_options.h"
@@ -37,6 +38,7 @@ struct NodeState {
   std::uint64_t status_sequence = 0;
   NodeCounters counters;
   MirrorPool pool;
+  Freshness freshness;
   SessionTable table;
   ForwardingNotes notes;
   Partners partners;

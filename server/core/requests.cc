@@ -4,6 +4,7 @@
 
 #include "server/core/account.h"
 #include "server/core/admission.h"
+#include "server/core/validation.h"
 
 namespace tandem {
 namespace {
@@ -255,6 +256,29 @@ Comparison Requests::compare_retrieved(const Retrieved& item) {
     state_.sender.changed(*session, {cache, item.key, false, result.validator});
   }
   return result;
+}
+
+ValidationAnswer Requests::validate_cache(Instant now, const ValidationQuery& query,
+                                          const ValidationRequest& request) {
+  Session* session = state_.table.find(query.session);
+  const CacheId cache = mirrored_cache(query.cache);
+  const bool mirrors = session != nullptr && session->role == Role::kPrimary && cache;
+  Validation done = validate(request, {.mirror = mirrors ? &session->mirror : nullptr,
+                                       .cache = query.cache,
+                                       .entries_max = state_.options.mirror.entries_max,
+                                       .freshness = state_.freshness,
+                                       .host = query.host,
+                                       .source_version = query.source_version,
+                                       .now = now});
+  for (const MirrorChange& change : done.repairs) {
+    session->mirror.apply(change);
+    state_.sender.changed(*session, change);
+  }
+  ++state_.counters.validations;
+  state_.counters.validation_items += done.items;
+  state_.counters.validation_current += done.current;
+  state_.counters.validation_repairs += done.repairs.size();
+  return std::move(done.answer);
 }
 
 CacheId Requests::mirrored_cache(CacheId announced) const {

@@ -16,6 +16,8 @@ class Requests {
   // As Node's methods.
   Decision decide(Instant now, UnixSeconds wall, const RequestInfo& request);
   Comparison compare_retrieved(const Retrieved& item);
+  ValidationAnswer validate_cache(Instant now, const ValidationQuery& query,
+                                  const ValidationRequest& request);
   std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
   // What this server says to a peer who asks where a session is.
   WhereAnswer answer(Instant now, SessionId id) const;

@@ -45,6 +45,13 @@ constexpr CounterText kCounters[] = {
      "Items answered 304 by comparison with the validator."},
     {"items_changed_total", &NodeCounters::changed, "Items announced whose content is another."},
     {"items_sent_total", &NodeCounters::sent, "Items sent of which nothing was announced."},
+    {"validations_total", &NodeCounters::validations, "Validations of whole caches."},
+    {"validation_items_total", &NodeCounters::validation_items,
+     "Items announced by validations of whole caches."},
+    {"validation_current_total", &NodeCounters::validation_current,
+     "Items that these called current."},
+    {"validation_repairs_total", &NodeCounters::validation_repairs,
+     "Changes of mirrors that these brought."},
     {"mirror_batches_sent_total", &NodeCounters::mirror_batches_sent, "Mirror batches sent."},
     {"mirror_snapshots_sent_total", &NodeCounters::mirror_snapshots_sent, "Snapshots sent."},
     {"mirror_contents_sent_total", &NodeCounters::mirror_contents_sent, "Contents sent to peers."},
@@ -103,6 +110,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "mirror_entries", "Items in all mirrors.", now.mirror_entries);
   gauge(text, "contents", "Contents in the store.", now.contents);
   gauge(text, "content_bytes", "Bytes of the contents in the store.", now.content_bytes);
+  gauge(text, "fresh_items", "Items whose content is known to be current.", now.fresh_items);
   gauge(text, "mirror_lag_sessions", "Sessions whose copy elsewhere is incomplete.",
         now.lag_sessions);
   gauge(text, "mirror_lag_batches", "Mirror batches not yet acknowledged.", now.lag_batches);

@@ -6,6 +6,7 @@
 #include "common/net/entropy.h"
 #include "server/core/cache_field.h"
 #include "server/io/front_request.h"
+#include "server/io/validation_call.h"
 
 namespace tandem::server {
 namespace {
@@ -66,7 +67,9 @@ void Front::refer(HttpExchange& exchange, const SessionToken& token) {
 
 void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
                        const http::Framing& framing) {
-  if (head.path().starts_with(kOwnPaths)) {
+  const bool validates = head.path() == kValidationPath;
+  if (validates && !ValidationCall::accepts(exchange, head, framing)) return;
+  if (!validates && head.path().starts_with(kOwnPaths)) {
     if (head.path() == kHealthPath) return exchange.respond(200, own_fields_, "ok\n");
     return exchange.respond_small(404, "no such endpoint");
   }
@@ -108,6 +111,12 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
     case Decision::Kind::kGuest:
       break;
   }
+  if (head.path() == kValidationPath) {
+    auto call = std::make_unique<ValidationCall>(*this, exchange, token, decision, info.cache);
+    ValidationCall& started = *call;
+    validations_.emplace(&started, std::move(call));
+    return started.start(head);
+  }
   const RequestConditions conditions = request_conditions(options_.etag, head);
   if (conditions.precondition_failed) {
     return exchange.respond_small(412, "the entity tag is this server's own");
@@ -125,6 +134,27 @@ void Front::add_tunnel(Tunnel::End client, Tunnel::End origin) {
   tunnels_.emplace(id, std::make_unique<Tunnel>(loop_, std::move(client), std::move(origin),
                                                 options_.tunnel_idle_timeout,
                                                 [this, id] { tunnels_.erase(id); }));
+}
+
+// The token is asked for when the head is written: it may have changed while the source worked.
+std::string Front::session_fields(const SessionToken& request,
+                                  const std::optional<SessionToken>& elsewhere) {
+  std::string fields = own_fields_;
+  const UnixSeconds wall = loop_.unix_now();
+  const auto token = elsewhere ? elsewhere : driver_.node().token_to_set(wall, request);
+  if (token) {
+    fields += "Tandem-Session: ";
+    fields += codec_.seal(*token, wall).view();
+    fields += "\r\n";
+  }
+  return fields;
+}
+
+void Front::remove(ValidationCall& call) {
+  const auto at = validations_.find(&call);
+  if (at == validations_.end()) return;
+  loop_.dispose(std::move(at->second));
+  validations_.erase(at);
 }
 
 void Front::remove(FrontRequest& request) {

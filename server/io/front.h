@@ -43,6 +43,7 @@ struct FrontCounts {
 };
 
 class FrontRequest;
+class ValidationCall;
 
 class Front final : private HttpServerHandler {
  public:
@@ -60,12 +61,15 @@ class Front final : private HttpServerHandler {
   void drain() {
     server_.drain([] {});
   }
-  std::size_t requests_in_flight() const { return requests_.size() + waiting_.size(); }
+  std::size_t requests_in_flight() const {
+    return requests_.size() + validations_.size() + waiting_.size();
+  }
   std::size_t connections() const { return server_.connections(); }
   std::vector<AdminSnapshot::Count> counts() const;
 
  private:
   friend class FrontRequest;
+  friend class ValidationCall;
   void on_request(HttpExchange& exchange, const http::RequestHead& head,
                   const http::Framing& framing) override;
   void decide(HttpExchange& exchange, const http::RequestHead& head, const http::Framing& framing,
@@ -74,7 +78,12 @@ class Front final : private HttpServerHandler {
   SessionToken token_of(const http::RequestHead& head);
   void refer(HttpExchange& exchange, const SessionToken& token);
   void add_tunnel(Tunnel::End client, Tunnel::End origin);
+  // Fields of every response to a request with this token, with the one to keep from now on:
+  // `elsewhere` if it is set.
+  std::string session_fields(const SessionToken& request,
+                             const std::optional<SessionToken>& elsewhere);
   void remove(FrontRequest& request);
+  void remove(ValidationCall& call);
 
   EventLoop& loop_;
   NodeDriver& driver_;
@@ -86,6 +95,7 @@ class Front final : private HttpServerHandler {
   FrontCounts counts_;
   WaitingRoom waiting_;
   std::unordered_map<FrontRequest*, std::unique_ptr<FrontRequest>> requests_;
+  std::unordered_map<ValidationCall*, std::unique_ptr<ValidationCall>> validations_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Tunnel>> tunnels_;
   HttpServer server_;  // after what its callbacks use
   SocketAddress address_;

@@ -50,6 +50,8 @@ void FrontRequest::start(const http::RequestHead& head, const http::Framing& fra
   method_ = head.method();
   key_ = ItemKey::of(head.path());
   upgrade_ = head.upgrades() && framing.kind == http::BodyKind::kNone;
+  fresh_ = FreshNote(front_.driver_.node().freshness(), front_.loop_.now(), head, key_,
+                     front_.source_.version());
   const bool has_body = framing.kind != http::BodyKind::kNone;
   HttpRequest request;
   request.head = source_head(head, framing);
@@ -121,6 +123,7 @@ void FrontRequest::on_response(const http::ResponseHead& head, const http::Frami
   if (framing.kind == http::BodyKind::kTunnel) return open_tunnel(head);
   plan_ = plan_response(front_.options_.etag, method_, head, framing,
                         front_.options_.validate_body_max);
+  fresh_.on_response(head);
   status_ = head.status();
   reason_ = head.reason();
   keep_fields(head);
@@ -153,19 +156,8 @@ void FrontRequest::keep_fields(const http::ResponseHead& head) {
   fields_of_304_ = field_lines(edit);
 }
 
-// The token is asked for when the head is written: it may have changed while the source worked.
 std::string FrontRequest::fields_to_send(std::string_view kept) {
-  std::string fields(kept);
-  fields += front_.own_fields_;
-  const UnixSeconds wall = front_.loop_.unix_now();
-  const auto token = session_.elsewhere ? session_.elsewhere
-                                        : front_.driver_.node().token_to_set(wall, session_.token);
-  if (token) {
-    fields += "Tandem-Session: ";
-    fields += front_.codec_.seal(*token, wall).view();
-    fields += "\r\n";
-  }
-  return fields;
+  return std::string(kept) + front_.session_fields(session_.token, session_.elsewhere);
 }
 
 void FrontRequest::start_stream(std::optional<std::uint64_t> length) {
@@ -197,6 +189,7 @@ void FrontRequest::on_complete() {
   if (collected_ != nullptr) {
     answer_collected();
   } else {
+    fresh_.on_complete();
     exchange_.end_response();
   }
   finish();
@@ -212,6 +205,7 @@ void FrontRequest::answer_collected() {
   item.storable = plan_.storable;
   const Comparison comparison = front_.driver_.node().on_retrieved(front_.loop_.now(), item);
   front_.driver_.touched();
+  fresh_.on_complete(comparison.validator);
   const std::string etag = "ETag: " + comparison.validator.etag() + "\r\n";
   if (comparison.answer == Comparison::Answer::kSend) {
     exchange_.start_response(status_, reason_, fields_to_send(fields_ + etag), collected_->size());

@@ -8,6 +8,7 @@
 
 #include "common/http/forward.h"
 #include "common/net/http_server.h"
+#include "server/io/fresh_note.h"
 #include "server/io/front.h"
 
 namespace tandem::server {
@@ -55,6 +56,7 @@ class FrontRequest final : public Disposable, private HttpExchangeHandler, priva
   Session session_;
   http::Method method_ = http::Method::kGet;
   ItemKey key_;
+  FreshNote fresh_;
   bool upgrade_ = false;
   std::unique_ptr<SourceCall> call_;  // null: over
 

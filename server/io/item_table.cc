@@ -49,12 +49,13 @@ std::optional<ItemName> ItemName::parse(std::string_view target) {
 }
 
 ItemTable::ItemTable(Database database, Statement get, Statement insert, Statement update,
-                     Statement remove)
+                     Statement remove, Statement data_version)
     : database_(std::move(database)),
       get_(std::move(get)),
       insert_(std::move(insert)),
       update_(std::move(update)),
-      remove_(std::move(remove)) {}
+      remove_(std::move(remove)),
+      data_version_(std::move(data_version)) {}
 
 Result<ItemTable> ItemTable::open(const std::string& path) {
   auto database = Database::open(path, {.create = true, .busy_timeout = kBusyTimeout});
@@ -71,8 +72,18 @@ Result<ItemTable> ItemTable::open(const std::string& path) {
   if (!update) return fail(std::move(update.error()));
   auto remove = database->prepare("DELETE FROM items WHERE type = ?1 AND key = ?2");
   if (!remove) return fail(std::move(remove.error()));
+  auto data_version = database->prepare("PRAGMA data_version");
+  if (!data_version) return fail(std::move(data_version.error()));
   return ItemTable(std::move(*database), std::move(*get), std::move(*insert), std::move(*update),
-                   std::move(*remove));
+                   std::move(*remove), std::move(*data_version));
+}
+
+std::optional<std::uint64_t> ItemTable::version() {
+  const auto row = data_version_.step();
+  if (!row || !*row) return std::nullopt;
+  const auto theirs = static_cast<std::uint32_t>(data_version_.integer(0));
+  data_version_.reset();
+  return static_cast<std::uint64_t>(own_writes_) << 32 | theirs;
 }
 
 Result<std::optional<Item>> ItemTable::get(const ItemName& name) {
@@ -85,6 +96,7 @@ Result<std::optional<Item>> ItemTable::get(const ItemName& name) {
 }
 
 Result<bool> ItemTable::put(const ItemName& name, const Item& item) {
+  ++own_writes_;
   auto transaction = Transaction::begin(database_);
   if (!transaction) return fail(std::move(transaction.error()));
   bool is_new = false;
@@ -103,6 +115,7 @@ Result<bool> ItemTable::put(const ItemName& name, const Item& item) {
 }
 
 Result<bool> ItemTable::remove(const ItemName& name) {
+  ++own_writes_;
   auto done = remove_.bind(1, name.type).bind(2, name.key).run();
   if (!done) return fail(std::move(done.error()));
   return database_.changed_rows() == 1;

@@ -39,6 +39,9 @@ class ItemTable {
 
   static Result<ItemTable> open(const std::string& path);
 
+  // Another number after every change of the file, by this process or another (PRAGMA
+  // data_version, and our own writes, which that leaves out). Nothing if it cannot be read.
+  std::optional<std::uint64_t> version();
   // Nothing if there is no such item.
   Result<std::optional<Item>> get(const ItemName& name);
   // True: it is new.
@@ -47,13 +50,16 @@ class ItemTable {
   Result<bool> remove(const ItemName& name);
 
  private:
-  ItemTable(Database database, Statement get, Statement insert, Statement update, Statement remove);
+  ItemTable(Database database, Statement get, Statement insert, Statement update, Statement remove,
+            Statement data_version);
 
   Database database_;  // before its statements: closed after them
   Statement get_;
   Statement insert_;
   Statement update_;
   Statement remove_;
+  Statement data_version_;
+  std::uint32_t own_writes_ = 0;
 };
 
 }  // namespace tandem::server

@@ -4,7 +4,9 @@
 // response, whether an HTTP origin is asked over a socket or a database in this process.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "common/net/http_client.h"
@@ -29,6 +31,10 @@ class Source {
 
   // Never calls the handler before it returns. The handler must outlive the call.
   virtual std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler) = 0;
+
+  // Another number whenever any item may have changed, by whomever. Nothing: this source does not
+  // know (an HTTP origin), or cannot say now.
+  virtual std::optional<std::uint64_t> version() { return std::nullopt; }
 };
 
 }  // namespace tandem::server

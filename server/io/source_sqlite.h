@@ -23,6 +23,7 @@ class SqliteSource final : public Source {
   SqliteSource(EventLoop& loop, ItemTable table);
 
   std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler) override;
+  std::optional<std::uint64_t> version() override { return table_.version(); }
 
  private:
   EventLoop& loop_;
