@@ -226,6 +226,7 @@ void Get::say_item(const Url& url, const Reply& reply) {
     }
   }
   if (!options_.verbose) return;
+  say_validation(reply.validation);
   const char* how = "fetched";
   if (!reply) {
     how = "failed";
@@ -241,6 +242,18 @@ void Get::say_item(const Url& url, const Reply& reply) {
              reply.status, reply.body().size(), reply.bytes_received, ms,
              reply.server.empty() ? "" : ", server ", reply.server,
              reply.attempts > 1 ? fmt::format(", {} attempts", reply.attempts) : "");
+}
+
+void Get::say_validation(const ValidationReport& validation) {
+  if (validation.requests == 0) return;
+  if (!validation.known) {
+    fmt::print(err_, "* the whole cache: not validated, the server cannot; item by item\n");
+    return;
+  }
+  fmt::print(err_, "* the whole cache: {} of {} items validated by {} {}, {} bytes\n",
+             validation.vouched, validation.items, validation.requests,
+             validation.requests == 1 ? "request" : "requests",
+             validation.bytes_sent + validation.bytes_received);
 }
 
 void Get::say_tally() {

@@ -75,6 +75,7 @@ class Get {
   int follow_links(const Url& start);
   void add_links(const Url& page, const Reply& reply, std::vector<Url>& found) const;
   void say_item(const Url& url, const Reply& reply);
+  void say_validation(const ValidationReport& validation);
   void say_tally();
   void complain(const std::string& what);
 

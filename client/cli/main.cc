@@ -21,6 +21,7 @@ struct Words {
   std::string data;
   std::string max_time = "30";
   std::string connect_timeout = "5";
+  std::string validate_after = "60";
   std::uint64_t cache_bytes = 64 << 20;
   std::uint32_t retries = 3;
   bool head = false;
@@ -54,6 +55,9 @@ void declare(tandem::CommandLine& line, tandem::GetOptions& get, Words& words) {
               "Keep session and items in FILE for the next time.");
   line.size("--cache-size", words.cache_bytes, "The most that is kept of each origin (64MiB).");
   line.flag("--fresh", get.client.reuse_fresh, "Do not ask about copies that are still fresh.");
+  line.option("--validate-after", "SECONDS", words.validate_after,
+              "With --fresh: validate all copies in one request after so long without an answer, "
+              "and when another server answers (60); 0: never.");
   line.option("--cacert", "FILE", get.client.ca_file, "https: trust these certificates.");
   line.flag("-k,--insecure", words.insecure, "https: trust anybody.");
 }
@@ -66,18 +70,19 @@ bool add_header(const std::string& text, tandem::HeaderFields& headers) {
   return true;
 }
 
-// Seconds as curl takes them, "1.5"; or with a unit, as in conf files.
+// Seconds as curl takes them, "1.5"; or with a unit, as in conf files. 0 is for the caller to
+// judge.
 bool read_time(const std::string& text, std::chrono::milliseconds& time) {
   using std::chrono::duration_cast;
   if (!text.empty() && text.find_first_not_of("0123456789.") == text.npos) {
     const double seconds = std::strtod(text.c_str(), nullptr);
     time = duration_cast<std::chrono::milliseconds>(
         std::chrono::duration<double>(std::min(seconds, 1e6)));
-    return time.count() > 0;
+    return true;
   }
   const auto parsed = tandem::parse_duration(text);
   if (parsed) time = duration_cast<std::chrono::milliseconds>(*parsed);
-  return parsed && time.count() > 0;
+  return parsed.has_value();
 }
 
 bool read_data(const std::string& data, tandem::GetOptions& get) {
@@ -115,11 +120,15 @@ int main(int argc, char** argv) {
     get.method = "HEAD";
     get.include = true;
   }
-  if (!read_time(words.max_time, get.client.timeout)) {
+  if (!read_time(words.max_time, get.client.timeout) || get.client.timeout.count() == 0) {
     return refuse(fmt::format("-m {}: no time", words.max_time));
   }
-  if (!read_time(words.connect_timeout, get.client.connect_timeout)) {
+  if (!read_time(words.connect_timeout, get.client.connect_timeout) ||
+      get.client.connect_timeout.count() == 0) {
     return refuse(fmt::format("--connect-timeout {}: no time", words.connect_timeout));
+  }
+  if (!read_time(words.validate_after, get.client.validate_after)) {
+    return refuse(fmt::format("--validate-after {}: no time", words.validate_after));
   }
   get.client.attempts_max = words.retries + 1;
   get.client.cache_bytes = words.cache_bytes;

@@ -59,9 +59,13 @@ bool may_announce(const HeaderFields& request) {
          !controls(request, "no-store");
 }
 
+bool asks_always(const HeaderFields& response) {
+  return controls(response, "no-cache") || has_field(response, "Vary");
+}
+
 std::optional<UnixSeconds> fresh_for(const HeaderFields& response) {
   constexpr std::uint64_t kYear = 31'536'000;
-  if (controls(response, "no-cache") || has_field(response, "Vary")) return std::nullopt;
+  if (asks_always(response)) return std::nullopt;
   for (const auto& [name, value] : response) {
     if (!same_word(name, "Cache-Control")) continue;
     for (http::TokenList list(value); list.next();) {

@@ -20,6 +20,9 @@ bool may_keep(const HeaderFields& request, const HeaderFields& response);
 // for a part, or wants nothing kept.
 bool may_announce(const HeaderFields& request);
 
+// Must be asked about every time, whoever vouches for it: no-cache, or Vary.
+bool asks_always(const HeaderFields& response);
+
 // How long a response may be used without asking; nothing: ask every time.
 std::optional<UnixSeconds> fresh_for(const HeaderFields& response);
 

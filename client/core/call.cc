@@ -22,10 +22,6 @@ bool is_ours(std::string_view name) {
          same_word(name.substr(0, 7), "Tandem-");
 }
 
-bool is_token_text(std::string_view text) {
-  return !text.empty() && text.size() <= Call::kTokenBytesMax && http::is_token(text);
-}
-
 // A content that came with our validator and does not match it was damaged on the way; CRC and
 // length find that without the price of a digest.
 bool damaged(std::string_view etag, std::string_view content) {
@@ -69,13 +65,11 @@ bool Call::check_request() {
   return !finished_;
 }
 
-bool Call::answer_locally(UnixSeconds unix_now) {
+bool Call::answer_locally(UnixSeconds unix_now, bool just_validated) {
   if (!state_.reuse_fresh || !may_announce_) return false;
   const ItemPtr item = state_.cache.find(request_.target);
   if (!item || has_field(request_.headers, "Cache-Control")) return false;
-  const auto life = fresh_for(item->headers);
-  // A clock that was set back makes nothing fresh.
-  if (!life || unix_now < item->validated || unix_now - item->validated >= *life) return false;
+  if (!is_fresh(*item, unix_now, just_validated)) return false;
   reply_.status = 200;
   reply_.headers = item->headers;
   reply_.content = item->content;
@@ -84,13 +78,32 @@ bool Call::answer_locally(UnixSeconds unix_now) {
   return true;
 }
 
+// By its own headers, or because a server vouched for it. A clock that was set back makes nothing
+// fresh.
+bool Call::is_fresh(const Item& item, UnixSeconds unix_now, bool just_validated) const {
+  if (asks_always(item.headers)) return false;
+  const auto vouch = state_.cache.vouched(request_.target);
+  if (vouch && unix_now >= vouch->from && (unix_now < vouch->until || just_validated)) return true;
+  const auto life = fresh_for(item.headers);
+  return life && unix_now >= item.validated && unix_now - item.validated < *life;
+}
+
+bool Call::wants_validation(Instant now) const {
+  return !finished_ && state_.reuse_fresh && may_announce_ && state_.cache.items() > 1 &&
+         !has_field(request_.headers, "Cache-Control") && state_.cache.vouchable(request_.target) &&
+         state_.validation.due(now, state_.token);
+}
+
+void Call::on_validated(const ValidationReport& report, UnixSeconds unix_now) {
+  reply_.validation = report;
+  reply_.server = state_.validation.server();
+  answer_locally(unix_now, true);
+}
+
 void Call::begin_attempt() {
   ++reply_.attempts;
   held_ = may_announce_ ? state_.cache.find(request_.target) : nullptr;
   reply_.announced = held_ != nullptr;
-  const std::vector<ItemKey> evicted = state_.cache.evicted(kAnnouncedEvictionsMax);
-  evictions_ = evicted.size();
-
   head_.clear();
   const auto out = std::back_inserter(head_);
   fmt::format_to(out, "{} {} HTTP/1.1\r\n", request_.method, request_.target);
@@ -102,13 +115,7 @@ void Call::begin_attempt() {
   for (const auto& [name, value] : request_.headers) {
     fmt::format_to(out, "{}: {}\r\n", name, value);
   }
-  if (!state_.token.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", state_.token);
-  fmt::format_to(out, "Tandem-Cache: {:016x}", state_.cache_id.value);
-  const char* separator = ";evicted=";
-  for (const ItemKey key : evicted) {
-    fmt::format_to(out, "{}{:016x}", std::exchange(separator, ","), key.value);
-  }
-  head_ += "\r\n";
+  evictions_ = write_session_fields(state_, head_);
   if (held_) fmt::format_to(out, "If-None-Match: {}\r\n", held_->etag);
   const bool has_content = !request_.body.empty() || method_ == http::Method::kPost ||
                            method_ == http::Method::kPut || method_ == http::Method::kPatch;
@@ -117,7 +124,8 @@ void Call::begin_attempt() {
 }
 
 void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
-  learn(response);
+  learn(state_, response.headers, std::exchange(evictions_, 0), now);
+  reply_.server = field_of(response.headers, "Tandem-Server");
   if (wait_for_service(response, now)) return;
   if (response.status == 304 && held_) {
     if (use_ours(response, unix_now)) return;
@@ -126,14 +134,6 @@ void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
     if (try_again({.attempts = reply_.attempts, .idempotent = true}, now)) return;
   }
   give(std::move(response), unix_now);
-}
-
-// What every response tells, whatever it answers.
-void Call::learn(const Response& response) {
-  state_.cache.evictions_heard(std::exchange(evictions_, 0));
-  const std::string_view token = field_of(response.headers, "Tandem-Session");
-  if (is_token_text(token)) state_.token = token;
-  reply_.server = field_of(response.headers, "Tandem-Server");
 }
 
 bool Call::try_again(RetryPolicy::Failed failed, Instant now) {

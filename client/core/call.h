@@ -16,27 +16,12 @@
 #include <string>
 #include <string_view>
 
-#include "client/core/item_cache.h"
-#include "client/core/retry_policy.h"
+#include "client/core/client_state.h"
 #include "client/include/tandem/client.h"
 #include "common/base/time.h"
 #include "common/http/method.h"
 
 namespace tandem {
-
-// What a client is, between calls.
-struct ClientState {
-  explicit ClientState(std::size_t cache_bytes_max) : cache(cache_bytes_max) {}
-
-  std::string authority;  // of the balancer: the Host field
-  std::string user_agent;
-  CacheId cache_id;
-  std::string token;  // as it came; empty: no session yet
-  ItemCache cache;
-  RetryPolicy retry;
-  Duration timeout = 30s;
-  bool reuse_fresh = false;
-};
 
 struct CallRequest {
   std::string_view method;
@@ -61,10 +46,6 @@ struct AttemptFailure {
 
 class Call {
  public:
-  // Evictions that one request announces.
-  static constexpr std::size_t kAnnouncedEvictionsMax = 64;
-  static constexpr std::size_t kTokenBytesMax = 1024;  // a longer one is not taken
-
   // `state` and what `request` refers to must outlive the call.
   Call(ClientState& state, const CallRequest& request, Instant now, UnixSeconds unix_now);
 
@@ -72,6 +53,11 @@ class Call {
   Instant deadline() const { return deadline_; }
   Instant next_attempt() const { return next_attempt_; }
   http::Method method() const { return method_; }
+
+  // Shall the whole cache be validated before the first attempt? Only where that may save it.
+  bool wants_validation(Instant now) const;
+  // It was; the call is over if its own item was vouched for.
+  void on_validated(const ValidationReport& report, UnixSeconds unix_now);
 
   // Makes the head for the next attempt.
   void begin_attempt();
@@ -85,9 +71,9 @@ class Call {
 
  private:
   bool check_request();
-  bool answer_locally(UnixSeconds unix_now);
+  bool answer_locally(UnixSeconds unix_now, bool just_validated = false);
+  bool is_fresh(const Item& item, UnixSeconds unix_now, bool just_validated) const;
   void refuse(std::string message);
-  void learn(const Response& response);
   bool try_again(RetryPolicy::Failed failed, Instant now);
   bool wait_for_service(const Response& response, Instant now);
   bool use_ours(const Response& response, UnixSeconds unix_now);

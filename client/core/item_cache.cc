@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "client/core/cache_rules.h"
+
 namespace tandem {
 
 std::size_t Item::bytes() const {
@@ -51,6 +53,7 @@ void ItemCache::refresh(std::string_view target, HeaderFields headers, UnixSecon
   item.validated = validated;
   bytes_ += item.bytes();
   entry.item = std::make_shared<const Item>(std::move(item));
+  entry.vouch.reset();  // the headers are newer
   note_change(target, entry.item);
 }
 
@@ -60,6 +63,59 @@ void ItemCache::remove(std::string_view target) {
   note_evicted(target);
   note_change(target, nullptr);
   erase(found->second);
+}
+
+std::vector<HeldItem> ItemCache::held() const {
+  std::vector<HeldItem> held;
+  held.reserve(entries_.size());
+  for (const Entry& entry : entries_) {
+    const std::string& etag = entry.item->etag;
+    if (!etag.starts_with('"')) continue;  // weak: it stands for no content
+    const auto ours = Validator::parse(etag);
+    held.push_back({ItemKey::of(entry.target), ours ? *ours : Validator::of_foreign(etag)});
+  }
+  const auto before = [](const HeldItem& a, const HeldItem& b) { return a.key < b.key; };
+  std::sort(held.begin(), held.end(), before);
+  std::vector<HeldItem> single;
+  single.reserve(held.size());
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const bool double_before = i > 0 && held[i - 1].key == held[i].key;
+    const bool double_after = i + 1 < held.size() && held[i + 1].key == held[i].key;
+    if (!double_before && !double_after) single.push_back(held[i]);
+  }
+  return single;
+}
+
+std::size_t ItemCache::vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now) {
+  constexpr std::uint64_t kYear = 31'536'000;
+  std::unordered_map<ItemKey, std::uint64_t> seconds;
+  for (const auto& one : vouched) seconds.emplace(one.key, std::min(one.fresh_s, kYear));
+  std::size_t count = 0;
+  for (Entry& entry : entries_) {
+    const auto found = seconds.find(ItemKey::of(entry.target));
+    if (found == seconds.end()) continue;
+    entry.vouch = Vouch{now, now + static_cast<UnixSeconds>(found->second)};
+    ++count;
+  }
+  return count;
+}
+
+std::optional<ItemCache::Vouch> ItemCache::vouched(std::string_view target) const {
+  const auto found = index_.find(target);
+  return found == index_.end() ? std::nullopt : found->second->vouch;
+}
+
+bool ItemCache::vouchable(std::string_view target) const {
+  const auto found = index_.find(target);
+  if (found == index_.end()) return false;
+  const Item& item = *found->second->item;
+  return item.etag.starts_with('"') && !asks_always(item.headers);
+}
+
+UnixSeconds ItemCache::last_validated() const {
+  UnixSeconds last = 0;
+  for (const Entry& entry : entries_) last = std::max(last, entry.item->validated);
+  return last;
 }
 
 std::vector<ItemKey> ItemCache::evicted(std::size_t count_max) const {

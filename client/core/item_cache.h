@@ -10,6 +10,8 @@
 #include <deque>
 #include <list>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -19,6 +21,7 @@
 #include "client/include/tandem/client.h"
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/session/validation_rounds.h"
 
 namespace tandem {
 
@@ -49,10 +52,27 @@ class ItemCache {
   void refresh(std::string_view target, HeaderFields headers, UnixSeconds validated);
   void remove(std::string_view target);
 
+  // All items with a strong entity tag, for a validation of the whole cache; of several with one
+  // key, none.
+  std::vector<HeldItem> held() const;
+  // A server has called these current at `now`. Lasts as long as it said, or until the item
+  // changes; not kept on disk. How many were they?
+  std::size_t vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now);
+  struct Vouch {
+    UnixSeconds from = 0;
+    UnixSeconds until = 0;  // `from`: it was current, and nothing is promised
+  };
+  std::optional<Vouch> vouched(std::string_view target) const;
+  // Is the item held, and could a validation vouch for it? Not a use.
+  bool vouchable(std::string_view target) const;
+
   // The keys of items that are no longer held, oldest first, at most `count_max`. They stay until
   // a server has heard of them.
   std::vector<ItemKey> evicted(std::size_t count_max) const;
   void evictions_heard(std::size_t count);
+
+  // When a server last said of one that it is right; 0: of none.
+  UnixSeconds last_validated() const;
 
   std::size_t items() const { return entries_.size(); }
   std::size_t bytes() const { return bytes_; }
@@ -73,6 +93,7 @@ class ItemCache {
   struct Entry {
     std::string target;
     ItemPtr item;
+    std::optional<Vouch> vouch{};
   };
   using Entries = std::list<Entry>;  // most recently used first
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "client/core/cache_validation.h"
 #include "client/core/call.h"
 #include "client/core/url.h"
 #include "client/io/disk_cache.h"
@@ -34,6 +35,7 @@ class Client::Body {
  private:
   void begin(const ClientOptions& options);
   void keep_on_disk(const std::string& file, const std::string& origin);
+  void validate(Call& call, std::uint64_t& bytes_received);
   void carry_out(Call& call, std::uint64_t& bytes_received);
 
   ClientState state_;
@@ -48,6 +50,7 @@ Client::Body::Body(ClientOptions options) : state_(options.cache_bytes) {
   state_.retry.attempts_max = std::max(options.attempts_max, 1u);
   state_.timeout = duration_of(options.timeout);
   state_.reuse_fresh = options.reuse_fresh;
+  state_.validation = ValidationPolicy(duration_of(options.validate_after));
   begin(options);
 }
 
@@ -83,6 +86,8 @@ void Client::Body::keep_on_disk(const std::string& file, const std::string& orig
     return;
   }
   disk_.emplace(std::move(*disk));
+  const UnixSeconds last = state_.cache.last_validated();
+  if (last > 0) state_.validation.absent(std::chrono::seconds(unix_clock() - last));
 }
 
 Client::Body::~Body() {
@@ -99,6 +104,7 @@ Reply Client::Body::request(const CallRequest& request) {
   }
   Call call(state_, request, begun, unix_clock());
   std::uint64_t bytes_received = 0;
+  if (call.wants_validation(begun)) validate(call, bytes_received);
   carry_out(call, bytes_received);
   reply = call.take_reply();
   reply.bytes_received = bytes_received;
@@ -106,6 +112,23 @@ Reply Client::Body::request(const CallRequest& request) {
   if (disk_ && !disk_->save(state_)) disk_.reset();
   reply.elapsed = monotonic_now() - begun;
   return reply;
+}
+
+// Takes at most a quarter of the call's time: the call can do without.
+void Client::Body::validate(Call& call, std::uint64_t& bytes_received) {
+  const Instant deadline = std::min(call.deadline(), monotonic_now() + state_.timeout / 4);
+  CacheValidation validation(state_);
+  while (!validation.finished()) {
+    const auto head = validation.head();
+    auto outcome = transport_->exchange(head, validation.body(), http::Method::kPost, deadline);
+    bytes_received += outcome.bytes_received;
+    if (outcome.response) {
+      validation.on_response(*outcome.response, monotonic_now(), unix_clock());
+    } else {
+      validation.on_failure(monotonic_now());
+    }
+  }
+  call.on_validated(validation.report(), unix_clock());
 }
 
 void Client::Body::carry_out(Call& call, std::uint64_t& bytes_received) {

@@ -29,6 +29,11 @@ struct ClientOptions {
   std::string cache_file{};            // keeps cache, cache id and token between runs
   // Answers from the cache without asking while Cache-Control says that the copy is fresh.
   bool reuse_fresh = false;
+  // With reuse_fresh: after another server has begun to answer (a takeover, say), and after so long
+  // without a response, one request validates all that is held, before the next call that would
+  // have to ask about a copy; what the server vouches for is answered from the cache for as long as
+  // it said. Servers that cannot are asked item by item. 0: never.
+  std::chrono::milliseconds validate_after{60'000};
 
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its attempts
   std::chrono::milliseconds connect_timeout{5'000};  // of one attempt to connect
@@ -48,7 +53,7 @@ enum class ReplySource : std::uint8_t {
   kFetched,      // sent by the server
   kByMirror,     // ours: the server compared it with its mirror of our cache
   kByValidator,  // ours: the server compared it with the validator that we announced
-  kLocal,        // ours, still fresh: nobody was asked
+  kLocal,        // ours, still fresh: nobody was asked about it, or about all in one request
 };
 const char* name_of(ReplySource source);  // "fetched", "mirror", "validator", "local"
 
@@ -65,6 +70,16 @@ enum class ClientFailure : std::uint8_t {
   kProtocol,  // what came is not HTTP, or over a limit
 };
 
+// A validation of the whole cache (ClientOptions::validate_after).
+struct ValidationReport {
+  unsigned requests = 0;  // 0: there was none
+  bool known = true;      // false: the server does not know of it; item by item from now on
+  std::size_t items = 0;  // that were asked about
+  std::size_t vouched = 0;
+  std::uint64_t bytes_sent = 0;  // bodies alone
+  std::uint64_t bytes_received = 0;
+};
+
 struct Reply {
   ClientFailure failure = ClientFailure::kNone;
   std::string message{};  // one sentence, where failure is set
@@ -77,7 +92,8 @@ struct Reply {
   bool announced = false;            // a copy was held, and announced with the request
   std::string server{};              // who answered, as Tandem-Server says
   unsigned attempts = 0;             // requests that were begun
-  std::uint64_t bytes_received = 0;  // heads and bodies, of all attempts
+  std::uint64_t bytes_received = 0;  // heads and bodies, of all attempts and of a validation
+  ValidationReport validation{};     // that this call began with
   std::chrono::nanoseconds elapsed{0};
 
   // Was there a response? One with a status of 400 or more is one, too.

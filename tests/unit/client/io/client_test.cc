@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 
 #include "common/session/validator.h"
@@ -241,6 +242,50 @@ TEST_F(ClientTest, WhatIsGivenUpGoesFromTheDiskToo) {
   EXPECT_EQ(client.cached_items(), 2u);
   EXPECT_FALSE(client.get("/b").announced);  // the least recently used of the three
   EXPECT_TRUE(client.get("/a").announced);
+}
+
+// After a takeover: one request that no old server knows, and then item by item without it.
+TEST_F(ClientTest, AServerWithoutValidationIsAskedItemByItem) {
+  std::atomic<int> validations{0};
+  std::atomic<const char*> name{"a"};
+  ScriptedServer server([&](const Request& request) -> Answer {
+    if (request.head.starts_with("POST /.well-known/tandem/validate ")) {
+      ++validations;
+      return {response(404, "", "no such endpoint")};
+    }
+    return serve_content(request, "content",
+                         fmt::format("Tandem-Session: t\r\nTandem-Server: {}\r\n", name.load()));
+  });
+  Client client({.balancer = server.url(), .reuse_fresh = true});
+  for (const char* target : {"/a", "/b", "/c"}) EXPECT_TRUE(client.get(target));
+  name = "b";
+  EXPECT_EQ(client.get("/a").validation.requests, 0u) << "only its response tells";
+  const Reply reply = client.get("/b");
+  EXPECT_EQ(reply.validation.requests, 1u);
+  EXPECT_FALSE(reply.validation.known);
+  EXPECT_EQ(reply.source, ReplySource::kByMirror);
+  EXPECT_EQ(client.get("/c").validation.requests, 0u);
+  EXPECT_EQ(validations, 1);
+}
+
+// A server that takes the validation and never answers costs a part of the call's time, not the
+// call.
+TEST_F(ClientTest, AValidationWithoutAnAnswerDoesNotFailTheCall) {
+  std::atomic<const char*> name{"a"};
+  ScriptedServer server([&](const Request& request) -> Answer {
+    if (request.head.starts_with("POST ")) return {"", Then::kHang};
+    return serve_content(request, "content",
+                         fmt::format("Tandem-Session: t\r\nTandem-Server: {}\r\n", name.load()));
+  });
+  Client client(
+      {.balancer = server.url(), .reuse_fresh = true, .timeout = std::chrono::seconds(2)});
+  for (const char* target : {"/a", "/b"}) EXPECT_TRUE(client.get(target));
+  name = "b";
+  EXPECT_TRUE(client.get("/a"));
+  const Reply reply = client.get("/b");
+  EXPECT_TRUE(reply) << reply.message;
+  EXPECT_EQ(reply.source, ReplySource::kByMirror);
+  EXPECT_GE(reply.validation.requests, 1u);
 }
 
 }  // namespace
