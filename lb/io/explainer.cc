@@ -52,7 +52,7 @@ void Explainer::answer(const AdminRequest& request, AdminServer::Reply reply) {
     const ServerRecord* server = view->find(ServerId::of(name));
     if (server == nullptr)
       return reply(refusal(404, fmt::format("no server is called {}\n", name)));
-    const IfDies loss = if_dies(*view, Backings{}, server->id);
+    const IfDies loss = if_dies(*view, cluster_.membership().backings(), server->id);
     return reply(done(table, table ? if_dies_table(*view, loss) : if_dies_json(*view, loss)));
   }
   ExplanationInput input;
