@@ -5,7 +5,7 @@ help:
 	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
 	@echo '              (make run ONCE=1 ends after the tour, with its verdict as exit status)'
 	@echo 'make test     build and run all tests, with AddressSanitizer and UBSan'
-	@echo 'make bench    tandem-lb beside HAProxy and nginx (ARGS=--quick for a short one)'
+	@echo 'make bench    tandem-lb beside HAProxy and nginx, and the cost of mirrors (ARGS=--quick: short)'
 	@echo 'make breakages  break the session code on purpose, and see that the tests notice'
 	@echo 'make format   lay the sources out with clang-format'
 	@echo 'make lint     clang-format check and clang-tidy'
@@ -24,7 +24,7 @@ test:
 
 bench:
 	@tools/packages build tests
-	@tools/build release tandem-lb bench_load bench_origin
+	@tools/build release tandem-lb tandem-server tandemctl bench_load bench_origin
 	@exec /usr/bin/python3 tests/bench/bench.py --build build/release --json build/bench.json $(ARGS)
 
 breakages:

@@ -19,7 +19,8 @@ Channel::Channel(EventLoop& loop, std::unique_ptr<Stream> stream, const TlsConte
       handler_(&handler),
       stream_(std::move(stream)),
       peer_address_(stream_->peer_address()),
-      timer_(loop, [this] { end(failure_); }) {
+      timer_(loop, [this] { end(failure_); }),
+      flush_timer_(loop, [this] { ask_flush(); }) {
   const auto unheard = static_cast<unsigned>(
       std::chrono::duration_cast<std::chrono::milliseconds>(options_.unheard_timeout).count());
   ::setsockopt(stream_->fd(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard, sizeof unheard);
@@ -28,18 +29,33 @@ Channel::Channel(EventLoop& loop, std::unique_ptr<Stream> stream, const TlsConte
   stream_->start_tls(context);
   stream_->set_handler(this);
   options_.self.protocol = kProtocolVersion;
+  options_.self.packing = kPackingVersion;
   send(options_.self);
 }
 
 Channel::~Channel() { loop_.cancel_round_end(*this); }
 
 void Channel::send(const Message& message) {
-  if (stream_ == nullptr || closing_) return;
-  if (const auto encoded = encode(message, out_); !encoded) return fail_later(encoded.error());
-  if (queued_bytes() > options_.queue_bytes_max) {
-    return fail_later(Error::peer("takes messages too slowly: the queue is full"));
+  if (put(message)) ask_flush();
+}
+
+void Channel::send_within(const Message& message, Duration delay) {
+  if (!put(message) || flush_asked_) return;
+  const Instant by = loop_.now() + delay;
+  if (!flush_timer_.armed() || by < flush_timer_.deadline()) flush_timer_.set(by);
+}
+
+bool Channel::put(const Message& message) {
+  if (stream_ == nullptr || closing_) return false;
+  if (const auto encoded = writer_.put(message, out_); !encoded) {
+    fail_later(encoded.error());
+    return false;
   }
-  ask_flush();
+  if (queued_bytes() > options_.queue_bytes_max) {
+    fail_later(Error::peer("takes messages too slowly: the queue is full"));
+    return false;
+  }
+  return true;
 }
 
 void Channel::ask_flush() {
@@ -49,8 +65,11 @@ void Channel::ask_flush() {
 }
 
 void Channel::close() {
+  bytes_sent_ = bytes_sent();
+  bytes_received_ = bytes_received();
   stream_.reset();
   timer_.cancel();
+  flush_timer_.cancel();
 }
 
 void Channel::close_when_sent() {
@@ -67,6 +86,13 @@ void Channel::on_round_end() {
 }
 
 void Channel::flush() {
+  flush_timer_.cancel();
+  if (stream_ == nullptr) return;
+  if (const auto ended = writer_.end(out_); !ended) return fail_later(ended.error());
+  write();
+}
+
+void Channel::write() {
   while (stream_ != nullptr && sent_ < out_.size()) {
     const IoResult put = stream_->write(std::string_view(out_).substr(sent_));
     if (put.failed()) return end(stream_->error());
@@ -87,8 +113,9 @@ void Channel::flush() {
   }
 }
 
+// What waits for others goes on waiting.
 void Channel::on_stream(bool, bool) {
-  flush();
+  write();
   if (stream_ != nullptr) read_some();
 }
 
@@ -103,7 +130,10 @@ void Channel::read_some() {
     reader_.feed({scratch.data(), got.bytes});
     while (stream_ != nullptr && !closing_) {
       auto message = reader_.next();
-      if (!message) return end(message.error());
+      if (!message) {
+        garbled_ = true;
+        return end(message.error());
+      }
       if (!*message) break;
       take(std::move(**message));
     }
@@ -127,6 +157,7 @@ void Channel::take_hello(const Hello& hello) {
   }
   peer_ = hello;
   open_ = true;
+  writer_.set_packing(hello.packing);
   timer_.cancel();
   handler_->on_channel_open(*this);
 }

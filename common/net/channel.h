@@ -54,6 +54,8 @@ class Channel final : public Disposable, private StreamHandler, private RoundEnd
   // message that is too long, or a full queue, closes the channel (on_channel_closed() comes
   // later).
   void send(const Message& message);
+  // The same, but it leaves with what is sent next, at the latest so much later.
+  void send_within(const Message& message, Duration delay);
   void close();            // at once; nothing is sent or called any more
   void close_when_sent();  // what is queued is sent first; then on_channel_closed(), later
   bool closing() const { return closing_; }
@@ -62,7 +64,14 @@ class Channel final : public Disposable, private StreamHandler, private RoundEnd
   const Hello& peer() const { return peer_; }
   const Hello& self() const { return options_.self; }
   ServerId peer_id() const { return ServerId::of(peer_.name); }
-  std::size_t queued_bytes() const { return out_.size() - sent_; }
+  std::size_t queued_bytes() const { return out_.size() - sent_ + writer_.waiting_bytes(); }
+  // What went through the socket, TLS included.
+  std::uint64_t bytes_sent() const { return stream_ ? stream_->bytes_sent() : bytes_sent_; }
+  std::uint64_t bytes_received() const {
+    return stream_ ? stream_->bytes_received() : bytes_received_;
+  }
+  // It has ended, or is about to, since what came made no sense.
+  bool garbled() const { return garbled_; }
   SocketAddress peer_address() const { return peer_address_; }
 
  private:
@@ -71,8 +80,10 @@ class Channel final : public Disposable, private StreamHandler, private RoundEnd
   void read_some();
   void take(Message message);
   void take_hello(const Hello& hello);
+  bool put(const Message& message);
   void ask_flush();
   void flush();
+  void write();
   void fail_later(Error why);
   void end(const Error& why);
 
@@ -81,15 +92,20 @@ class Channel final : public Disposable, private StreamHandler, private RoundEnd
   ChannelHandler* handler_;
   std::unique_ptr<Stream> stream_;  // null: closed
   SocketAddress peer_address_;
-  FrameReader reader_;
+  Packing packing_;
+  FrameWriter writer_{packing_};
+  FrameReader reader_{&packing_};
   Hello peer_;
   bool open_ = false;
   bool closing_ = false;  // close_when_sent()
+  bool garbled_ = false;
   bool flush_asked_ = false;
   std::string out_;
-  std::size_t sent_ = 0;  // of out_, from its front
+  std::size_t sent_ = 0;                               // of out_, from its front
+  std::uint64_t bytes_sent_ = 0, bytes_received_ = 0;  // once closed
   Error failure_;
-  Timer timer_;  // the peer's Hello; then a failure to be told
+  Timer timer_;        // the peer's Hello; then a failure to be told
+  Timer flush_timer_;  // send_within()
 };
 
 }  // namespace tandem

@@ -109,6 +109,7 @@ IoResult Stream::raw_read(std::span<char> into) {
   for (;;) {
     const ssize_t n = ::recv(fd(), into.data(), into.size(), 0);
     if (n > 0) {
+      bytes_received_ += static_cast<std::uint64_t>(n);
       // A short read has emptied the socket; but if the peer has hung up, the end is still to read.
       may_read_ = static_cast<std::size_t>(n) == into.size() || hung_up_;
       return {IoResult::Kind::kOk, static_cast<std::size_t>(n)};
@@ -138,6 +139,7 @@ IoResult Stream::raw_writev(std::span<const iovec> parts) {
       n = ::sendmsg(fd(), &message, MSG_NOSIGNAL);
     }
     if (n >= 0) {
+      bytes_sent_ += static_cast<std::uint64_t>(n);
       may_write_ = static_cast<std::size_t>(n) == wanted;
       return {IoResult::Kind::kOk, static_cast<std::size_t>(n)};
     }

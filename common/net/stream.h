@@ -122,6 +122,9 @@ class Stream final : private Watcher {
   // the kernel: for sweeps over connections that wait long.
   bool unheard() const;
   static constexpr unsigned kUnheardResends = 4;  // that is 3 s and more after the first sending
+  // Through the socket so far: with TLS, its records.
+  std::uint64_t bytes_sent() const { return bytes_sent_; }
+  std::uint64_t bytes_received() const { return bytes_received_; }
 
   int fd() const { return socket_.get(); }
   SocketAddress local_address() const { return SocketAddress::local_of(fd()); }
@@ -149,6 +152,7 @@ class Stream final : private Watcher {
   bool hung_up_ = false;
   int errno_ = 0;
   int write_errno_ = 0;
+  std::uint64_t bytes_sent_ = 0, bytes_received_ = 0;
   std::string tls_error_;
   std::unique_ptr<TlsSession> tls_;
   Watch watch_;  // after socket_: unregistered before it is closed

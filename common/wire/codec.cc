@@ -23,11 +23,7 @@ std::size_t length_in(std::string_view prefix) {
   return length;
 }
 
-}  // namespace
-
-Result<void> encode(const Message& message, std::string& bytes) {
-  wire::Envelope envelope;
-  proto_map::write(message, envelope);
+Result<void> append_frame(const wire::Envelope& envelope, std::string& bytes) {
   const std::size_t length = envelope.ByteSizeLong();
   if (length > kFrameBytesMax) {
     return fail(Error::system(
@@ -42,8 +38,37 @@ Result<void> encode(const Message& message, std::string& bytes) {
   return {};
 }
 
+}  // namespace
+
+Result<void> encode(const Message& message, std::string& bytes) {
+  wire::Envelope envelope;
+  proto_map::write(message, envelope);
+  return append_frame(envelope, bytes);
+}
+
+Result<void> FrameWriter::put(const Message& message, std::string& bytes) {
+  if (packs_ && packing_.pack(message)) {
+    return packing_.packed_bytes() < kPackedFrameBytes ? Result<void>() : end(bytes);
+  }
+  if (const auto ended = end(bytes); !ended) return ended;
+  return encode(message, bytes);
+}
+
+Result<void> FrameWriter::end(std::string& bytes) {
+  if (!packing_.has_packed()) return {};
+  wire::Envelope envelope;
+  envelope.set_packed(packing_.take_packed());
+  return append_frame(envelope, bytes);
+}
+
 Result<std::optional<Message>> FrameReader::next() {
   for (;;) {
+    if (unpacking_) {
+      auto message = packing_->next();
+      if (!message || *message) return message;
+      unpacking_ = false;
+      std::string().swap(packed_);
+    }
     const std::string_view rest = std::string_view(buffer_).substr(taken_);
     if (rest.size() < kFramePrefixBytes) break;
     const std::size_t length = length_in(rest);
@@ -57,7 +82,14 @@ Result<std::optional<Message>> FrameReader::next() {
       return fail(Error::peer("a frame is not an envelope"));
     }
     taken_ += kFramePrefixBytes + length;
-    if (envelope.body_case() == wire::Envelope::BODY_NOT_SET) {
+    const bool packed = envelope.body_case() == wire::Envelope::kPacked;
+    if (packed && packing_ != nullptr) {
+      packed_ = std::move(*envelope.mutable_packed());
+      packing_->begin(packed_);
+      unpacking_ = true;
+      continue;
+    }
+    if (packed || envelope.body_case() == wire::Envelope::BODY_NOT_SET) {
       ++skipped_;
       continue;
     }

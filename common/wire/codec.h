@@ -14,6 +14,7 @@
 
 #include "common/base/result.h"
 #include "common/wire/messages.h"
+#include "common/wire/packing.h"
 
 namespace tandem {
 
@@ -21,8 +22,8 @@ namespace tandem {
 inline constexpr std::uint32_t kProtocolVersion = 1;
 
 inline constexpr std::size_t kFramePrefixBytes = 4;
-// The longest frame, without its prefix. Senders of mirrors keep their batches under it: contents
-// of kFrameContentBytesMax together, and kFrameChangesMax changes, always fit.
+// The longest frame, without its prefix. Senders of mirrors keep under it: contents of
+// kFrameContentBytesMax together, or kFrameChangesMax changes, always fit.
 inline constexpr std::size_t kFrameBytesMax = 4 << 20;
 inline constexpr std::size_t kFrameContentBytesMax = 2 << 20;
 inline constexpr std::size_t kFrameChangesMax = 8192;
@@ -35,9 +36,36 @@ inline constexpr std::size_t kWireServersMax = 4096;
 // kFrameBytesMax.
 Result<void> encode(const Message& message, std::string& bytes);
 
+// What goes out on one connection. Mirror batches and their answers are packed if the peer reads
+// that (common/wire/packing.h): many of them in one frame, which ends when another message comes,
+// when it has grown to kPackedFrameBytes, and when the bytes are to be sent.
+class FrameWriter {
+ public:
+  static constexpr std::size_t kPackedFrameBytes = 32 << 10;
+
+  // The packing is shared with the reader of the connection, and outlives both.
+  explicit FrameWriter(Packing& packing) : packing_(packing) {}
+  // What the peer's Hello says that it reads; until then nothing is packed.
+  void set_packing(std::uint32_t version) { packs_ = version >= kPackingVersion; }
+
+  // Appends the message to `bytes`, or keeps it for a packed frame. Errors as of encode().
+  Result<void> put(const Message& message, std::string& bytes);
+  // Appends the packed frame under way, if any: before `bytes` are sent.
+  Result<void> end(std::string& bytes);
+  // What is kept for that frame.
+  std::size_t waiting_bytes() const { return packing_.packed_bytes(); }
+
+ private:
+  Packing& packing_;
+  bool packs_ = false;
+};
+
 // One stream of frames. Not for several threads at once.
 class FrameReader {
  public:
+  // Without a packing, packed frames are skipped: whoever reads like this never said in its Hello
+  // that it reads them.
+  explicit FrameReader(Packing* packing = nullptr) : packing_(packing) {}
   // Takes what was read; it is copied.
   void feed(std::string_view bytes) { buffer_.append(bytes); }
   // The next whole message, or nothing until more is fed. After an error the stream is of no use.
@@ -51,6 +79,9 @@ class FrameReader {
  private:
   void compact();
 
+  Packing* packing_;
+  std::string packed_;      // a packed frame
+  bool unpacking_ = false;  // it has not been read to its end
   std::string buffer_;
   std::size_t taken_ = 0;  // of buffer_, from its front
   std::uint64_t skipped_ = 0;

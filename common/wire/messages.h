@@ -26,6 +26,9 @@ struct Hello {
   std::string name;
   bool balancer = false;
   std::uint64_t incarnation = 0;
+  // The packed form of mirror batches and their answers (common/wire/packing.h) that it reads; 0:
+  // none. Like `protocol`, the channel's matter.
+  std::uint32_t packing = 0;
 
   bool operator==(const Hello&) const = default;
 };
@@ -94,17 +97,6 @@ struct Leave {
 
 // --- peer wire --------------------------------------------------------------------------------
 
-// A content, once for each content and peer.
-struct Content {
-  Validator validator;
-  std::shared_ptr<const std::string> bytes;
-
-  bool operator==(const Content& other) const {
-    return validator == other.validator &&
-           (bytes == other.bytes || (bytes && other.bytes && *bytes == *other.bytes));
-  }
-};
-
 // One change of a mirror: the client's cache now holds this item with this content, or no longer
 // holds it.
 struct MirrorChange {
@@ -119,7 +111,8 @@ struct MirrorChange {
 // primary -> alternate (or alternate -> third server while the primary is offline): the session
 // exists, at this epoch, with this primary, and its mirror changes like this. The first batch of a
 // stream (a session on a link, until it goes down or another receiver is chosen) is a snapshot: it
-// replaces what the receiver has.
+// replaces what the receiver has. Contents are named, not sent: the receiver asks for those that it
+// lacks.
 struct MirrorBatch {
   // Former primaries are told of the takeover when they are met; instead of more, everyone is.
   static constexpr std::size_t kFormersMax = 4;
@@ -129,8 +122,8 @@ struct MirrorBatch {
   std::vector<ServerId> formers;  // the latest first; nobody: somebody who is not known
   std::uint64_t sequence = 0;     // grows by 1; a snapshot may start at any number
   bool snapshot = false;
+  bool urgent = false;  // the sender waits for the answer, which is not to wait for others
   std::vector<MirrorChange> changes;
-  std::vector<Content> contents;
 
   bool operator==(const MirrorBatch&) const = default;
 };
@@ -149,6 +142,34 @@ struct MirrorAck {
   Answer answer = Answer::kApplied;
 
   bool operator==(const MirrorAck&) const = default;
+};
+
+// Who is fed -> who feeds it: send me these contents. A new question ends the one before.
+struct MirrorWant {
+  static constexpr std::size_t kValidatorsMax = 1024;
+  std::uint64_t number = 0;
+  std::vector<Validator> validators;
+
+  bool operator==(const MirrorWant&) const = default;
+};
+
+struct Content {
+  Validator validator;
+  std::shared_ptr<const std::string> bytes;  // null: not to be had any more
+
+  bool operator==(const Content& other) const {
+    return validator == other.validator &&
+           (bytes == other.bytes || (bytes && other.bytes && *bytes == *other.bytes));
+  }
+};
+
+// The answer, in parts. What is not in it is not to be had.
+struct MirrorContents {
+  std::uint64_t number = 0;  // of the question
+  std::vector<Content> contents;
+  bool last = true;
+
+  bool operator==(const MirrorContents&) const = default;
 };
 
 // who fed a mirror -> who was fed: forget the mirror, note where to refer. Another alternate has
@@ -309,6 +330,6 @@ struct SessionAccount {
 using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
                              Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
                              SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck,
-                             Backing, SessionQuery, SessionAccount>;
+                             Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents>;
 
 }  // namespace tandem

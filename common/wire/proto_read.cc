@@ -111,6 +111,7 @@ bool get(wire::Hello& from, Hello& to) {
   to.protocol = from.protocol();
   to.balancer = from.balancer();
   to.incarnation = from.incarnation();
+  to.packing = from.packing();
   return to.protocol > 0 && take(*from.mutable_name(), to.name) && !to.name.empty();
 }
 
@@ -149,9 +150,9 @@ bool get(wire::MirrorBatch& from, MirrorBatch& to) {
   for (const std::uint32_t former : from.formers()) to.formers.push_back(ServerId{former});
   to.sequence = from.sequence();
   to.snapshot = from.snapshot();
+  to.urgent = from.urgent();
   return get(from.session(), to.session) && get(from.epoch(), to.epoch) && to.primary &&
-         to.sequence > 0 && get_all(*from.mutable_changes(), to.changes, kFrameChangesMax) &&
-         get_all(*from.mutable_contents(), to.contents, kFrameChangesMax);
+         to.sequence > 0 && get_all(*from.mutable_changes(), to.changes, kFrameChangesMax);
 }
 
 bool get(wire::MirrorAck& from, MirrorAck& to) {
@@ -161,6 +162,17 @@ bool get(wire::MirrorAck& from, MirrorAck& to) {
   to.answer = static_cast<MirrorAck::Answer>(from.answer());
   to.sequence = from.sequence();
   return get(from.session(), to.session) && get(from.epoch(), to.epoch);
+}
+
+bool get(wire::MirrorWant& from, MirrorWant& to) {
+  to.number = from.number();
+  return get_all(*from.mutable_validators(), to.validators, MirrorWant::kValidatorsMax);
+}
+
+bool get(wire::MirrorContents& from, MirrorContents& to) {
+  to.number = from.number();
+  to.last = from.last();
+  return get_all(*from.mutable_contents(), to.contents, MirrorWant::kValidatorsMax);
 }
 
 bool get(wire::MirrorRelease& from, MirrorRelease& to) {
@@ -300,6 +312,11 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<SessionAccount>(*envelope.mutable_session_account(), message);
     case wire::Envelope::kMailAck:
       return get_as<MailAck>(*envelope.mutable_mail_ack(), message);
+    case wire::Envelope::kMirrorWant:
+      return get_as<MirrorWant>(*envelope.mutable_mirror_want(), message);
+    case wire::Envelope::kMirrorContents:
+      return get_as<MirrorContents>(*envelope.mutable_mirror_contents(), message);
+    case wire::Envelope::kPacked:  // the codec's
     case wire::Envelope::BODY_NOT_SET:
       return false;
   }

@@ -54,6 +54,7 @@ struct Writer {
     to.set_name(from.name);
     to.set_balancer(from.balancer);
     to.set_incarnation(from.incarnation);
+    to.set_packing(from.packing);
   }
 
   void operator()(const Register& from) const {
@@ -109,11 +110,7 @@ struct Writer {
       added.set_key(change.key.value);
       if (!change.evicted) put(change.validator, *added.mutable_validator());
     }
-    for (const Content& content : from.contents) {
-      wire::Content& added = *to.add_contents();
-      put(content.validator, *added.mutable_validator());
-      if (content.bytes) added.set_bytes(*content.bytes);
-    }
+    to.set_urgent(from.urgent);
   }
 
   void operator()(const MirrorAck& from) const {
@@ -122,6 +119,23 @@ struct Writer {
     put(from.epoch, *to.mutable_epoch());
     to.set_sequence(from.sequence);
     to.set_answer(static_cast<wire::MirrorAck::Answer>(from.answer));
+  }
+
+  void operator()(const MirrorWant& from) const {
+    wire::MirrorWant& to = *envelope.mutable_mirror_want();
+    to.set_number(from.number);
+    for (const Validator& validator : from.validators) put(validator, *to.add_validators());
+  }
+
+  void operator()(const MirrorContents& from) const {
+    wire::MirrorContents& to = *envelope.mutable_mirror_contents();
+    to.set_number(from.number);
+    for (const Content& content : from.contents) {
+      wire::Content& added = *to.add_contents();
+      put(content.validator, *added.mutable_validator());
+      if (content.bytes) added.set_bytes(*content.bytes);
+    }
+    to.set_last(from.last);
   }
 
   void operator()(const MirrorRelease& from) const {

@@ -30,6 +30,9 @@ NodeOptions node_options(const Conf& conf) {
       break;
   }
   options.mirror.content_bytes_max = conf.mirror.bytes;
+  options.mirror.reference_bytes_max = conf.mirror.reference_bytes;
+  options.mirror.delay_max = conf.mirror.delay;
+  options.mirror.round = std::min(options.mirror.round, conf.mirror.delay);
   options.mirror.caches_max = conf.mirror.caches_max;
   options.mirror.entries_max = conf.mirror.entries_max;
   // A content that fits no frame is not sent: the alternate then validates it.

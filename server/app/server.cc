@@ -87,8 +87,9 @@ ContextChoice Server::connecting() {
 }
 
 std::string Server::open_peers() {
-  peers_ = std::make_unique<Peers>(loop_, resolver_, driver_,
-                                   PeersOptions{self_, key_tls_->accepting(), connecting()});
+  peers_ = std::make_unique<Peers>(
+      loop_, resolver_, driver_,
+      PeersOptions{self_, key_tls_->accepting(), connecting(), conf_.mirror.delay});
   const auto at = Resolver::resolve_now(conf_.peer_listen);
   if (!at) return places_.complain("peer_listen", at.error().message);
   if (const auto done = peers_->listen(at->front()); !done) {
@@ -250,10 +251,21 @@ AdminSnapshot Server::snapshot() {
   snapshot.status = driver_.node().status();
   snapshot.counters = driver_.node().counters();
   snapshot.gauges = driver_.node().gauges();
+  if (snapshot.gauges.lag_since != kNever) {
+    snapshot.mirror_lag_ms =
+        static_cast<std::uint64_t>((loop_.now() - snapshot.gauges.lag_since) / 1ms);
+  }
   snapshot.keys = keys_->names();
   snapshot.counts = front_->counts();
   snapshot.counts.push_back(
       {"peers_refused_total", "Doubles of a linked server's name refused.", peers_->refused()});
+  snapshot.counts.push_back({"peer_links_garbled_total",
+                             "Links closed since what came made no sense.", peers_->garbled()});
+  const PeerTraffic traffic = peers_->traffic();
+  snapshot.counts.push_back(
+      {"peer_bytes_sent_total", "Bytes sent to peers, TLS included.", traffic.bytes_sent});
+  snapshot.counts.push_back({"peer_bytes_received_total",
+                             "Bytes received from peers, TLS included.", traffic.bytes_received});
   return snapshot;
 }
 

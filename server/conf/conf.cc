@@ -99,6 +99,13 @@ Table<MirrorConf> mirror_table() {
   table.option("bytes", &MirrorConf::bytes, size(0, std::uint64_t{1} << 40),
                "The most bytes of content, which all sessions share. What is dropped costs a "
                "comparison by validator.");
+  table.option("reference_bytes", &MirrorConf::reference_bytes, size(0, std::uint64_t{1} << 40),
+               "The most bytes of the mirrors themselves: references to the contents, about 100 "
+               "for an item of a client's cache. Over it, what has not been used for the longest "
+               "time is forgotten, and costs a comparison by validator.");
+  table.option("delay", &MirrorConf::delay, duration(0ms, 1s),
+               "The longest that a change waits for others before it leaves for the alternate, "
+               "and the answer to it. Many then share a system call.");
   table.option("caches_max", &MirrorConf::caches_max, integer(1, 1000),
                "The most caches mirrored for one session; the least recently used goes.");
   table.option("entries_max", &MirrorConf::entries_max, integer(1, 10000000),

@@ -14,7 +14,7 @@ std::size_t ValidatorHash::operator()(const Validator& validator) const noexcept
 }
 
 ContentStore::Reference::Reference(ContentStore* store, Item* item) : store_(store), item_(item) {
-  ++item_->references;
+  if (item_->references++ == 0) ++store_->referred_;
 }
 
 ContentStore::Reference& ContentStore::Reference::operator=(Reference&& other) noexcept {
@@ -27,7 +27,7 @@ ContentStore::Reference& ContentStore::Reference::operator=(Reference&& other) n
 
 void ContentStore::Reference::release() {
   if (item_ == nullptr) return;
-  --item_->references;
+  if (--item_->references == 0) --store_->referred_;
   store_->forget_if_useless(*item_);
   item_ = nullptr;
 }

@@ -63,12 +63,18 @@ class ContentStore {
   Reference refer(const Validator& validator, Bytes bytes = nullptr);
   // Keeps bytes that will be referred to. More than the whole bound is not kept.
   void put(const Validator& validator, Bytes bytes);
+  // Would put() keep it, at the cost of others?
+  bool would_keep(const Validator& validator) const {
+    return bytes_max_ >= kOverheadBytes && validator.length <= bytes_max_ - kOverheadBytes;
+  }
   // Null if there are none.
   Bytes find(const Validator& validator);
 
   std::size_t size() const { return items_.size(); }
   std::uint64_t bytes() const { return bytes_; }  // with overhead; at most the bound
   std::uint64_t dropped() const { return dropped_; }
+  // Validators that are referred to, with or without bytes. Whoever refers bounds them.
+  std::size_t referred() const { return referred_; }
 
  private:
   struct Item {
@@ -88,6 +94,7 @@ class ContentStore {
   std::uint64_t bytes_max_;
   std::uint64_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
+  std::size_t referred_ = 0;
   std::unordered_map<Validator, Item, ValidatorHash> items_;
   std::list<const Validator*> ages_;  // of items with bytes; the least recently used in front
 };

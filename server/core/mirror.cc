@@ -17,24 +17,29 @@ const ContentStore::Reference* Mirror::find(CacheId id, ItemKey key) {
 bool Mirror::set(CacheId id, ItemKey key, const Validator& validator, ContentStore::Bytes bytes) {
   Cache* cache = cache_for_writing(id);
   if (cache == nullptr) return false;
-  if (const auto found = cache->index.find(key); found != cache->index.end()) {
+  const auto found = cache->index.find(key);
+  bool changes = true;
+  if (found != cache->index.end()) {
     cache->entries.splice(cache->entries.end(), cache->entries, found->second);
     ContentStore::Reference& content = found->second->content;
-    const bool same = content.validator() == validator;
-    if (!same) {
+    changes = content.validator() != validator;
+    if (changes) {
       cache->digest.remove(item_digest(id, key, content.validator()));
       cache->digest.add(item_digest(id, key, validator));
     }
     content = pool_->contents.refer(validator, std::move(bytes));
-    return !same;
+  } else {
+    cache->entries.push_back({key, pool_->contents.refer(validator, std::move(bytes))});
+    cache->index.emplace(key, std::prev(cache->entries.end()));
+    cache->digest.add(item_digest(id, key, validator));
+    ++size_;
+    ++pool_->entries;
+    while (cache->entries.size() > pool_->options.entries_max) forget_oldest(*cache);
   }
-  if (!make_room(*cache)) return false;
-  cache->entries.push_back({key, pool_->contents.refer(validator, std::move(bytes))});
-  cache->index.emplace(key, std::prev(cache->entries.end()));
-  cache->digest.add(item_digest(id, key, validator));
-  ++size_;
-  ++pool_->entries;
-  return true;
+  if (!changes || pool_->bytes() <= pool_->options.reference_bytes_max) return changes;
+  trim(*pool_);
+  const Cache* left = look(id);
+  return left != nullptr && left->index.count(key) != 0;
 }
 
 bool Mirror::evict(CacheId id, ItemKey key) {
@@ -42,7 +47,7 @@ bool Mirror::evict(CacheId id, ItemKey key) {
   if (cache == nullptr) return false;
   const auto found = cache->index.find(key);
   if (found == cache->index.end()) return false;
-  drop(*cache, found->second);
+  erase(*cache, found->second);
   return true;
 }
 
@@ -55,6 +60,7 @@ void Mirror::apply(const MirrorChange& change) {
 }
 
 void Mirror::clear() {
+  for (const Cache& cache : caches_) pool_->ages.erase(cache.age);
   caches_.clear();
   pool_->entries -= std::exchange(size_, 0);
 }
@@ -63,7 +69,7 @@ std::vector<MirrorChange> Mirror::snapshot() const {
   std::vector<MirrorChange> changes;
   changes.reserve(size_);
   for (const Cache& cache : caches_) {
-    for (const Entry& entry : cache.entries) {
+    for (const Cache::Entry& entry : cache.entries) {
       changes.push_back({cache.id, entry.key, false, entry.content.validator()});
     }
   }
@@ -86,7 +92,9 @@ std::vector<HeldItem> Mirror::items(CacheId id) const {
   const Cache* cache = look(id);
   if (cache == nullptr) return items;
   items.reserve(cache->entries.size());
-  for (const Entry& entry : cache->entries) items.push_back({entry.key, entry.content.validator()});
+  for (const Cache::Entry& entry : cache->entries) {
+    items.push_back({entry.key, entry.content.validator()});
+  }
   return items;
 }
 
@@ -102,34 +110,46 @@ Mirror::Cache* Mirror::cache_of(CacheId id) {
                                   [id](const Cache& cache) { return cache.id == id; });
   if (found == caches_.end()) return nullptr;
   caches_.splice(caches_.end(), caches_, found);
+  pool_->ages.splice(pool_->ages.end(), pool_->ages, found->age);
   return &caches_.back();
 }
 
 Mirror::Cache* Mirror::cache_for_writing(CacheId id) {
   if (Cache* cache = cache_of(id)) return cache;
   if (pool_->options.caches_max == 0) return nullptr;
-  if (caches_.size() >= pool_->options.caches_max) {
-    const std::size_t gone = caches_.front().entries.size();
-    caches_.pop_front();
-    size_ -= gone;
-    pool_->entries -= gone;
-  }
-  caches_.emplace_back().id = id;
-  return &caches_.back();
+  if (caches_.size() >= pool_->options.caches_max) forget_cache(caches_.front());
+  Cache& cache = caches_.emplace_back();
+  cache.id = id;
+  cache.mirror = this;
+  cache.age = pool_->ages.insert(pool_->ages.end(), &cache);
+  return &cache;
 }
 
-// The cache's own oldest makes room, be it the cache or the server that is full.
-bool Mirror::make_room(Cache& cache) {
-  if (cache.entries.size() < pool_->options.entries_max &&
-      pool_->entries < pool_->options.entries_total_max) {
-    return true;
+void Mirror::trim(MirrorPool& pool) {
+  while (pool.bytes() > pool.options.reference_bytes_max && !pool.ages.empty()) {
+    Cache& idlest = *pool.ages.front();
+    if (idlest.entries.empty()) {
+      idlest.mirror->forget_cache(idlest);
+    } else {
+      idlest.mirror->forget_oldest(idlest);
+    }
   }
-  if (cache.entries.empty()) return false;
-  drop(cache, cache.entries.begin());
-  return true;
 }
 
-void Mirror::drop(Cache& cache, std::list<Entry>::iterator entry) {
+void Mirror::forget_oldest(Cache& cache) {
+  const ItemKey key = cache.entries.front().key;
+  ++pool_->dropped;
+  pool_->forgotten.push_back({session_, {cache.id, key, true, Validator{}}});
+  erase(cache, cache.entries.begin());
+}
+
+void Mirror::forget_cache(Cache& cache) {
+  while (!cache.entries.empty()) forget_oldest(cache);
+  pool_->ages.erase(cache.age);
+  caches_.remove_if([&cache](const Cache& one) { return &one == &cache; });
+}
+
+void Mirror::erase(Cache& cache, std::list<Cache::Entry>::iterator entry) {
   cache.digest.remove(item_digest(cache.id, entry->key, entry->content.validator()));
   cache.index.erase(entry->key);
   cache.entries.erase(entry);

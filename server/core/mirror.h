@@ -1,14 +1,22 @@
 // The mirror: what this server believes a session's client caches to hold, as references into the
-// content store. Bounded per cache, per session and for the server; what does not fit is forgotten,
-// which costs a validation.
+// content store. What does not fit is forgotten, which costs a validation.
+//
+// Bounds, and what goes first:
+//   caches_max           of one session: its least recently used cache goes, whole
+//   entries_max          of one cache: its least recently used item goes
+//   reference_bytes_max  of all mirrors together: the least recently used item of that cache, of
+//                        whatever session, that has not been used for the longest time
+// What is forgotten for a bound is told in MirrorPool::forgotten, so that copies elsewhere follow.
 //
 // It saves work, it is never evidence: "use yours" is answered only to a client that announces its
 // copy (server/core/comparison.h).
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -19,25 +27,62 @@
 
 namespace tandem {
 
+class Mirror;
+
+// One client cache of one session.
+struct MirroredCache {
+  struct Entry {
+    ItemKey key;
+    ContentStore::Reference content;
+  };
+  CacheId id;
+  CacheDigest digest;
+  Mirror* mirror = nullptr;
+  std::list<Entry> entries;  // the least recently used in front
+  std::unordered_map<ItemKey, std::list<Entry>::iterator> index;
+  std::list<MirroredCache*>::iterator age;  // its place in MirrorPool::ages
+};
+
 // What all mirrors of a server share. Outlives them.
 struct MirrorPool {
   explicit MirrorPool(const MirrorOptions& given)
       : options(given), contents(given.content_bytes_max) {}
+
+  // What an entry, a cache and a validator cost, by and large.
+  static constexpr std::uint64_t kEntryBytes = 96;
+  static constexpr std::uint64_t kCacheBytes = 256;
+  static constexpr std::uint64_t kValidatorBytes = 128;
+  // Of all mirrors; at most options.reference_bytes_max.
+  std::uint64_t bytes() const {
+    return kEntryBytes * entries + kCacheBytes * ages.size() +
+           kValidatorBytes * contents.referred();
+  }
+
+  struct Forgotten {
+    SessionId session;
+    MirrorChange change;
+  };
+  // For a bound, since whoever keeps the copies elsewhere alike has last taken it.
+  std::vector<Forgotten> take_forgotten() { return std::exchange(forgotten, {}); }
+
   const MirrorOptions options;
   ContentStore contents;
-  std::size_t entries = 0;  // of all mirrors; at most options.entries_total_max
+  std::size_t entries = 0;         // of all mirrors
+  std::uint64_t dropped = 0;       // entries forgotten for a bound, since the start
+  std::list<MirroredCache*> ages;  // the least recently used in front
+  std::vector<Forgotten> forgotten;
 };
 
 class Mirror {
  public:
-  explicit Mirror(MirrorPool& pool) : pool_(&pool) {}
+  Mirror(MirrorPool& pool, SessionId session) : pool_(&pool), session_(session) {}
   ~Mirror() { clear(); }
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
 
   // What the cache holds of the item, or null; counts as a use.
   const ContentStore::Reference* find(CacheId cache, ItemKey key);
-  // The cache holds this now. Is that a change?
+  // The cache holds this now. Is that a change? Not if there is no room for it at all.
   bool set(CacheId cache, ItemKey key, const Validator& validator, ContentStore::Bytes bytes);
   // The cache no longer holds it. Is that a change?
   bool evict(CacheId cache, ItemKey key);
@@ -55,24 +100,18 @@ class Mirror {
   std::vector<MirrorChange> snapshot() const;
 
  private:
-  struct Entry {
-    ItemKey key;
-    ContentStore::Reference content;
-  };
-  struct Cache {
-    CacheId id;
-    CacheDigest digest;
-    std::list<Entry> entries;  // the least recently used in front
-    std::unordered_map<ItemKey, std::list<Entry>::iterator> index;
-  };
+  using Cache = MirroredCache;
 
   Cache* cache_of(CacheId id);
   Cache* cache_for_writing(CacheId id);
   const Cache* look(CacheId id) const;
-  bool make_room(Cache& cache);
-  void drop(Cache& cache, std::list<Entry>::iterator entry);
+  static void trim(MirrorPool& pool);
+  void forget_oldest(Cache& cache);
+  void forget_cache(Cache& cache);
+  void erase(Cache& cache, std::list<Cache::Entry>::iterator entry);
 
   MirrorPool* pool_;
+  SessionId session_;
   std::size_t size_ = 0;
   std::list<Cache> caches_;  // the least recently used in front; at most options.caches_max
 };

@@ -6,9 +6,7 @@
 namespace tandem {
 namespace {
 
-constexpr std::uint64_t kBatchOverheadBytes = 64;
-constexpr std::uint64_t kChangeBytes = 64;
-constexpr unsigned kDoublingsMax = 3;
+constexpr unsigned kDoublingsMax = 3;  // of resend_after
 
 bool has_something(const MirrorStream& stream) {
   return stream.wants_snapshot || stream.announces || !stream.backlog.empty();
@@ -27,29 +25,22 @@ void MirrorSender::reset(MirrorStream& stream, ServerId target) {
   stream.wants_snapshot = static_cast<bool>(target);
 }
 
-void MirrorSender::link_up(ServerId peer, std::uint64_t incarnation) {
+void MirrorSender::link_up(ServerId peer) {
   Link& link = links_[peer];
-  Known known;
-  if (link.incarnation == incarnation) known = std::move(link.known);
   const std::uint64_t number = link.number + 1;
   link = Link{};
   link.up = true;
   link.number = number;
-  link.incarnation = incarnation;
-  link.known = std::move(known);
   note_readiness(peer, link);
 }
 
 void MirrorSender::link_down(ServerId peer) {
   const auto found = links_.find(peer);
   if (found == links_.end()) return;
-  Link& link = found->second;
-  link.up = false;
-  link.turns.clear();
-  for (const InFlight& batch : link.in_flight) forget(link.known, batch.contents);
-  link.in_flight.clear();
-  link.bytes = 0;
-  note_readiness(peer, link);
+  const std::uint64_t number = found->second.number;
+  found->second = Link{};
+  found->second.number = number;
+  note_readiness(peer, found->second);
 }
 
 bool MirrorSender::linked(ServerId peer) const {
@@ -64,6 +55,7 @@ std::uint64_t MirrorSender::link_number(ServerId peer) const {
 
 void MirrorSender::open(Session& session, ServerId target) {
   reset(session.stream, target);
+  session.stream.since = now_;
   queue(session);
 }
 
@@ -71,7 +63,9 @@ void MirrorSender::close(Session& session) { reset(session.stream, ServerId{}); 
 
 void MirrorSender::changed(Session& session, const MirrorChange& change) {
   MirrorStream& stream = session.stream;
-  if (!stream.target || stream.wants_snapshot) return;
+  if (!stream.target) return;
+  if (stream.since == kNever) stream.since = now_;
+  if (stream.wants_snapshot) return;
   if (stream.backlog.size() - stream.taken >=
       pool_.options.backlog_changes_max + session.mirror.size()) {
     stream.backlog.clear();
@@ -89,6 +83,13 @@ void MirrorSender::announce(Session& session) {
   queue(session);
 }
 
+// Its place among the ordinary turns, if it has one, comes to nothing.
+void MirrorSender::hurry(Session& session) {
+  MirrorStream& stream = session.stream;
+  if (!stream.target || stream.complete() || std::exchange(stream.urgent, true)) return;
+  if (std::exchange(stream.queued, false)) queue(session);
+}
+
 bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack) {
   Link* link = link_of(from);
   if (link == nullptr) return false;
@@ -102,6 +103,7 @@ bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack)
   if (ack.answer == MirrorAck::Answer::kApplied) {
     stream.acknowledged = std::max(stream.acknowledged, ack.sequence);
   }
+  if (stream.complete()) stream.urgent = false;
   if (ack.answer == MirrorAck::Answer::kWantSnapshot) {
     ++counters_.mirror_gaps;
     open(*session, from);
@@ -109,31 +111,35 @@ bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack)
   return true;
 }
 
-// The batch is no longer in flight, nor are those before it of the same session. Contents arrived
-// for certain only with the batch itself, and only if it was applied.
+// The batch is no longer in flight, nor are those before it of the same session. Answers come in
+// order, nearly always: then it is in front.
 void MirrorSender::settle(Link& link, const MirrorAck& ack) {
   link.doublings = 0;
+  const auto settled = [&ack](const InFlight& batch) {
+    return batch.session == ack.session && batch.sequence <= ack.sequence;
+  };
+  if (!link.in_flight.empty() && settled(link.in_flight.front()) &&
+      link.in_flight.front().sequence == ack.sequence) {
+    link.bytes -= link.in_flight.front().bytes;
+    link.in_flight.pop_front();
+    return;
+  }
   std::erase_if(link.in_flight, [&](const InFlight& batch) {
-    if (batch.session != ack.session || batch.sequence > ack.sequence) return false;
-    const bool applied =
-        batch.sequence == ack.sequence && ack.answer == MirrorAck::Answer::kApplied;
-    if (!applied) forget(link.known, batch.contents);
+    if (!settled(batch)) return false;
     link.bytes -= batch.bytes;
     return true;
   });
 }
 
-void MirrorSender::take_for_lost(Instant now, const Find& find) {
+void MirrorSender::take_for_lost(const Find& find) {
   for (auto& [peer, link] : links_) {
-    if (link.in_flight.empty() || link.in_flight.front().sent + patience(link) > now) continue;
+    if (lost_at(link) > now_) continue;
     std::set<SessionId> concerned;
-    while (!link.in_flight.empty() && link.in_flight.front().sent + patience(link) <= now) {
-      InFlight& batch = link.in_flight.front();
+    for (; lost_at(link) <= now_; link.in_flight.pop_front()) {
+      const InFlight& batch = link.in_flight.front();
       ++counters_.batches_unanswered;
       concerned.insert(batch.session);
-      forget(link.known, batch.contents);
       link.bytes -= batch.bytes;
-      link.in_flight.pop_front();
     }
     link.doublings = std::min(link.doublings + 1, kDoublingsMax);
     for (const SessionId id : concerned) {
@@ -146,42 +152,130 @@ void MirrorSender::take_for_lost(Instant now, const Find& find) {
   }
 }
 
+// When the batch that has been in flight for the longest time is taken for lost.
+Instant MirrorSender::lost_at(const Link& link) const {
+  if (link.in_flight.empty()) return kNever;
+  return link.in_flight.front().sent + resend_after_ * (1U << link.doublings);
+}
+
 Instant MirrorSender::next_deadline() const {
-  Instant next = kNever;
-  for (const auto& [peer, link] : links_) {
-    if (!link.in_flight.empty())
-      next = std::min(next, link.in_flight.front().sent + patience(link));
-  }
+  Instant next = next_round();
+  for (const auto& [peer, link] : links_) next = std::min(next, lost_at(link));
   return next;
 }
 
+void MirrorSender::on_want(ServerId from, const MirrorWant& want) {
+  Link* link = link_of(from);
+  if (link == nullptr) return;
+  link->question = want.number;
+  link->wanted.assign(want.validators.begin(), want.validators.end());
+  link->answering = true;
+  note_readiness(from, *link);
+}
+
 void MirrorSender::flush(Instant now, const Find& find, Outbox<Message>& out) {
-  take_for_lost(now, find);
-  // Every link sends one batch, then the next round: no link starves another of room.
-  while (!ready_.empty() && out.room() > 0) {
-    const std::vector<ServerId> round(ready_.begin(), ready_.end());
-    for (const ServerId peer : round) {
-      if (out.room() == 0) return;
+  at(now);
+  take_for_lost(find);
+  send_hurried(find, out);
+  if (now_ < next_round()) return;
+  Room room{pool_.options.round_batches_max, pool_.options.round_bytes_max};
+  last_round_ = now_;
+  send_batches(find, room, out);
+  send_contents(room, out);
+  cut_short_ = !ready_.empty();
+}
+
+Instant MirrorSender::next_round() const {
+  if (ready_.empty()) return kNever;
+  bool full = cut_short_;
+  std::size_t waiting = 0;
+  for (const ServerId peer : ready_) {
+    const Link& link = links_.at(peer);
+    if (hurries(link)) return now_;
+    full = full || link.answering;
+    waiting += link.turns.size();
+  }
+  full = full || waiting >= pool_.options.round_full;
+  return last_round_ + (full ? pool_.options.round : pool_.options.delay_max);
+}
+
+void MirrorSender::send_hurried(const Find& find, Outbox<Message>& out) {
+  for (const ServerId peer : std::vector<ServerId>(ready_.begin(), ready_.end())) {
+    Link& link = links_.at(peer);
+    while (hurries(link) && out.room() > 0) send_batch(peer, link, link.hurried, find, out);
+    note_readiness(peer, link);
+  }
+}
+
+// Every link sends one batch, then the next lap: no link starves another of room.
+void MirrorSender::send_batches(const Find& find, Room& room, Outbox<Message>& out) {
+  for (bool more = true; more;) {
+    more = false;
+    for (const ServerId peer : std::vector<ServerId>(ready_.begin(), ready_.end())) {
+      if (out.room() == 0 || room.batches == 0 || room.bytes == 0) return;
       Link& link = links_.at(peer);
-      const SessionId id = link.turns.front();
-      link.turns.pop_front();
-      Session* session = find(id);
-      if (session != nullptr && session->stream.target == peer && session->stream.queued) {
-        session->stream.queued = false;
-        if (has_something(session->stream)) {
-          std::uint64_t bytes = kBatchOverheadBytes;
-          MirrorBatch batch = next_batch(*session, link, bytes);
-          std::vector<Validator> contents;
-          for (const Content& content : batch.contents) contents.push_back(content.validator);
-          link.in_flight.push_back({id, batch.sequence, bytes, now, std::move(contents)});
-          link.bytes += bytes;
-          out.send(peer, std::move(batch));
-          if (has_something(session->stream)) queue(*session);
-        }
-      }
+      if (link.turns.empty() || !window_open(link)) continue;
+      const std::uint64_t bytes = send_batch(peer, link, link.turns, find, out);
+      room.bytes -= std::min(room.bytes, bytes);
+      if (bytes > 0) --room.batches;
       note_readiness(peer, link);
+      more = true;
     }
   }
+}
+
+// The bytes of the batch; 0: the turn had come to nothing.
+std::uint64_t MirrorSender::send_batch(ServerId peer, Link& link, std::deque<SessionId>& turns,
+                                       const Find& find, Outbox<Message>& out) {
+  const SessionId id = turns.front();
+  turns.pop_front();
+  Session* session = find(id);
+  if (session == nullptr || session->stream.target != peer || !session->stream.queued) return 0;
+  session->stream.queued = false;
+  if (!has_something(session->stream)) return 0;
+  const Instant since = session->stream.since;
+  MirrorBatch batch = next_batch(*session);
+  const std::size_t changes = batch.changes.size();
+  const std::uint64_t bytes = kBatchBytes + kChangeBytes * changes;
+  link.in_flight.push_back({id, batch.sequence, bytes, changes, since, now_});
+  link.bytes += bytes;
+  out.send(peer, std::move(batch));
+  if (has_something(session->stream)) queue(*session);
+  return bytes;
+}
+
+void MirrorSender::send_contents(Room& room, Outbox<Message>& out) {
+  for (bool more = true; more;) {
+    more = false;
+    for (const ServerId peer : std::vector<ServerId>(ready_.begin(), ready_.end())) {
+      Link& link = links_.at(peer);
+      if (!link.answering) continue;
+      if (out.room() == 0 || room.bytes == 0) return;
+      std::uint64_t bytes = 0;
+      out.send(peer, next_contents(link, bytes));
+      room.bytes -= std::min(room.bytes, bytes);
+      note_readiness(peer, link);
+      more = true;
+    }
+  }
+}
+
+// As many as fit a batch; a larger one goes alone.
+MirrorContents MirrorSender::next_contents(Link& link, std::uint64_t& bytes) {
+  MirrorContents answer{.number = link.question, .contents = {}, .last = false};
+  for (; !link.wanted.empty(); link.wanted.pop_front()) {
+    const Validator& validator = link.wanted.front();
+    const ContentStore::Bytes content = pool_.contents.find(validator);
+    if (content == nullptr || content->size() > pool_.options.content_sent_max) continue;
+    if (bytes > 0 && bytes + content->size() > pool_.options.batch_bytes_max) break;
+    bytes += content->size() + kContentBytes;
+    ++counters_.mirror_contents_sent;
+    counters_.mirror_content_bytes_sent += content->size();
+    answer.contents.push_back({validator, content});
+  }
+  answer.last = link.wanted.empty();
+  link.answering = !answer.last;
+  return answer;
 }
 
 std::size_t MirrorSender::links() const {
@@ -195,10 +289,32 @@ std::size_t MirrorSender::batches_in_flight() const {
   return sum;
 }
 
+std::size_t MirrorSender::changes_in_flight() const {
+  std::size_t sum = 0;
+  for (const auto& [peer, link] : links_) {
+    for (const InFlight& batch : link.in_flight) sum += batch.changes;
+  }
+  return sum;
+}
+
 std::uint64_t MirrorSender::bytes_in_flight() const {
   std::uint64_t sum = 0;
   for (const auto& [peer, link] : links_) sum += link.bytes;
   return sum;
+}
+
+std::size_t MirrorSender::contents_waiting() const {
+  std::size_t sum = 0;
+  for (const auto& [peer, link] : links_) sum += link.wanted.size();
+  return sum;
+}
+
+Instant MirrorSender::oldest_in_flight() const {
+  Instant oldest = kNever;
+  for (const auto& [peer, link] : links_) {
+    for (const InFlight& batch : link.in_flight) oldest = std::min(oldest, batch.since);
+  }
+  return oldest;
 }
 
 MirrorSender::Link* MirrorSender::link_of(ServerId peer) {
@@ -228,16 +344,21 @@ void MirrorSender::queue(Session& session) {
   }
   if (stream.queued) return;
   stream.queued = true;
-  link->turns.push_back(session.id);
+  (hurries_all_ || stream.urgent ? link->hurried : link->turns).push_back(session.id);
   note_readiness(stream.target, *link);
 }
 
 void MirrorSender::note_readiness(ServerId peer, const Link& link) {
-  if (link.up && !link.turns.empty() && window_open(link)) {
+  if (link.up && has_work(link)) {
     ready_.insert(peer);
   } else {
     ready_.erase(peer);
   }
+}
+
+bool MirrorSender::has_work(const Link& link) const {
+  const bool batches = !link.turns.empty() || !link.hurried.empty();
+  return link.answering || (batches && window_open(link));
 }
 
 bool MirrorSender::window_open(const Link& link) const {
@@ -245,7 +366,7 @@ bool MirrorSender::window_open(const Link& link) const {
          link.bytes < pool_.options.window_bytes_max;
 }
 
-MirrorBatch MirrorSender::next_batch(Session& session, Link& link, std::uint64_t& bytes) {
+MirrorBatch MirrorSender::next_batch(Session& session) {
   MirrorStream& stream = session.stream;
   MirrorBatch batch{.session = session.id,
                     .epoch = session.epoch,
@@ -253,8 +374,8 @@ MirrorBatch MirrorSender::next_batch(Session& session, Link& link, std::uint64_t
                     .formers = session.formers,
                     .sequence = stream.next++,
                     .snapshot = stream.wants_snapshot,
-                    .changes = {},
-                    .contents = {}};
+                    .urgent = hurries_all_ || stream.urgent,
+                    .changes = {}};
   if (stream.wants_snapshot) {
     stream.backlog = session.mirror.snapshot();
     stream.taken = 0;
@@ -263,56 +384,19 @@ MirrorBatch MirrorSender::next_batch(Session& session, Link& link, std::uint64_t
     ++counters_.mirror_snapshots_sent;
   }
   stream.announces = false;
-  while (stream.taken < stream.backlog.size() &&
-         batch.changes.size() < pool_.options.batch_changes_max) {
-    const MirrorChange& change = stream.backlog[stream.taken];
-    if (!change.evicted && !add_content(change.validator, link, batch, bytes)) break;
-    batch.changes.push_back(change);
-    bytes += kChangeBytes;
-    ++stream.taken;
-  }
+  const std::size_t count =
+      std::min(stream.backlog.size() - stream.taken, pool_.options.batch_changes_max);
+  const auto from = stream.backlog.begin() + static_cast<std::ptrdiff_t>(stream.taken);
+  batch.changes.assign(from, from + static_cast<std::ptrdiff_t>(count));
+  stream.taken += count;
   if (stream.taken == stream.backlog.size()) {
     stream.backlog = {};
     stream.taken = 0;
+    stream.since = kNever;
   }
   ++counters_.mirror_batches_sent;
+  counters_.mirror_items_sent += count;
   return batch;
-}
-
-// The content goes along if the peer needs it and it fits. False: not in this batch, the next one.
-bool MirrorSender::add_content(const Validator& validator, Link& link, MirrorBatch& batch,
-                               std::uint64_t& bytes) {
-  if (link.known.index.count(validator) != 0) return true;
-  const ContentStore::Bytes content = pool_.contents.find(validator);
-  if (content == nullptr || content->size() > pool_.options.content_sent_max) return true;
-  if (!batch.contents.empty() && bytes + content->size() > pool_.options.batch_bytes_max) {
-    return false;
-  }
-  bytes += content->size();
-  remember(link.known, validator);
-  ++counters_.mirror_contents_sent;
-  counters_.mirror_content_bytes_sent += content->size();
-  batch.contents.push_back({validator, content});
-  return true;
-}
-
-void MirrorSender::remember(Known& known, const Validator& validator) {
-  if (pool_.options.peer_contents_max == 0) return;
-  if (known.index.size() >= pool_.options.peer_contents_max) {
-    known.index.erase(known.ages.front());
-    known.ages.pop_front();
-  }
-  known.ages.push_back(validator);
-  known.index.emplace(validator, std::prev(known.ages.end()));
-}
-
-void MirrorSender::forget(Known& known, const std::vector<Validator>& contents) {
-  for (const Validator& validator : contents) {
-    const auto found = known.index.find(validator);
-    if (found == known.index.end()) continue;
-    known.ages.erase(found->second);
-    known.index.erase(found);
-  }
 }
 
 }  // namespace tandem

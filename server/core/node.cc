@@ -27,6 +27,11 @@ class Node::Parts {
   void on(Instant now, ServerId from, const MirrorRelease& release);
   void on(Instant now, ServerId from, const SessionExchange& exchange);
   void unburden(ServerId holder, const Session& session);
+  // The time at which whatever follows happens.
+  void at(Instant now) {
+    last_seen = now;
+    state.sender.at(now);
+  }
   void apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session);
   void greet(ServerId peer);
   void expire(Instant now);
@@ -34,8 +39,7 @@ class Node::Parts {
   bool overtaken(ServerId from, const MirrorRelease& release, const Session& session) const;
   // Work that cannot wait for an event.
   bool is_busy() const {
-    return alternates.has_work() || state.questions.has_work() || state.mail.has_work() ||
-           state.sender.can_send();
+    return alternates.has_work() || state.questions.has_work() || state.mail.has_work();
   }
 
   NodeState state;
@@ -88,10 +92,11 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   session.fed_link = state.sender.link_number(from);
   session.expected = batch.sequence + 1;
   if (batch.snapshot) session.mirror.clear();
-  for (const Content& content : batch.contents) {
-    state.pool.contents.put(content.validator, content.bytes);
+  for (const MirrorChange& change : batch.changes) {
+    session.mirror.apply(change);
+    state.pass_on_forgotten();
+    if (!change.evicted) state.wants.mentioned(from, change.validator);
   }
-  for (const MirrorChange& change : batch.changes) session.mirror.apply(change);
   state.partners.update(session);
   if (session.stream.target && from == batch.primary && state.cluster.online(from)) {
     alternates.release_third(session);
@@ -206,19 +211,19 @@ void Node::Parts::expire(Instant now) {
 }
 
 Node::Node(NodeOptions options, Instant now) : parts_(std::make_unique<Parts>(std::move(options))) {
-  parts_->last_seen = now;
+  parts_->at(now);
   parts_->state.cluster.set_own(parts_->state.status());
 }
 
 Node::~Node() = default;
 
 Decision Node::on_request(Instant now, UnixSeconds wall, const RequestInfo& request) {
-  parts_->last_seen = now;
+  parts_->at(now);
   return parts_->requests.decide(now, wall, request);
 }
 
 Comparison Node::on_retrieved(Instant now, const Retrieved& item) {
-  parts_->last_seen = now;
+  parts_->at(now);
   return parts_->requests.compare_retrieved(item);
 }
 
@@ -236,13 +241,13 @@ std::optional<SessionToken> Node::token_to_set(UnixSeconds wall, const SessionTo
   return parts_->requests.token_to_set(wall, request);
 }
 
-void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnation,
-                             PeerOutbox& out) {
+void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutbox& out) {
   using Tie = Partners::Tie;
   if (peer == self()) return;
   NodeState& state = parts_->state;
-  parts_->last_seen = now;
-  state.sender.link_up(peer, incarnation);
+  parts_->at(now);
+  state.sender.link_up(peer);
+  state.wants.link_up(peer);
   parts_->alternates.on_link_up(peer);
   for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
     for (const SessionId id : state.partners.of(tie, peer)) {
@@ -255,22 +260,27 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnati
 
 void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
   NodeState& state = parts_->state;
-  parts_->last_seen = now;
+  parts_->at(now);
   state.sender.link_down(peer);
   state.mail.link_down(peer);
   state.questions.on_link_down(peer);
+  state.wants.link_down(peer);
   parts_->alternates.on_link_down(now, peer);
   if (state.sender.links() == 0) ++parts_->doubts;
   flush(now, out);
 }
 
 void Node::on_message(Instant now, ServerId from, const Message& message, PeerOutbox& out) {
-  parts_->last_seen = now;
+  parts_->at(now);
   if (!parts_->state.sender.linked(from)) return;
   if (const auto* batch = std::get_if<MirrorBatch>(&message)) {
     parts_->on(now, from, *batch, out);
   } else if (const auto* ack = std::get_if<MirrorAck>(&message)) {
     parts_->on(now, from, *ack);
+  } else if (const auto* want = std::get_if<MirrorWant>(&message)) {
+    parts_->state.sender.on_want(from, *want);
+  } else if (const auto* contents = std::get_if<MirrorContents>(&message)) {
+    parts_->state.wants.on_contents(from, *contents);
   } else if (const auto* release = std::get_if<MirrorRelease>(&message)) {
     if (release->number != 0) out.send(from, MailAck{release->number});
     parts_->on(now, from, *release);
@@ -289,7 +299,7 @@ void Node::on_message(Instant now, ServerId from, const Message& message, PeerOu
 
 void Node::on_view(Instant now, const ViewPtr& view, PeerOutbox& out) {
   NodeState& state = parts_->state;
-  parts_->last_seen = now;
+  parts_->at(now);
   const bool thought_dead_before = state.cluster.thought_dead();
   state.cluster.apply(*view);
   state.cluster.set_own(state.status());
@@ -304,12 +314,15 @@ void Node::on_view(Instant now, const ViewPtr& view, PeerOutbox& out) {
 }
 
 void Node::on_status(Instant now, const StatusUpdate& update) {
-  parts_->last_seen = now;
+  parts_->at(now);
   parts_->state.cluster.apply(update);
   parts_->alternates.on_cluster(now);
 }
 
-void Node::set_draining(bool draining) { parts_->state.draining = draining; }
+void Node::set_draining(bool draining) {
+  parts_->state.draining = draining;
+  parts_->state.sender.hurry_all(draining);
+}
 
 void Node::set_limits(std::uint32_t capacity, std::uint32_t threshold) {
   parts_->state.options.capacity = capacity;
@@ -331,7 +344,7 @@ bool Node::status_is_urgent() const {
 }
 
 void Node::on_deadline(Instant now, PeerOutbox& out) {
-  parts_->last_seen = now;
+  parts_->at(now);
   parts_->expire(now);
   flush(now, out);
 }
@@ -341,15 +354,18 @@ Instant Node::next_deadline() const {
   const NodeState& state = parts_->state;
   return std::min({state.table.next_expiry(), state.notes.next_expiry(),
                    state.questions.next_deadline(), parts_->alternates.next_deadline(),
-                   state.mail.next_deadline(), state.sender.next_deadline()});
+                   state.mail.next_deadline(), state.sender.next_deadline(),
+                   state.wants.next_deadline()});
 }
 
 void Node::flush(Instant now, PeerOutbox& out) {
   NodeState& state = parts_->state;
+  parts_->at(now);
   state.questions.step(now);
   parts_->alternates.step(now);
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
   if (!state.questions.drain(linked, out) || !state.mail.drain(now, linked, out)) return;
+  state.wants.flush(now, out);
   state.sender.flush(
       now, [&state](SessionId id) { return state.table.find(id); }, out);
 }
@@ -370,14 +386,28 @@ NodeGauges Node::gauges() const {
       .questions = state.questions.size(),
       .links = state.sender.links(),
       .mirror_entries = state.pool.entries,
+      .mirror_bytes = state.pool.bytes(),
+      .mirror_dropped = state.pool.dropped,
       .contents = state.pool.contents.size(),
       .content_bytes = state.pool.contents.bytes(),
       .fresh_items = state.freshness.size(),
       .lag_sessions = 0,
       .lag_batches = state.sender.batches_in_flight(),
-      .lag_bytes = state.sender.bytes_in_flight()};
+      .lag_items = state.sender.changes_in_flight(),
+      .lag_bytes = state.sender.bytes_in_flight(),
+      .lag_since = state.sender.oldest_in_flight(),
+      .in_flight_bytes = state.sender.bytes_in_flight(),
+      .contents_owed = state.sender.contents_waiting(),
+      .contents_awaited = state.wants.awaited()};
   state.table.for_each([&gauges](const Session& session) {
-    if (session.stream.target && !session.stream.complete()) ++gauges.lag_sessions;
+    const MirrorStream& stream = session.stream;
+    if (!stream.target || stream.complete()) return;
+    const std::size_t items =
+        stream.wants_snapshot ? session.mirror.size() : stream.backlog.size() - stream.taken;
+    ++gauges.lag_sessions;
+    gauges.lag_items += items;
+    gauges.lag_bytes += MirrorSender::kChangeBytes * items;
+    gauges.lag_since = std::min(gauges.lag_since, stream.since);
   });
   return gauges;
 }

@@ -21,18 +21,27 @@ enum class MirrorClients : std::uint8_t {
 
 struct MirrorOptions {
   MirrorClients clients = MirrorClients::kLibrary;
-  std::uint64_t content_bytes_max = 256ULL << 20;  // of the store that all sessions share
-  std::size_t caches_max = 4;                      // per session; the least recently used goes
-  std::size_t entries_max = 4096;                  // per cache
-  std::size_t entries_total_max = 4 << 20;         // of all sessions; over it nothing is added
+  std::uint64_t content_bytes_max = 256ULL << 20;    // of the store that all sessions share
+  std::size_t caches_max = 4;                        // per session; the least recently used goes
+  std::size_t entries_max = 4096;                    // per cache
+  std::uint64_t reference_bytes_max = 256ULL << 20;  // of all mirrors, without contents
   // The sender.
+  Duration round = 5ms;                 // from one round of batches to the next, at least
+  Duration delay_max = 20ms;            // the same while little waits: the most that a change waits
+  std::size_t round_full = 64;          // sessions that wait: no longer little
+  std::size_t round_batches_max = 512;  // of one round
+  std::size_t round_bytes_max = 256 << 10;  // of one round, contents included
   std::size_t batch_changes_max = 256;
-  std::size_t batch_bytes_max = 256 << 10;      // contents; one larger content goes alone
-  std::size_t content_sent_max = 2 << 20;       // a larger content is not sent at all
-  std::size_t window_batches_max = 256;         // unacknowledged, per peer
+  std::size_t batch_bytes_max = 256 << 10;      // contents in one message; a larger one goes alone
+  std::size_t content_sent_max = 2 << 20;       // a larger content is not sent or asked for at all
+  std::size_t window_batches_max = 1024;        // unacknowledged, per peer
   std::uint64_t window_bytes_max = 4ULL << 20;  // unacknowledged, per peer
   std::size_t backlog_changes_max = 1024;       // per session; over it a snapshot is sent instead
-  std::size_t peer_contents_max = 1 << 14;      // remembered as being known to a peer
+  // The receiver.
+  std::size_t want_contents_max = 256;     // asked for in one question
+  std::uint64_t want_bytes_max = 1 << 20;  // the same; a larger content alone
+  std::size_t awaited_max = 1 << 14;       // asked for or to be asked for; over it: not at all
+  Duration want_patience = 5s;             // for the answer; what has not come then is given up
 };
 
 struct NodeOptions {
@@ -89,9 +98,13 @@ struct NodeCounters {
   std::uint64_t validation_current = 0;  // and called current
   std::uint64_t validation_repairs = 0;  // changes of mirrors that they brought
   std::uint64_t mirror_batches_sent = 0;
+  std::uint64_t mirror_items_sent = 0;
   std::uint64_t mirror_snapshots_sent = 0;
   std::uint64_t mirror_contents_sent = 0;
   std::uint64_t mirror_content_bytes_sent = 0;
+  std::uint64_t mirror_contents_received = 0;
+  std::uint64_t mirror_contents_wrong = 0;     // not what was asked for: not kept
+  std::uint64_t mirror_contents_given_up = 0;  // asked for in vain, or not for want of room
   std::uint64_t mirror_batches_applied = 0;
   std::uint64_t mirror_gaps = 0;
   std::uint64_t mirror_stale = 0;
@@ -117,12 +130,20 @@ struct NodeGauges {
   std::size_t questions = 0;  // open
   std::size_t links = 0;
   std::size_t mirror_entries = 0;
+  std::uint64_t mirror_bytes = 0;    // as bounded: without contents
+  std::uint64_t mirror_dropped = 0;  // entries forgotten for a bound, since the start
   std::size_t contents = 0;
   std::uint64_t content_bytes = 0;
-  std::size_t fresh_items = 0;   // known to be current
-  std::size_t lag_sessions = 0;  // whose copy elsewhere is not complete
-  std::size_t lag_batches = 0;   // sent, not acknowledged
-  std::uint64_t lag_bytes = 0;
+  std::size_t fresh_items = 0;  // known to be current
+  // What the copies elsewhere lack.
+  std::size_t lag_sessions = 0;       // whose copy is not complete
+  std::size_t lag_batches = 0;        // sent, not acknowledged
+  std::size_t lag_items = 0;          // changes that are not sent, or not acknowledged
+  std::uint64_t lag_bytes = 0;        // of these, as they are counted on the wire
+  Instant lag_since = kNever;         // when the oldest of them was made
+  std::uint64_t in_flight_bytes = 0;  // of lag_bytes, what is sent
+  std::size_t contents_owed = 0;      // peers have asked for them
+  std::size_t contents_awaited = 0;   // we have asked for them, or shall
 };
 
 enum class Role : std::uint8_t { kProvisional, kPrimary, kAlternate };

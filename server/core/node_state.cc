@@ -18,6 +18,7 @@ NodeState::NodeState(NodeOptions given)
             pool),
       notes(options.notes_max, std::chrono::seconds(options.token_ttl)),
       sender(pool, options.resend_after, counters),
+      wants(pool, counters),
       cluster(self, options.zone),
       mail(options.resend_after, counters),
       questions(counters, options.questions_max, options.ask_patience) {}
@@ -54,6 +55,13 @@ void NodeState::lose(Instant now, Session& session, Epoch newer) {
 void NodeState::tell(ServerId peer, const Session& session) {
   if (!peer || peer == self) return;
   mail.tell(peer, {session.id, session.epoch, session.serves()});
+}
+
+void NodeState::pass_on_forgotten() {
+  if (pool.forgotten.empty()) return;
+  for (const MirrorPool::Forgotten& one : pool.take_forgotten()) {
+    if (Session* session = table.find(one.session)) sender.changed(*session, one.change);
+  }
 }
 
 Status NodeState::status() const {

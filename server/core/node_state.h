@@ -3,6 +3,7 @@
 #pragma once
 
 #include "server/core/cluster.h"
+#include "server/core/content_wants.h"
 #include "server/core/forwarding_notes.h"
 #include "server/core/freshness.h"
 #include "server/core/mail.h"
@@ -26,6 +27,9 @@ struct NodeState {
   // Tells a peer what we know of the session.
   void tell(ServerId peer, const Session& session);
   // As now; but for orphans and reserve.
+  // What mirrors have forgotten for their bounds the copies elsewhere forget, too. After every
+  // change of a mirror, before the change itself is passed on.
+  void pass_on_forgotten();
   Status status() const;
   // With them, for others to read.
   Status full_status() const;
@@ -43,6 +47,7 @@ struct NodeState {
   ForwardingNotes notes;
   Partners partners;
   MirrorSender sender;
+  ContentWants wants;
   Cluster cluster;
   Mail mail;
   Questions questions;

@@ -253,6 +253,7 @@ Comparison Requests::compare_retrieved(const Retrieved& item) {
       state_.sender.changed(*session, {cache, item.key, true, Validator{}});
     }
   } else if (session->mirror.set(cache, item.key, result.validator, item.content)) {
+    state_.pass_on_forgotten();
     state_.sender.changed(*session, {cache, item.key, false, result.validator});
   }
   return result;

@@ -20,12 +20,14 @@ struct MirrorStream {
   ServerId target;              // nobody: there is no stream
   bool wants_snapshot = false;  // the next batch replaces everything
   bool announces = false;       // a batch is due even without changes: a new epoch, a sign of life
+  bool urgent = false;          // somebody waits for it to be complete
   bool queued = false;          // waits for its turn on the link to the target
   std::uint64_t first = 1;      // number of the stream's first batch
   std::uint64_t next = 1;       // number of the next batch; of a session never goes back
   std::uint64_t acknowledged = 0;  // the greatest number that the target has applied
   std::size_t taken = 0;           // of backlog, from its front
   std::vector<MirrorChange> backlog;
+  Instant since = kNever;  // of the oldest change that is not sent
 
   // Has the target all that we have?
   bool complete() const {
@@ -35,7 +37,7 @@ struct MirrorStream {
 };
 
 struct Session {
-  Session(SessionId the_id, MirrorPool& pool) : id(the_id), mirror(pool) {}
+  Session(SessionId the_id, MirrorPool& pool) : id(the_id), mirror(pool, the_id) {}
 
   const SessionId id;
   Role role = Role::kProvisional;

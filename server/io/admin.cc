@@ -53,10 +53,17 @@ constexpr CounterText kCounters[] = {
     {"validation_repairs_total", &NodeCounters::validation_repairs,
      "Changes of mirrors that these brought."},
     {"mirror_batches_sent_total", &NodeCounters::mirror_batches_sent, "Mirror batches sent."},
+    {"mirror_items_sent_total", &NodeCounters::mirror_items_sent, "Changes of mirrors sent."},
     {"mirror_snapshots_sent_total", &NodeCounters::mirror_snapshots_sent, "Snapshots sent."},
     {"mirror_contents_sent_total", &NodeCounters::mirror_contents_sent, "Contents sent to peers."},
     {"mirror_content_bytes_sent_total", &NodeCounters::mirror_content_bytes_sent,
      "Bytes of contents sent to peers."},
+    {"mirror_contents_received_total", &NodeCounters::mirror_contents_received,
+     "Contents received from peers."},
+    {"mirror_contents_wrong_total", &NodeCounters::mirror_contents_wrong,
+     "Contents received that are not what was asked for."},
+    {"mirror_contents_given_up_total", &NodeCounters::mirror_contents_given_up,
+     "Contents of mirrors that are not had from peers: no answer, or too many asked for."},
     {"mirror_batches_applied_total", &NodeCounters::mirror_batches_applied,
      "Mirror batches received and applied."},
     {"mirror_gaps_total", &NodeCounters::mirror_gaps, "Batches received out of order."},
@@ -108,14 +115,22 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "peer_links", "Servers linked with.", now.links);
   gauge(text, "balancers_connected", "Balancers registered with.", snapshot.balancers_connected);
   gauge(text, "mirror_entries", "Items in all mirrors.", now.mirror_entries);
+  gauge(text, "mirror_bytes", "Bytes of all mirrors, without contents.", now.mirror_bytes);
+  text.metric("mirror_dropped_total", "Items forgotten by mirrors for want of room.")
+      .value(now.mirror_dropped);
   gauge(text, "contents", "Contents in the store.", now.contents);
   gauge(text, "content_bytes", "Bytes of the contents in the store.", now.content_bytes);
   gauge(text, "fresh_items", "Items whose content is known to be current.", now.fresh_items);
   gauge(text, "mirror_lag_sessions", "Sessions whose copy elsewhere is incomplete.",
         now.lag_sessions);
   gauge(text, "mirror_lag_batches", "Mirror batches not yet acknowledged.", now.lag_batches);
-  gauge(text, "mirror_lag_bytes", "Bytes of contents not yet acknowledged.", now.lag_bytes);
-  gauge(text, "keys", "Keys of the key file in force.", snapshot.keys.size());
+  gauge(text, "mirror_lag_items", "Changes of mirrors not yet acknowledged.", now.lag_items);
+  gauge(text, "mirror_lag_bytes", "Bytes of these changes.", now.lag_bytes);
+  gauge(text, "mirror_lag_milliseconds", "Age of the oldest of these changes.",
+        snapshot.mirror_lag_ms);
+  gauge(text, "mirror_contents_owed", "Contents that peers ask for.", now.contents_owed);
+  gauge(text, "mirror_contents_awaited", "Contents asked of peers, or to be asked for.",
+        now.contents_awaited);
   gauge(text, "view_version", "Version of the view in use.", snapshot.view_version);
   return text.text();
 }
@@ -146,9 +161,13 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.member("balancers_connected", snapshot.balancers_connected);
   json.member("peer_links", now.links);
   json.key("mirror").begin_object().member("entries", now.mirror_entries);
+  json.member("bytes", now.mirror_bytes);
   json.member("contents", now.contents).member("content_bytes", now.content_bytes);
   json.key("lag").begin_object().member("sessions", now.lag_sessions);
-  json.member("batches", now.lag_batches).member("bytes", now.lag_bytes).end_object();
+  json.member("batches", now.lag_batches).member("items", now.lag_items);
+  json.member("bytes", now.lag_bytes).member("milliseconds", snapshot.mirror_lag_ms);
+  json.member("contents_owed", now.contents_owed);
+  json.member("contents_awaited", now.contents_awaited).end_object();
   json.end_object().end_object();
   return json.text() + "\n";
 }

@@ -26,7 +26,8 @@ struct AdminSnapshot {
   Status status;
   NodeCounters counters;
   NodeGauges gauges;
-  struct Count {  // of the front, the peers and the source
+  std::uint64_t mirror_lag_ms = 0;  // since gauges.lag_since
+  struct Count {                    // of the front, the peers and the source
     std::string name;
     std::string help;
     std::uint64_t value = 0;

@@ -62,7 +62,24 @@ void Peers::on_view(const ViewPtr& view) {
 
 void Peers::send(ServerId to, const Message& message) {
   const auto link = links_.find(to);
-  if (link != links_.end()) link->second.channel->send(message);
+  if (link == links_.end()) return;
+  const auto* ack = std::get_if<MirrorAck>(&message);
+  const bool can_wait =
+      ack != nullptr && ack->answer == MirrorAck::Answer::kApplied && !answers_at_once_;
+  if (can_wait) {
+    link->second.channel->send_within(message, options_.answer_delay);
+  } else {
+    link->second.channel->send(message);
+  }
+}
+
+PeerTraffic Peers::traffic() const {
+  PeerTraffic sum = past_;
+  for (const auto& [peer, link] : links_) {
+    sum.bytes_sent += link.channel->bytes_sent();
+    sum.bytes_received += link.channel->bytes_received();
+  }
+  return sum;
 }
 
 void Peers::stop() {
@@ -98,15 +115,22 @@ void Peers::on_channel_open(Channel& channel) {
 
 void Peers::on_channel_message(Channel& channel, Message message) {
   const auto link = links_.find(channel.peer_id());
-  if (link != links_.end() && link->second.channel == &channel) {
-    driver_.deliver(channel.peer_id(), message);
-  }
+  if (link == links_.end() || link->second.channel != &channel) return;
+  const auto* batch = std::get_if<MirrorBatch>(&message);
+  answers_at_once_ = batch != nullptr && batch->urgent;
+  driver_.deliver(channel.peer_id(), message);
+  answers_at_once_ = false;
 }
 
 void Peers::on_channel_closed(Channel& channel, const Error& why) {
   const auto link = links_.find(channel.peer_id());
   if (link == links_.end() || link->second.channel != &channel) return;
-  log::info("the link with {} is gone: {}", channel.peer().name, why.message);
+  if (channel.garbled()) {
+    ++garbled_;
+    log::warn("the link with {} is closed: {}", channel.peer().name, why.message);
+  } else {
+    log::info("the link with {} is gone: {}", channel.peer().name, why.message);
+  }
   unlink(channel.peer_id());
 }
 
@@ -116,7 +140,10 @@ void Peers::close_accepted(Channel& channel) {
 }
 
 void Peers::unlink(ServerId peer) {
-  links_.erase(peer);
+  const auto link = links_.find(peer);
+  past_.bytes_sent += link->second.channel->bytes_sent();
+  past_.bytes_received += link->second.channel->bytes_received();
+  links_.erase(link);
   driver_.peer_disconnected(peer);
 }
 

@@ -22,6 +22,15 @@ struct PeersOptions {
   Hello self;
   std::shared_ptr<const TlsContext> accepting;
   ContextChoice connecting;
+  // How long the answer to a mirror batch may wait for others, to leave with them. Nobody waits
+  // for it, unless the batch was urgent.
+  Duration answer_delay = 20ms;
+};
+
+// Since the start, of links that are gone, too.
+struct PeerTraffic {
+  std::uint64_t bytes_sent = 0;  // through the sockets, TLS included
+  std::uint64_t bytes_received = 0;
 };
 
 class Peers final : public PeerCarrier, private ChannelHandler {
@@ -44,6 +53,8 @@ class Peers final : public PeerCarrier, private ChannelHandler {
 
   std::size_t links() const { return links_.size(); }
   std::uint64_t refused() const { return refused_; }  // doubles of a living name
+  std::uint64_t garbled() const { return garbled_; }  // links closed for what came
+  PeerTraffic traffic() const;
 
  private:
   // An open channel, and who keeps it: a client of ours, or (null) the accepting server.
@@ -68,6 +79,9 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   std::map<std::string, std::unique_ptr<ChannelClient>> clients_;  // by the peer's name
   std::map<ServerId, Link> links_;
   std::uint64_t refused_ = 0;
+  std::uint64_t garbled_ = 0;
+  PeerTraffic past_;              // of links that are gone
+  bool answers_at_once_ = false;  // while an urgent batch is being answered
 };
 
 }  // namespace tandem::server

@@ -7,7 +7,9 @@ every proxy, and the medians over the rounds are told, so that what disturbs the
 while disturbs all alike. CPU is the proxy's on-CPU time (/proc/PID/task/*/schedstat) over the
 requests completed in that time.
 
-Exits 1 if tandem-lb misses what it is held to: see GOALS.
+Then what mirroring costs tandem-server, by the same load (see mirroring.py). --only runs one part.
+
+Exits 1 if Tandem misses what it is held to: see GOALS, and CALLS_MAX in mirroring.py.
 """
 
 import argparse
@@ -24,6 +26,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 
+import mirroring  # noqa: E402
 from process import Process, raise_descriptor_limit  # noqa: E402
 from proxies import all_proxies, make_certificate  # noqa: E402
 
@@ -107,13 +110,21 @@ class Bench:
 
     def traced_run(self, proxy, arguments, seconds):
         """(completed requests, {call: count})"""
+        return self.traced_calls(proxy.worker_pids(), lambda: self.finish_load(
+            self.start_load(self.load_argv(proxy, arguments, seconds, 0)), proxy))
+
+    def traced(self, pids, work):
+        """(completed requests, system calls meanwhile)"""
+        requests, calls = self.traced_calls(pids, work)
+        return requests, sum(calls.values())
+
+    def traced_calls(self, pids, work):
         summary = os.path.join(self.folder, "strace")
-        attach = [word for pid in proxy.worker_pids() for word in ("-p", str(pid))]
+        attach = [word for pid in pids for word in ("-p", str(pid))]
         strace = Process("strace", ["strace", "-f", "-c", "-U", "calls,name", "-o", summary,
                                     *attach], os.path.join(self.folder, "strace.log")).start()
         strace.wait_log("attached")
-        done = self.finish_load(self.start_load(self.load_argv(proxy, arguments, seconds, 0)),
-                                proxy)
+        done = work()
         strace.signal(signal.SIGINT)
         strace.wait()
         with open(summary, encoding="ascii") as file:
@@ -208,6 +219,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
     parser.add_argument("--idle", type=int, default=8000, help="idle connections")
+    parser.add_argument("--only", choices=["proxies", "mirroring"], help="one part alone")
     parser.add_argument("--without-tandem", action="store_true",
                         help="only the others: to check the bench itself")
     return parser.parse_args()
@@ -220,34 +232,57 @@ def main():
     raise_descriptor_limit(40000)
     folder = tempfile.mkdtemp(prefix="tandem-bench-")
     os.chmod(folder, 0o755)
-    origins, proxies = None, []
+    origins = None
     try:
         bench = Bench(options, folder)
         origins = Process("origins", [os.path.join(bench.binaries, "bench_origin"), 3],
                           os.path.join(folder, "origins.log"), cpus=LOAD_CPUS,
                           stdin=subprocess.PIPE).start()
         ports = [int(p) for p in origins.wait_log(r"^(\d+ \d+ \d+) $").group(1).split()]
-        tandem = None if options.without_tandem else os.path.join(bench.binaries, "tandem-lb")
-        proxies = all_proxies(folder, ports, make_certificate(folder), tandem)
+        result = {"rounds": bench.rounds, "seconds": bench.seconds}
+        if options.only != "mirroring":
+            result.update(compare_proxies(bench, ports))
+        if options.only != "proxies" and not options.without_tandem:
+            result["mirroring"] = mirroring.Mirroring(bench, ports).run()
+        bench.say("")
+        with open(options.json, "w", encoding="ascii") as out:
+            json.dump(result, out, indent=1)
+        return 0 if print_and_judge(result, options) else 1
+    finally:
+        if origins:
+            origins.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def compare_proxies(bench, ports):
+    program = os.path.join(bench.binaries, "tandem-lb")
+    proxies = all_proxies(bench.folder, ports, make_certificate(bench.folder),
+                          None if bench.options.without_tandem else program)
+    try:
         for proxy in proxies:
             proxy.start()
         bench.measure(proxies)
         bench.count_calls(proxies)
         bench.measure_idle(proxies)
-        cases = bench.figures(proxies)
-        bench.say("")
-        print_table(cases, bench.idle)
-        with open(options.json, "w", encoding="ascii") as out:
-            json.dump({"rounds": bench.rounds, "seconds": bench.seconds, "cases": cases,
-                       "idle_connections": bench.idle_clients,
-                       "idle_connection_bytes": bench.idle}, out, indent=1)
-        return 0 if options.without_tandem or judge(cases) else 1
+        return {"cases": bench.figures(proxies), "idle_connections": bench.idle_clients,
+                "idle_connection_bytes": bench.idle}
     finally:
         for proxy in proxies:
             proxy.stop()
-        if origins:
-            origins.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+
+
+def print_and_judge(result, options):
+    """True if Tandem keeps all that it is held to."""
+    kept = True
+    if "cases" in result:
+        print_table(result["cases"], result["idle_connection_bytes"])
+    if "mirroring" in result:
+        mirroring.print_figures(result["mirroring"])
+    if "cases" in result and not options.without_tandem:
+        kept = judge(result["cases"])
+    if "mirroring" in result:
+        kept = mirroring.judge(result["mirroring"]) and kept
+    return kept
 
 
 if __name__ == "__main__":

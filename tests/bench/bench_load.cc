@@ -3,12 +3,15 @@
 // was given last, as a browser does, on new connections, too.
 //
 //   bench_load PORT [--path /1k] [--clients 64] [--warm SECONDS] [--seconds SECONDS]
-//              [--close] [--tls] [--pid PID]... [--hold]
+//              [--close] [--tls] [--pid PID]... [--hold] [--caches]
 //
 // Prints one JSON object: what was completed between the end of the warm-up and the end, and the
 // on-CPU nanoseconds of the processes named (--pid) in just that time. With --hold every client
 // makes one request and keeps its connection; "holding" is printed, then all is kept until standard
 // input is closed.
+//
+// With --caches each client says that it has a cache (Tandem-Cache, as the client library does),
+// and asks for another item every time, so that every answer changes what its cache holds.
 #include <openssl/ssl.h>
 #include <signal.h>
 
@@ -36,6 +39,7 @@ struct Options {
   bool close = false;
   bool tls = false;
   bool hold = false;
+  bool caches = false;
   std::vector<std::string> pids;
 };
 
@@ -56,9 +60,12 @@ std::uint64_t on_cpu_nanoseconds(const std::vector<std::string>& pids) {
 enum class Io { kDone, kWait, kClosed, kFailed };
 
 struct Client {
+  std::size_t number = 0;
   int fd = -1;
   SSL* ssl = nullptr;
   std::string request;
+  std::size_t item_at = 0;  // in request: kItemDigits digits, if it has a cache
+  std::uint64_t item = 0;
   bool has_cookie = false;
   int answers = 0;  // up to kCookieAnswers
   bool connected = false;
@@ -77,7 +84,8 @@ class Load {
     }
     for (std::size_t i = 0; i < options_.clients; ++i) {
       clients_.push_back(std::make_unique<Client>());
-      clients_.back()->request = request({});
+      clients_.back()->number = i + 1;
+      set_request(*clients_.back(), {});
     }
     latencies_.reserve(1 << 20);
   }
@@ -123,13 +131,31 @@ class Load {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
   }
 
-  std::string request(std::string_view cookie) const {
-    std::string text = "GET " + options_.path +
-                       " HTTP/1.1\r\nHost: bench.example\r\n"
-                       "User-Agent: bench\r\nAccept: */*\r\n";
+  void set_request(Client& client, std::string_view cookie) const {
+    std::string text = "GET " + options_.path;
+    if (options_.caches) {
+      text += "?item=";
+      client.item_at = text.size();
+      text.append(kItemDigits, '0');
+    }
+    text +=
+        " HTTP/1.1\r\nHost: bench.example\r\n"
+        "User-Agent: bench\r\nAccept: */*\r\n";
+    if (options_.caches) {
+      std::array<char, 17> id;
+      std::snprintf(id.data(), id.size(), "%016zx", client.number);
+      text.append("Tandem-Cache: ").append(id.data()).append("\r\n");
+    }
     if (!cookie.empty()) text.append("Cookie: ").append(cookie).append("\r\n");
     if (options_.close) text += "Connection: close\r\n";
-    return text + "\r\n";
+    client.request = text + "\r\n";
+  }
+
+  static void name_next_item(Client& client) {
+    std::uint64_t rest = ++client.item;
+    for (std::size_t digit = kItemDigits; digit > 0; --digit, rest /= 10) {
+      client.request[client.item_at + digit - 1] = static_cast<char>('0' + rest % 10);
+    }
   }
 
   void turn_until(Clock::time_point end) {
@@ -288,6 +314,7 @@ class Load {
 
   // A cookie may be replaced by a later answer, as a session is confirmed; then it stays.
   static constexpr int kCookieAnswers = 8;
+  static constexpr std::size_t kItemDigits = 9;
   static constexpr std::size_t kNoLength = ~std::size_t{0};
 
   // Field names are compared by their first letters in either case: these answers are known.
@@ -310,12 +337,13 @@ class Load {
     if (at == std::string::npos) return;
     auto value = head.substr(at + 13);
     value.remove_prefix(value.find_first_not_of(' '));
-    client.request = request(value.substr(0, value.find_first_of(";\r")));
+    set_request(client, value.substr(0, value.find_first_of(";\r")));
     client.has_cookie = true;
   }
 
   void ask(Client& client) {
     client.asked = Clock::now();
+    if (options_.caches) name_next_item(client);
     const auto size = client.request.size();
     const auto sent = client.ssl
                           ? SSL_write(client.ssl, client.request.data(), static_cast<int>(size))
@@ -375,6 +403,8 @@ Options parse(int argc, char** argv) {
       options.tls = true;
     } else if (name == "--hold") {
       options.hold = true;
+    } else if (name == "--caches") {
+      options.caches = true;
     } else if (i + 1 == argc) {
       options.port = 0;
     } else if (name == "--path") {
@@ -394,7 +424,7 @@ Options parse(int argc, char** argv) {
   if (options.port == 0) {
     std::fprintf(stderr,
                  "usage: bench_load PORT [--path P] [--clients N] [--warm S] [--seconds S] "
-                 "[--close] [--tls] [--pid PID]... [--hold]\n");
+                 "[--close] [--tls] [--pid PID]... [--hold] [--caches]\n");
     std::exit(2);
   }
   return options;

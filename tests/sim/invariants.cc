@@ -106,12 +106,12 @@ void Invariants::on_bounds(const Node& node, const NodeOptions& options) {
           "more sessions than the bound");
   require(gauges.sessions_provisional <= options.provisional_max, "too many provisional sessions");
   require(gauges.notes <= options.notes_max, "more notes than the bound");
-  require(gauges.mirror_entries <= mirror.entries_total_max, "more mirror entries than the bound");
+  require(gauges.mirror_bytes <= mirror.reference_bytes_max, "more mirror bytes than the bound");
   require(gauges.content_bytes <= mirror.content_bytes_max, "more content bytes than the bound");
   require(gauges.lag_batches <= links * mirror.window_batches_max, "more batches than the windows");
   const std::uint64_t batch =
       mirror.batch_bytes_max + mirror.content_sent_max + 64 * (mirror.batch_changes_max + 1);
-  require(gauges.lag_bytes <= links * (mirror.window_bytes_max + batch),
+  require(gauges.in_flight_bytes <= links * (mirror.window_bytes_max + batch),
           "more bytes in flight than the windows");
 }
 

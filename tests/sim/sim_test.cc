@@ -91,14 +91,14 @@ TEST(Simulation, ZonesAndTightMemory) {
     options.node.provisional_max = 3;
     options.node.notes_max = 30;
     options.node.mirror.entries_max = 6;
-    options.node.mirror.entries_total_max = 60;
+    options.node.mirror.reference_bytes_max = 16 << 10;
     options.node.mirror.content_bytes_max = 4096;
     options.node.mirror.batch_changes_max = 2;
     options.node.mirror.batch_bytes_max = 512;
     options.node.mirror.window_batches_max = 2;
     options.node.mirror.window_bytes_max = 1024;
     options.node.mirror.backlog_changes_max = 2;
-    options.node.mirror.peer_contents_max = 8;
+    options.node.mirror.awaited_max = 8;
     options.exact = false;  // what has no room is dropped, and copies may differ
     run(options);
   }

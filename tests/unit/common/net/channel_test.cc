@@ -10,15 +10,9 @@ namespace {
 
 const TlsPsk kKey{"k", std::string(32, 'k')};
 
-MirrorBatch large_batch() {
-  MirrorBatch batch;
-  batch.session = SessionId{1, 2};
-  batch.epoch = Epoch{1, ServerId{3}};
-  batch.primary = ServerId{3};
-  batch.sequence = 1;
+MirrorContents large_message() {
   const auto bytes = std::make_shared<const std::string>(kFrameContentBytesMax, 'x');
-  batch.contents.push_back({Validator::of(*bytes), bytes});
-  return batch;
+  return {.number = 1, .contents = {{Validator::of(*bytes), bytes}}, .last = true};
 }
 
 // Notes what it is told, and calls `then` after each.
@@ -94,14 +88,14 @@ TEST_F(ChannelTest, SaysHelloAndCarriesMessagesInOrder) {
   EXPECT_EQ(server_notes.log, "open(client) ");
   EXPECT_EQ(client_notes.log, "open(server) ");
   EXPECT_EQ(client->channel()->peer().incarnation, 7u);
-  const MirrorBatch large = large_batch();
+  const MirrorContents large = large_message();
   client->channel()->send(StatusReport{Status{.sequence = 1}});
   client->channel()->send(large);
   client->channel()->send(StatusReport{Status{.sequence = 2}});
   server_notes.last->send(Drain{true});
   run_until([&] { return server_notes.messages.size() == 3 && client_notes.messages.size() == 1; });
   EXPECT_EQ(std::get<StatusReport>(server_notes.messages[0]).status.sequence, 1u);
-  EXPECT_EQ(std::get<MirrorBatch>(server_notes.messages[1]), large);
+  EXPECT_EQ(std::get<MirrorContents>(server_notes.messages[1]), large);
   EXPECT_EQ(std::get<StatusReport>(server_notes.messages[2]).status.sequence, 2u);
   EXPECT_EQ(std::get<Drain>(client_notes.messages[0]), Drain{true});
 }
@@ -131,7 +125,7 @@ TEST_F(ChannelTest, RefusesItsOwnNameAndAForeignKey) {
 TEST_F(ChannelTest, AFullQueueClosesTheChannel) {
   auto client = client_named("client");
   run_until([&] { return client->channel() != nullptr && server_notes.last != nullptr; });
-  const MirrorBatch large = large_batch();
+  const MirrorContents large = large_message();
   while (client->channel()->queued_bytes() <= (std::size_t{32} << 20)) {
     client->channel()->send(large);
   }

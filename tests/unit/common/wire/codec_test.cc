@@ -61,7 +61,7 @@ class Maker {
   Message message(std::size_t kind) {
     switch (kind) {
       case 0:
-        return Hello{u32() | 1, name(), flip(), u64()};
+        return Hello{u32() | 1, name(), flip(), u64(), u32()};
       case 1:
         return Register{text(), text(), text(), text(), status()};
       case 2:
@@ -85,8 +85,8 @@ class Maker {
                            many([this] { return ServerId{u32()}; }),
                            u64() | 1,
                            flip(),
-                           many([this] { return change(); }),
-                           many([this] { return content(); })};
+                           flip(),
+                           many([this] { return change(); })};
       case 9:
         return MirrorAck{session(), epoch(), u64(), static_cast<MirrorAck::Answer>(below(4))};
       case 10:
@@ -113,8 +113,12 @@ class Maker {
         return Backing{many([this] { return Backing::Entry{ServerId{u32()}, u32()}; })};
       case 19:
         return SessionQuery{u64(), session()};
-      default:
+      case 20:
         return account();
+      case 21:
+        return MirrorWant{u64(), many([this] { return validator(); })};
+      default:
+        return MirrorContents{u64(), many([this] { return content(); }), flip()};
     }
   }
 
@@ -163,7 +167,7 @@ MirrorBatch empty_batch() {
 }
 
 TEST(Codec, EveryMessageComesBackAsItWas) {
-  static_assert(std::variant_size_v<Message> == 21);  // a new one needs a case in Maker::message
+  static_assert(std::variant_size_v<Message> == 23);  // a new one needs a case in Maker::message
   for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
       const Message message = Maker(seed).message(kind);
@@ -243,9 +247,11 @@ TEST(FrameReader, RefusesWhatCannotBe) {
   EXPECT_FALSE(refused(batch));
   batch.sequence = 0;
   EXPECT_TRUE(refused(batch));
-  batch.sequence = 1;
-  batch.contents = {{Validator::of("abc"), std::make_shared<const std::string>("ab")}};
-  EXPECT_TRUE(refused(batch));  // a content whose length is not the one that it claims
+  MirrorContents contents;
+  contents.contents = {{Validator::of("abc"), std::make_shared<const std::string>("ab")}};
+  EXPECT_TRUE(refused(contents));  // a content whose length is not the one that it claims
+  EXPECT_FALSE(refused(MirrorWant{1, {MirrorWant::kValidatorsMax, Validator{}}}));
+  EXPECT_TRUE(refused(MirrorWant{1, {MirrorWant::kValidatorsMax + 1, Validator{}}}));
   SessionExchange exchange;
   exchange.entries.resize(SessionExchange::kEntriesMax + 1, {{1, 1}, {}, false});
   EXPECT_TRUE(refused(exchange));
@@ -256,17 +262,19 @@ TEST(FrameReader, RefusesWhatCannotBe) {
   EXPECT_TRUE(refused(SwapCommand{}));  // of no session
 }
 
-TEST(Codec, TheLargestBatchFitsAndALargerIsAnError) {
-  MirrorBatch batch = empty_batch();
+TEST(Codec, TheLargestMessagesFitAndALargerIsAnError) {
+  MirrorContents contents;
   const auto half = std::make_shared<const std::string>(kFrameContentBytesMax / 2, 'x');
-  batch.contents = {{Validator::of(*half), half}, {Validator::of(*half), half}};
   const Validator validator = Validator::of(*half);
+  contents.contents = {{validator, half}, {validator, half}};
+  MirrorBatch batch = empty_batch();
   batch.changes.resize(kFrameChangesMax, {CacheId{~0ull}, ItemKey{~0ull}, false, validator});
   std::string bytes = "before";
+  EXPECT_TRUE(encode(contents, bytes));
   EXPECT_TRUE(encode(batch, bytes));
   bytes = "before";
-  batch.contents.insert(batch.contents.end(), 2, batch.contents.front());
-  EXPECT_FALSE(encode(batch, bytes));
+  contents.contents.insert(contents.contents.end(), 2, contents.contents.front());
+  EXPECT_FALSE(encode(contents, bytes));
   EXPECT_EQ(bytes, "before");
 }
 

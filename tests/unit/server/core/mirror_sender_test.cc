@@ -21,8 +21,13 @@ class MirrorSenderTest : public ::testing::Test {
     options.window_batches_max = 3;
     options.window_bytes_max = 100'000;
     options.backlog_changes_max = 5;
+    options.round_full = 3;
+    options.round_batches_max = 10;
+    options.round_bytes_max = 4000;
     return options;
   }
+  void SetUp() override { sender_.at(now_); }
+  void pass(Duration time) { sender_.at(now_ += time); }
   Session& session(std::uint64_t n) {
     auto [at, added] = sessions_.try_emplace(SessionId{0, n}, SessionId{0, n}, pool_);
     at->second.role = Role::kPrimary;
@@ -35,7 +40,7 @@ class MirrorSenderTest : public ::testing::Test {
       sender_.changed(s, {CacheId{1}, ItemKey{key}, false, validator});
     }
   }
-  std::vector<MirrorBatch> flush() {
+  std::vector<Message> flush_all() {
     Outbox<Message> out;
     sender_.flush(
         now_,
@@ -44,24 +49,43 @@ class MirrorSenderTest : public ::testing::Test {
           return found == sessions_.end() ? nullptr : &found->second;
         },
         out);
-    std::vector<MirrorBatch> batches;
-    for (auto& [to, message] : out.take()) batches.push_back(std::get<MirrorBatch>(message));
-    return batches;
+    std::vector<Message> messages;
+    for (auto& [to, message] : out.take()) messages.push_back(std::move(message));
+    return messages;
+  }
+  // Of a round of its own, but with what is urgent.
+  template <class Kind = MirrorBatch>
+  std::vector<Kind> flush() {
+    pass(100ms);
+    return only<Kind>(flush_all());
+  }
+  template <class Kind>
+  static std::vector<Kind> only(const std::vector<Message>& messages) {
+    std::vector<Kind> kept;
+    for (const Message& message : messages) {
+      if (const auto* one = std::get_if<Kind>(&message)) kept.push_back(*one);
+    }
+    return kept;
+  }
+  void want(const std::vector<std::string>& texts, std::uint64_t number = 1) {
+    MirrorWant want{number, {}};
+    for (const std::string& text : texts) want.validators.push_back(Validator::of(text));
+    sender_.on_want(kPeer, want);
   }
   bool ack(Session& s, const MirrorBatch& batch,
            MirrorAck::Answer answer = MirrorAck::Answer::kApplied, ServerId from = kPeer) {
     return sender_.on_ack(&s, from, {batch.session, batch.epoch, batch.sequence, answer});
   }
 
+  Instant now_{1h};
   MirrorPool pool_{options()};
   NodeCounters counters_;
   MirrorSender sender_{pool_, 3s, counters_};
-  Instant now_{1h};
   std::map<SessionId, Session> sessions_;
 };
 
 TEST_F(MirrorSenderTest, StartsWithASnapshotThenSendsChanges) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   Session& s = session(1);
   set(s, 1, "a");
   sender_.open(s, kPeer);
@@ -69,7 +93,6 @@ TEST_F(MirrorSenderTest, StartsWithASnapshotThenSendsChanges) {
   ASSERT_EQ(batches.size(), 1u);
   EXPECT_TRUE(batches[0].snapshot);
   EXPECT_EQ(batches[0].changes.size(), 1u);
-  EXPECT_EQ(batches[0].contents.size(), 1u);
   EXPECT_FALSE(s.stream.complete());
   EXPECT_TRUE(ack(s, batches[0]));
   EXPECT_TRUE(s.stream.complete());
@@ -83,21 +106,22 @@ TEST_F(MirrorSenderTest, StartsWithASnapshotThenSendsChanges) {
 }
 
 TEST_F(MirrorSenderTest, PacesByTheWindow) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   Session& s = session(1);
   for (std::uint64_t key = 0; key < 20; ++key) set(s, key, "text" + std::to_string(key));
   sender_.open(s, kPeer);
   auto first = flush();
   EXPECT_EQ(first.size(), 3u);
-  EXPECT_FALSE(sender_.can_send());
+  EXPECT_EQ(sender_.next_round(), kNever);
   EXPECT_EQ(sender_.batches_in_flight(), 3u);
+  EXPECT_EQ(sender_.changes_in_flight(), 12u);
   ack(s, first[0]);
-  EXPECT_TRUE(sender_.can_send());
+  EXPECT_NE(sender_.next_round(), kNever);
   EXPECT_EQ(flush().size(), 1u);
 }
 
 TEST_F(MirrorSenderTest, SessionsTakeTurns) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   for (std::uint64_t n = 1; n <= 3; ++n) {
     for (std::uint64_t key = 0; key < 20; ++key) set(session(n), key, "text");
     sender_.open(session(n), kPeer);
@@ -107,47 +131,163 @@ TEST_F(MirrorSenderTest, SessionsTakeTurns) {
   for (std::uint64_t n = 1; n <= 3; ++n) EXPECT_EQ(batches[n - 1].session, (SessionId{0, n}));
 }
 
-TEST_F(MirrorSenderTest, BatchesAreBoundedInBytesAndALargeContentGoesAlone) {
-  sender_.link_up(kPeer, 1);
+TEST_F(MirrorSenderTest, WhatLittleWaitsWaitsForMoreButNotLong) {
+  sender_.link_up(kPeer);
+  for (std::uint64_t n = 1; n <= 4; ++n) {
+    sender_.open(session(n), kPeer);
+    for (const auto& batch : flush()) ack(session(n), batch);
+  }
+  const Instant last = now_;
+  pass(6ms);
+  set(session(1), 1, "a");
+  set(session(2), 1, "a");
+  EXPECT_EQ(sender_.next_round(), last + 20ms);
+  EXPECT_TRUE(flush_all().empty());
+  set(session(3), 1, "a");
+  EXPECT_EQ(sender_.next_round(), last + 5ms) << "no longer little";
+  const auto full = only<MirrorBatch>(flush_all());
+  EXPECT_EQ(full.size(), 3u);
+  for (const auto& batch : full) ack(session(batch.session.low), batch);
+  set(session(4), 1, "a");
+  EXPECT_EQ(sender_.next_round(), now_ + 20ms);
+  pass(19ms);
+  EXPECT_TRUE(flush_all().empty());
+  pass(1ms);
+  EXPECT_EQ(flush_all().size(), 1u);
+}
+
+TEST_F(MirrorSenderTest, RoundsAreBoundedSoThatServingComesFirst) {
+  sender_.link_up(kPeer);
+  sender_.link_up(kOther);
+  for (std::uint64_t n = 1; n <= 30; ++n) {
+    set(session(n), n, "text");
+    sender_.open(session(n), n % 2 == 0 ? kPeer : kOther);
+  }
+  std::size_t sent = 0;
+  for (int round = 0; round < 20; ++round) {
+    const auto messages = flush_all();
+    EXPECT_LE(messages.size(), 6u) << "two windows of three batches";
+    EXPECT_TRUE(flush_all().empty()) << "not twice at one time";
+    for (const auto& batch : only<MirrorBatch>(messages)) {
+      ack(session(batch.session.low), batch, MirrorAck::Answer::kApplied,
+          batch.session.low % 2 == 0 ? kPeer : kOther);
+      ++sent;
+    }
+    EXPECT_TRUE(sent == 30 || sender_.next_round() == now_ + 5ms);
+    pass(5ms);
+  }
+  EXPECT_EQ(sent, 30u);
+}
+
+TEST_F(MirrorSenderTest, RoundsAreBoundedInBytesAndGoOnSoon) {
+  sender_.link_up(kPeer);
+  std::vector<std::string> texts;
+  for (char letter = 'a'; letter < 'a' + 12; ++letter) {
+    texts.emplace_back(900, letter);
+    set(session(1), static_cast<std::uint64_t>(letter), texts.back());
+  }
+  want(texts);
+  std::size_t contents = 0;
+  for (int round = 0; round < 3; ++round) {
+    std::size_t bytes = 0;
+    for (const auto& part : only<MirrorContents>(flush_all())) {
+      for (const Content& content : part.contents) bytes += content.bytes->size();
+      contents += part.contents.size();
+      EXPECT_EQ(part.last, contents == texts.size());
+    }
+    EXPECT_LE(bytes, 5000u);
+    EXPECT_GE(bytes, 1000u);
+    pass(5ms);
+  }
+  EXPECT_EQ(contents, texts.size());
+  EXPECT_TRUE(flush_all().empty());
+}
+
+TEST_F(MirrorSenderTest, WhoIsWaitedForIsNotPaced) {
+  sender_.link_up(kPeer);
+  Session &one = session(1), &two = session(2);
+  sender_.open(one, kPeer);
+  sender_.open(two, kPeer);
+  for (const auto& batch : flush()) ack(session(batch.session.low), batch);
+  set(one, 1, "a");
+  set(two, 1, "a");
+  sender_.hurry(one);
+  auto sent = only<MirrorBatch>(flush_all());
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].session, one.id);
+  EXPECT_TRUE(sent[0].urgent);
+  set(one, 2, "b");  // still waited for
+  EXPECT_EQ(flush_all().size(), 1u);
+  EXPECT_TRUE(sender_.on_ack(&one, kPeer, {one.id, one.epoch, one.stream.next - 1}));
+  EXPECT_TRUE(one.stream.complete());
+  set(one, 3, "c");
+  EXPECT_TRUE(flush_all().empty()) << "it was complete: nobody waits any more";
+  sent = flush();
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_FALSE(sent[0].urgent || sent[1].urgent);
+  sender_.hurry_all(true);
+  set(two, 4, "d");
+  EXPECT_EQ(flush_all().size(), 1u);
+}
+
+TEST_F(MirrorSenderTest, ContentsAreSentToWhoAsksInBoundedParts) {
+  sender_.link_up(kPeer);
+  Session& s = session(1);
+  const std::string a(600, 'a'), b(600, 'b'), c(1900, 'c'), large(5000, 'd');
+  for (const std::string& text : {a, b, c, large}) set(s, text[0], text);
+  want({a, "unknown", b, c, large}, 7);
+  const auto parts = flush<MirrorContents>();
+  ASSERT_EQ(parts.size(), 3u);
+  for (const MirrorContents& part : parts) {
+    EXPECT_EQ(part.number, 7u);
+    ASSERT_EQ(part.contents.size(), 1u) << "the unknown and the too large are not to be had";
+  }
+  EXPECT_FALSE(parts[1].last);
+  EXPECT_TRUE(parts[2].last);
+  EXPECT_EQ(*parts[2].contents[0].bytes, c);
+  EXPECT_EQ(counters_.mirror_contents_sent, 3u);
+  want({}, 8);
+  const auto none = flush<MirrorContents>();
+  ASSERT_EQ(none.size(), 1u);
+  EXPECT_TRUE(none[0].last && none[0].contents.empty());
+}
+
+TEST_F(MirrorSenderTest, ANewQuestionEndsTheOneBeforeAndALinkThatGoesDownAll) {
+  sender_.link_up(kPeer);
+  set(session(1), 1, "a");
+  want({"a", "a", "a"}, 1);
+  want({"a"}, 2);
+  EXPECT_EQ(sender_.contents_waiting(), 1u);
+  auto parts = flush<MirrorContents>();
+  ASSERT_EQ(parts.size(), 1u);
+  EXPECT_EQ(parts[0].number, 2u);
+  want({"a"}, 3);
+  sender_.link_down(kPeer);
+  EXPECT_EQ(sender_.contents_waiting(), 0u);
+  EXPECT_TRUE(flush<MirrorContents>().empty());
+}
+
+TEST_F(MirrorSenderTest, TellsTheAgeOfTheOldestChangeThatIsNotAcknowledged) {
+  sender_.link_up(kPeer);
   Session& s = session(1);
   sender_.open(s, kPeer);
   ack(s, flush().at(0));
-  set(s, 1, std::string(600, 'a'));
-  set(s, 2, std::string(600, 'b'));
-  set(s, 3, std::string(1900, 'c'));
-  set(s, 4, std::string(5000, 'd'));  // too large to be sent at all: a validation then
+  EXPECT_EQ(sender_.oldest_in_flight(), kNever);
+  EXPECT_EQ(s.stream.since, kNever);
+  set(s, 1, "a");
+  const Instant first = now_;
+  pass(1ms);
+  set(s, 2, "b");
+  EXPECT_EQ(s.stream.since, first);
   const auto batches = flush();
-  ASSERT_EQ(batches.size(), 3u);
-  EXPECT_EQ(batches[0].contents.size(), 1u);
-  EXPECT_EQ(batches[1].contents.size(), 1u);
-  EXPECT_EQ(batches[2].contents.size(), 1u);
-  EXPECT_EQ(batches[2].changes.size(), 2u);
-}
-
-TEST_F(MirrorSenderTest, ContentGoesOncePerPeerAndStaysKnownToTheSameProcess) {
-  sender_.link_up(kPeer, 1);
-  Session &one = session(1), &two = session(2);
-  set(one, 1, "text");
-  set(two, 1, "text");
-  sender_.open(one, kPeer);
-  sender_.open(two, kPeer);
-  const auto batches = flush();
-  EXPECT_EQ(counters_.mirror_contents_sent, 1u);
-  ack(one, batches.at(0));
-  sender_.link_down(kPeer);
-  sender_.link_up(kPeer, 1);
-  sender_.open(one, kPeer);
-  flush();
-  EXPECT_EQ(counters_.mirror_contents_sent, 1u);
-  sender_.link_down(kPeer);
-  sender_.link_up(kPeer, 2);  // restarted: it knows nothing
-  sender_.open(one, kPeer);
-  flush();
-  EXPECT_EQ(counters_.mirror_contents_sent, 2u);
+  EXPECT_EQ(s.stream.since, kNever);
+  EXPECT_EQ(sender_.oldest_in_flight(), first);
+  ack(s, batches.at(0));
+  EXPECT_EQ(sender_.oldest_in_flight(), kNever);
 }
 
 TEST_F(MirrorSenderTest, TooFarBehindBecomesASnapshot) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   Session& s = session(1);
   sender_.open(s, kPeer);
   ack(s, flush().at(0));
@@ -161,8 +301,8 @@ TEST_F(MirrorSenderTest, TooFarBehindBecomesASnapshot) {
 }
 
 TEST_F(MirrorSenderTest, AcksOfAFormerStreamAreIgnored) {
-  sender_.link_up(kPeer, 1);
-  sender_.link_up(kOther, 1);
+  sender_.link_up(kPeer);
+  sender_.link_up(kOther);
   Session& s = session(1);
   set(s, 1, "a");
   sender_.open(s, kPeer);
@@ -179,7 +319,7 @@ TEST_F(MirrorSenderTest, AcksOfAFormerStreamAreIgnored) {
 }
 
 TEST_F(MirrorSenderTest, SnapshotOnDemandOnceForSeveralGaps) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   Session& s = session(1);
   sender_.open(s, kPeer);
   ack(s, flush().at(0));
@@ -196,14 +336,14 @@ TEST_F(MirrorSenderTest, SnapshotOnDemandOnceForSeveralGaps) {
 }
 
 TEST_F(MirrorSenderTest, WhatIsNotAnsweredIsTakenForLost) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   Session& s = session(1);
   set(s, 1, "a");
   sender_.open(s, kPeer);
   const auto lost = flush();
   EXPECT_EQ(sender_.next_deadline(), now_ + 3s);
-  now_ += 3s;
-  const auto probe = flush();
+  pass(3s);
+  const auto probe = only<MirrorBatch>(flush_all());
   ASSERT_EQ(probe.size(), 1u) << "an empty batch asks what has become of the first";
   EXPECT_FALSE(probe[0].snapshot);
   EXPECT_EQ(sender_.batches_in_flight(), 1u) << "the lost one no longer fills the window";
@@ -212,14 +352,13 @@ TEST_F(MirrorSenderTest, WhatIsNotAnsweredIsTakenForLost) {
   const auto again = flush();
   ASSERT_EQ(again.size(), 1u);
   EXPECT_TRUE(again[0].snapshot);
-  EXPECT_EQ(again[0].contents.size(), 1u) << "its content was lost as well";
   EXPECT_TRUE(ack(s, again[0]));
   EXPECT_TRUE(s.stream.complete());
   EXPECT_EQ(sender_.next_deadline(), kNever);
 }
 
 TEST_F(MirrorSenderTest, AnswersMayBeDoubledAndOvertaken) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   Session &s = session(1), &t = session(2);
   sender_.open(s, kPeer);
   sender_.open(t, kPeer);
@@ -238,7 +377,7 @@ TEST_F(MirrorSenderTest, AnswersMayBeDoubledAndOvertaken) {
 }
 
 TEST_F(MirrorSenderTest, NumbersGoOnWhenASessionComesBack) {
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   std::uint64_t last = 0;
   {
     Session& s = session(1);
@@ -251,7 +390,7 @@ TEST_F(MirrorSenderTest, NumbersGoOnWhenASessionComesBack) {
   }
   sender_.open(session(1), kPeer);
   sender_.link_down(kPeer);
-  sender_.link_up(kPeer, 1);
+  sender_.link_up(kPeer);
   sender_.open(session(1), kPeer);
   EXPECT_GT(flush().at(0).sequence, last);
 }
@@ -261,7 +400,7 @@ TEST_F(MirrorSenderTest, NothingIsHeldForALinkThatIsDown) {
   sender_.open(s, kPeer);
   for (std::uint64_t key = 0; key < 50; ++key) set(s, key, "text");
   EXPECT_TRUE(s.stream.backlog.empty());
-  EXPECT_FALSE(sender_.can_send());
+  EXPECT_EQ(sender_.next_round(), kNever);
   EXPECT_TRUE(flush().empty());
 }
 

@@ -61,7 +61,8 @@ class MirrorTest : public ::testing::Test {
     MirrorOptions options;
     options.caches_max = 2;
     options.entries_max = 3;
-    options.entries_total_max = 5;
+    options.reference_bytes_max =
+        5 * MirrorPool::kEntryBytes + 3 * MirrorPool::kCacheBytes + MirrorPool::kValidatorBytes;
     return options;
   }
   bool set(Mirror& mirror, std::uint64_t cache, std::uint64_t key, const std::string& text) {
@@ -71,7 +72,7 @@ class MirrorTest : public ::testing::Test {
 };
 
 TEST_F(MirrorTest, SaysWhatChanged) {
-  Mirror mirror(pool_);
+  Mirror mirror(pool_, {0, 1});
   EXPECT_TRUE(set(mirror, 1, 1, "a"));
   EXPECT_FALSE(set(mirror, 1, 1, "a"));
   EXPECT_TRUE(set(mirror, 1, 1, "b"));
@@ -82,32 +83,68 @@ TEST_F(MirrorTest, SaysWhatChanged) {
   EXPECT_EQ(mirror.size(), 0u);
 }
 
-TEST_F(MirrorTest, IsBoundedPerCachePerSessionAndInAll) {
-  Mirror one(pool_), two(pool_);
+TEST_F(MirrorTest, IsBoundedPerCacheAndPerSession) {
+  Mirror one(pool_, {0, 1});
   for (std::uint64_t key = 1; key <= 4; ++key) set(one, 1, key, "a");
   EXPECT_EQ(one.size(), 3u);
   EXPECT_EQ(one.find(CacheId{1}, ItemKey{1}), nullptr) << "the oldest has gone";
   set(one, 2, 1, "a");
-  set(one, 2, 2, "a");
-  EXPECT_EQ(pool_.entries, 5u);
-  EXPECT_FALSE(set(two, 1, 1, "a")) << "nothing of its own to give up";
-  EXPECT_TRUE(set(one, 2, 3, "a")) << "its own oldest makes room";
-  EXPECT_EQ(pool_.entries, 5u);
   set(one, 3, 1, "a");  // a third cache: the least recently used one goes
   EXPECT_EQ(one.find(CacheId{1}, ItemKey{4}), nullptr);
+  EXPECT_EQ(one.size(), 2u);
+  EXPECT_EQ(pool_.dropped, 4u);
+  const auto forgotten = pool_.take_forgotten();
+  ASSERT_EQ(forgotten.size(), 4u) << "so that the copies elsewhere follow";
+  EXPECT_EQ(forgotten[0].session, (SessionId{0, 1}));
+  EXPECT_EQ(forgotten[0].change, (MirrorChange{CacheId{1}, ItemKey{1}, true, {}}));
+  EXPECT_TRUE(pool_.take_forgotten().empty());
   one.clear();
   EXPECT_EQ(pool_.entries, 0u);
+  EXPECT_EQ(pool_.bytes(), 0u);
+}
+
+TEST_F(MirrorTest, AllTogetherAreBoundedInBytesAndTheIdlestCacheGivesWay) {
+  Mirror one(pool_, {0, 1}), two(pool_, {0, 2});
+  set(one, 1, 1, "a");
+  set(one, 1, 2, "a");
+  set(two, 1, 1, "a");
+  set(two, 1, 2, "a");
+  EXPECT_NE(one.find(CacheId{1}, ItemKey{1}), nullptr);  // a use: two is idler now
+  EXPECT_TRUE(set(one, 1, 3, "a"));
+  EXPECT_TRUE(set(one, 2, 1, "a"));
+  for (std::uint64_t key = 2; key <= 3; ++key) {
+    EXPECT_TRUE(set(one, 2, key, "a"));
+    EXPECT_LE(pool_.bytes(), pool_.options.reference_bytes_max);
+  }
+  EXPECT_EQ(two.size(), 0u) << "first the idlest cache, whosever it is";
+  EXPECT_EQ(one.size(), 6u) << "its room was room for one more";
+  EXPECT_TRUE(set(two, 1, 1, "a"));
+  EXPECT_EQ(one.find(CacheId{1}, ItemKey{2}), nullptr) << "then the idlest item of the next";
+  const auto forgotten = pool_.take_forgotten();
+  EXPECT_EQ(forgotten.at(0).session, (SessionId{0, 2}));
+  EXPECT_EQ(forgotten.at(0).change.key, ItemKey{1});
+}
+
+TEST_F(MirrorTest, ValidatorsCountOnce) {
+  Mirror one(pool_, {0, 1});
+  const std::uint64_t before = pool_.bytes();
+  one.set(CacheId{1}, ItemKey{1}, Validator::of("a"), nullptr);
+  const std::uint64_t cost =
+      MirrorPool::kCacheBytes + MirrorPool::kEntryBytes + MirrorPool::kValidatorBytes;
+  EXPECT_EQ(pool_.bytes() - before, cost);
+  one.set(CacheId{1}, ItemKey{2}, Validator::of("a"), bytes("a"));
+  EXPECT_EQ(pool_.bytes() - before, cost + MirrorPool::kEntryBytes) << "shared";
 }
 
 TEST_F(MirrorTest, SnapshotMakesAnEqualOne) {
-  Mirror one(pool_);
+  Mirror one(pool_, {0, 1});
   set(one, 1, 1, "a");
   set(one, 1, 2, "b");
   set(one, 2, 1, "c");
   one.find(CacheId{1}, ItemKey{1});
   const auto snapshot = one.snapshot();
   MirrorPool other_pool{options()};
-  Mirror other(other_pool);
+  Mirror other(other_pool, {0, 1});
   for (const MirrorChange& change : snapshot) other.apply(change);
   EXPECT_EQ(other.snapshot(), snapshot);
   EXPECT_EQ(other.size(), 3u);
@@ -115,7 +152,7 @@ TEST_F(MirrorTest, SnapshotMakesAnEqualOne) {
 
 // The digest that is kept up with every change is that of the items, whatever has happened.
 TEST_F(MirrorTest, DigestFollowsEveryChange) {
-  Mirror mirror(pool_);
+  Mirror mirror(pool_, {0, 1});
   std::uint64_t dice = 1;
   const auto throw_dice = [&dice](std::uint64_t sides) { return (dice = mix64(dice + 1)) % sides; };
   for (int i = 0; i < 2000; ++i) {

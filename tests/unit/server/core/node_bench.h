@@ -40,6 +40,7 @@ class NodeBench : public ::testing::Test {
     options.zone = seats_[name].zone;
     options.capacity = 100;
     options.threshold = 80;
+    options.mirror.round = options.mirror.delay_max = 0ns;  // time stands still while it settles
     return options;
   }
 

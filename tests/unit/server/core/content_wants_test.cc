@@ -1,0 +1,132 @@
+#include "server/core/content_wants.h"
+
+#include <gtest/gtest.h>
+
+namespace tandem {
+namespace {
+
+constexpr ServerId kPeer{2}, kOther{3};
+
+class ContentWantsTest : public ::testing::Test {
+ protected:
+  static MirrorOptions options() {
+    MirrorOptions options;
+    options.content_bytes_max = 100'000;
+    options.content_sent_max = 2000;
+    options.want_contents_max = 3;
+    options.want_bytes_max = 1000;
+    options.awaited_max = 6;
+    return options;
+  }
+  void SetUp() override {
+    wants_.link_up(kPeer);
+    wants_.link_up(kOther);
+  }
+  static std::shared_ptr<const std::string> bytes(const std::string& text) {
+    return std::make_shared<const std::string>(text);
+  }
+  static Content content(const std::string& text) { return {Validator::of(text), bytes(text)}; }
+  void mention(const std::string& text, ServerId peer = kPeer) {
+    wants_.mentioned(peer, Validator::of(text));
+  }
+  std::vector<std::pair<ServerId, MirrorWant>> flush() {
+    Outbox<Message> out;
+    wants_.flush(now_, out);
+    std::vector<std::pair<ServerId, MirrorWant>> asked;
+    for (auto& [to, message] : out.take()) asked.emplace_back(to, std::get<MirrorWant>(message));
+    return asked;
+  }
+  bool has(const std::string& text) { return pool_.contents.find(Validator::of(text)) != nullptr; }
+
+  Instant now_{1h};
+  MirrorPool pool_{options()};
+  NodeCounters counters_;
+  ContentWants wants_{pool_, counters_};
+};
+
+TEST_F(ContentWantsTest, AsksOnceForWhatItLacksWhoeverNamesIt) {
+  pool_.contents.put(Validator::of("own"), bytes("own"));
+  mention("own");
+  mention("new");
+  mention("new");
+  mention("new", kOther);
+  const auto asked = flush();
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].first, kPeer);
+  EXPECT_EQ(asked[0].second.validators, std::vector{Validator::of("new")});
+  EXPECT_TRUE(flush().empty());
+  wants_.on_contents(kPeer, {asked[0].second.number, {content("new")}, true});
+  EXPECT_TRUE(has("new"));
+  EXPECT_EQ(wants_.awaited(), 0u);
+  mention("new", kOther);
+  EXPECT_TRUE(flush().empty()) << "it need not cross the wire again";
+}
+
+TEST_F(ContentWantsTest, OneBoundedQuestionAtATime) {
+  for (const char* text : {"a", "b", "c", "d"}) mention(text);
+  const auto first = flush();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].second.validators.size(), 3u);
+  wants_.on_contents(kPeer, {first[0].second.number, {content("a")}, false});
+  EXPECT_TRUE(flush().empty()) << "not answered whole";
+  wants_.on_contents(kPeer, {first[0].second.number, {content("b")}, true});
+  const auto second = flush();
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(second[0].second.validators, std::vector{Validator::of("d")});
+  EXPECT_EQ(counters_.mirror_contents_given_up, 1u) << "c is not to be had";
+}
+
+TEST_F(ContentWantsTest, QuestionsAreBoundedInBytesAndTheTooLargeIsNotAskedFor) {
+  mention(std::string(600, 'a'));
+  mention(std::string(600, 'b'));
+  mention(std::string(2001, 'c'));
+  EXPECT_EQ(wants_.awaited(), 2u);
+  EXPECT_EQ(flush().at(0).second.validators.size(), 1u);
+}
+
+TEST_F(ContentWantsTest, NoMoreIsAwaitedThanTheBound) {
+  for (char letter = 'a'; letter < 'a' + 10; ++letter) mention(std::string(1, letter));
+  EXPECT_EQ(wants_.awaited(), 6u);
+  EXPECT_EQ(counters_.mirror_contents_given_up, 4u);
+}
+
+TEST_F(ContentWantsTest, KeepsOnlyWhatWasAskedForAndIsWhatItsValidatorSays) {
+  mention("asked");
+  const std::uint64_t number = flush().at(0).second.number;
+  wants_.on_contents(kPeer, {number, {content("never asked")}, false});
+  EXPECT_FALSE(has("never asked"));
+  wants_.on_contents(kOther, {number, {content("asked")}, true});
+  EXPECT_FALSE(has("asked")) << "somebody else was asked";
+  wants_.on_contents(kPeer, {number, {{Validator::of("asked"), bytes("liar!")}}, true});
+  EXPECT_FALSE(has("asked"));
+  EXPECT_EQ(counters_.mirror_contents_wrong, 2u);
+}
+
+TEST_F(ContentWantsTest, GivesUpAfterItsPatienceAndIgnoresTheLateAnswer) {
+  mention("late");
+  const std::uint64_t number = flush().at(0).second.number;
+  EXPECT_EQ(wants_.next_deadline(), now_ + 5s);
+  now_ += 5s;
+  EXPECT_TRUE(flush().empty());
+  EXPECT_EQ(wants_.awaited(), 0u);
+  mention("next");
+  const std::uint64_t next = flush().at(0).second.number;
+  wants_.on_contents(kPeer, {number, {}, true});
+  EXPECT_EQ(wants_.awaited(), 1u) << "that was not the answer to this question";
+  wants_.on_contents(kPeer, {next, {content("next")}, true});
+  EXPECT_TRUE(has("next"));
+}
+
+TEST_F(ContentWantsTest, ForgetsWhatItAskedOfAPeerThatIsGoneAndAsksAnother) {
+  mention("a");
+  flush();
+  mention("b");
+  wants_.link_down(kPeer);
+  EXPECT_EQ(wants_.awaited(), 0u);
+  EXPECT_EQ(wants_.next_deadline(), kNever);
+  mention("a", kOther);
+  EXPECT_EQ(flush().at(0).first, kOther);
+}
+
+}  // namespace
+}  // namespace tandem
