@@ -26,10 +26,10 @@ struct NodeState {
   void lose(Instant now, Session& session, Epoch newer);
   // Tells a peer what we know of the session.
   void tell(ServerId peer, const Session& session);
-  // As now; but for orphans and reserve.
   // What mirrors have forgotten for their bounds the copies elsewhere forget, too. After every
   // change of a mirror, before the change itself is passed on.
   void pass_on_forgotten();
+  // As now; but for orphans and reserve.
   Status status() const;
   // With them, for others to read.
   Status full_status() const;
