@@ -273,6 +273,7 @@ ValidationAnswer Requests::validate_cache(Instant now, const ValidationQuery& qu
                                        .now = now});
   for (const MirrorChange& change : done.repairs) {
     session->mirror.apply(change);
+    state_.pass_on_forgotten();
     state_.sender.changed(*session, change);
   }
   ++state_.counters.validations;
