@@ -90,7 +90,7 @@ class ValidationTest : public ::testing::Test {
 
   const MirrorOptions options_ = options();
   MirrorPool pool_{options_};
-  Mirror mirror_{pool_};
+  Mirror mirror_{pool_, SessionId{0, 1}};
   Freshness freshness_{100'000};
   std::map<ItemKey, Validator> client_;
   std::optional<std::uint64_t> version_;
