@@ -1,0 +1,40 @@
+// One client of the library, driven line by line: a target on standard input, what became of it as
+// a line of JSON on standard output. For integration tests. Not installed.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <string>
+
+#include "client/include/tandem/client.h"
+#include "common/base/json_writer.h"
+
+int main(int argc, char** argv) {
+  tandem::ClientOptions options;
+  std::int64_t validate_after_ms = options.validate_after.count();
+  CLI::App app("One client of the library, driven line by line.");
+  app.add_option("URL", options.balancer)->required();
+  app.add_flag("--fresh", options.reuse_fresh);
+  app.add_option("--validate-after-ms", validate_after_ms);
+  app.add_option("--cache", options.cache_file);
+  CLI11_PARSE(app, argc, argv);
+  options.validate_after = std::chrono::milliseconds(validate_after_ms);
+  tandem::Client client(options);
+  for (std::string target; std::getline(std::cin, target);) {
+    const tandem::Reply reply = client.get(target);
+    tandem::JsonWriter json;
+    json.begin_object().member("ok", static_cast<bool>(reply)).member("status", reply.status);
+    json.member("message", reply.message).member("server", reply.server);
+    json.member("source", tandem::name_of(reply.source)).member("attempts", reply.attempts);
+    json.member("bytes", reply.body().size()).member("held", client.cached_items());
+    const tandem::ValidationReport& validation = reply.validation;
+    json.key("validation").begin_object().member("requests", validation.requests);
+    json.member("known", validation.known).member("items", validation.items);
+    json.member("vouched", validation.vouched).member("bytes_sent", validation.bytes_sent);
+    json.member("bytes_received", validation.bytes_received).end_object().end_object();
+    fmt::print("{}\n", json.text());
+    std::fflush(stdout);
+  }
+  return 0;
+}
