@@ -197,11 +197,11 @@ void Upstream::finish() {
   }
 }
 
-// By a reset: what the server has not got yet of a request that was given up must not reach it when
-// it is back, minutes later maybe.
+// By a reset while there is no whole response: what the server has not got yet of a request that was
+// given up must not reach it when it is back, minutes later maybe. A tunnel's last bytes must.
 void Upstream::abandon() {
   handler_ = nullptr;
-  stream_->reset_on_close();
+  if (phase_ == Phase::kHead || phase_ == Phase::kBody) stream_->reset_on_close();
   pool_.close(*this);
 }
 
