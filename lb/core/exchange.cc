@@ -10,10 +10,10 @@ bool Exchange::repeatable(http::Method method, std::string_view path) {
   return http::is_idempotent(method) || (method == http::Method::kPost && path == kValidationPath);
 }
 
-void Exchange::on_attempt(ServerId server, bool reused, bool recent) {
+void Exchange::on_attempt(ServerId server, bool reused, bool kept) {
   server_ = server;
   reused_ = reused;
-  recent_ = reused && recent;
+  kept_ = kept;
   sent_ = false;
   ++attempts_;
 }
@@ -54,9 +54,9 @@ Verdict Exchange::on_shortage() { return give_up(503, false); }
 Verdict Exchange::on_broken(RetryBudget& budget) {
   if (responding_) return Verdict{Step::kAbort, 0, false};
   // A server may close an idle connection at any moment, and the request may just have met that:
-  // it says nothing about the server. One that was in use just now says that the server is dead:
-  // a dying one may still accept, and another try there would be lost, too.
-  if (reused_ && !recent_) {
+  // it says nothing about the server. Where the server keeps them, it is dead or cut off; a dying
+  // one may still accept, and another try there would be lost, too.
+  if (reused_ && !kept_) {
     if (!may_resend() || attempts_ >= kAttemptsMax) return give_up(502, false);
     return Verdict{Step::kResendFresh, 0, false};
   }
@@ -66,7 +66,7 @@ Verdict Exchange::on_broken(RetryBudget& budget) {
   }
   if (!budget.take()) {
     // A dead server refuses the fresh connection, and that costs nobody any work.
-    if (recent_ && attempts_ < kAttemptsMax) return Verdict{Step::kResendFresh, 0, true};
+    if (reused_ && attempts_ < kAttemptsMax) return Verdict{Step::kResendFresh, 0, true};
     note_failed();
     return give_up(502, true);
   }

@@ -58,8 +58,8 @@ class Exchange {
 
   // --- what happens -------------------------------------------------------------------------
   // The request is about to be sent to this server; `reused`: over a connection that has carried
-  // a request before; `recent`: so recently that the server has not closed it for being idle.
-  void on_attempt(ServerId server, bool reused, bool recent = false);
+  // a request before; `kept`: of a server that closes no idle connection before the balancer does.
+  void on_attempt(ServerId server, bool reused, bool kept = false);
   // Some byte of it was handed to the connection: it may have reached the server.
   void on_sent() {
     reached_ = true;
@@ -114,7 +114,7 @@ class Exchange {
   std::uint8_t sendings_ = 0;
   bool idempotent_ = true;
   bool reused_ = false;
-  bool recent_ = false;
+  bool kept_ = false;
   bool sent_ = false;        // in this attempt
   bool reached_ = false;     // a byte of it may have reached a server that may execute it
   bool whole_ = true;        // all that was sent of it can be sent again

@@ -234,7 +234,9 @@ void Relay::attempt(ServerPool::Want want) {
   stage_ = Stage::kConnecting;
   const auto got = pool_->acquire(*this, want);
   upstream_ = got.upstream;
-  exchange_.on_attempt(pool_->id(), upstream_ != nullptr && upstream_->reused(), got.recent);
+  // A tandem-server's keepalive_timeout is longer than idle_timeout, and it announces its leave.
+  exchange_.on_attempt(pool_->id(), upstream_ != nullptr && upstream_->reused(),
+                       pool_->is_tandem());
   if (upstream_ == nullptr) {
     on_upstream_failed(got.fault);
     return;

@@ -47,13 +47,12 @@ ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
       drop_idle(last);
       continue;
     }
-    const bool recent = state_.loop.now() - last.idle_since <= kRecent;
-    if (want == Want::kRecent && !recent) break;
+    if (want == Want::kRecent && state_.loop.now() - last.idle_since > kRecent) break;
     put(active_, take(idle_, last));
     state_.counts.server_idle.sub();
     state_.counts.server_active.add();
     last.start(handler);
-    return {&last, UpstreamFault::kConnect, recent && is_tandem()};
+    return {&last};
   }
   if (!address_) return {nullptr, UpstreamFault::kConnect};
   auto fresh = std::make_unique<Upstream>(state_, *this);

@@ -36,8 +36,6 @@ class ServerPool {
   struct Acquired {
     Upstream* upstream = nullptr;  // null: see fault
     UpstreamFault fault = UpstreamFault::kConnect;
-    bool recent =
-        false;  // reused, and a tandem-server, which does not close what was in use just now
   };
   enum class Want : std::uint8_t {
     kAny,     // an idle connection if there is one

@@ -217,7 +217,7 @@ TEST(Exchange, AResetOnAReusedConnectionThenOnAFreshOneIsATakeover) {
   EXPECT_EQ(exchange.sendings(), 2u);  // the second attempt carried nothing
 }
 
-TEST(Exchange, AResetOnAConnectionThatWasInUseJustNowIsATakeover) {
+TEST(Exchange, AResetOnAConnectionThatTheServerKeepsIsATakeover) {
   RetryBudget budget(RetryBudget::Options{});
   Exchange exchange(true);
   exchange.on_attempt(kA, true, true);
@@ -229,7 +229,7 @@ TEST(Exchange, AResetOnAConnectionThatWasInUseJustNowIsATakeover) {
   EXPECT_EQ(exchange.sendings(), 2u);
 }
 
-TEST(Exchange, WithoutBudgetAResetOnARecentConnectionIsTriedOnAFreshOne) {
+TEST(Exchange, WithoutBudgetAResetOnAKeptConnectionIsTriedOnAFreshOne) {
   RetryBudget budget({.reserve = 0});
   Exchange exchange(true);
   exchange.on_attempt(kA, true, true);

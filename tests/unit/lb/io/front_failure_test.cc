@@ -111,7 +111,7 @@ TEST_F(FrontFailure, AResetOfAReusedConnectionIsTriedOnAFreshOne) {
   EXPECT_FALSE(b_.asked());
 }
 
-TEST_F(FrontFailure, AResetOfATandemServersConnectionInUseJustNowIsATakeover) {
+TEST_F(FrontFailure, AResetOfATandemServersConnectionIsATakeover) {
   Origin primary{"p", ServerKind::kTandem}, alternate{"q", ServerKind::kTandem};
   start({&primary, &alternate});
   Peer client = this->client();
