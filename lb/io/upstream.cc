@@ -197,8 +197,8 @@ void Upstream::finish() {
   }
 }
 
-// By a reset while there is no whole response: what the server has not got yet of a request that was
-// given up must not reach it when it is back, minutes later maybe. A tunnel's last bytes must.
+// By a reset while there is no whole response: what the server has not got yet of a request that
+// was given up must not reach it when it is back, minutes later maybe. A tunnel's last bytes must.
 void Upstream::abandon() {
   handler_ = nullptr;
   if (phase_ == Phase::kHead || phase_ == Phase::kBody) stream_->reset_on_close();
