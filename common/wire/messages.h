@@ -203,8 +203,8 @@ struct SessionExchange {
   bool operator==(const SessionExchange&) const = default;
 };
 
-// Answers every MirrorRelease and SessionExchange that has a number: without it they are sent
-// again.
+// Answers every MirrorRelease, SessionExchange and SessionDigest that has a number: without it they
+// are sent again.
 struct MailAck {
   std::uint64_t number = 0;
 
@@ -225,9 +225,9 @@ struct SessionDigest {
     bool operator==(const Range&) const = default;
   };
   std::vector<Range> ranges;
-  bool first = false;   // of this link: a greeting
-  bool fresh = false;   // the sender knows of no session, and needs not be told of any
-  bool doubts = false;  // the sender was cut off, and asks who has taken over what it serves
+  bool first = false;        // of this link: a greeting
+  bool fresh = false;        // the sender knows of no session, and needs not be told of any
+  std::uint64_t number = 0;  // of the letter (MailAck); 0: no answer is wanted
 
   bool operator==(const SessionDigest&) const = default;
 };

@@ -185,7 +185,7 @@ bool get(wire::MirrorRelease& from, MirrorRelease& to) {
 bool get(wire::SessionDigest& from, SessionDigest& to) {
   to.first = from.first();
   to.fresh = from.fresh();
-  to.doubts = from.doubts();
+  to.number = from.number();
   return get_all(*from.mutable_ranges(), to.ranges, SessionDigest::kRangesMax);
 }
 

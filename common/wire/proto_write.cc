@@ -174,7 +174,7 @@ struct Writer {
     }
     to.set_first(from.first);
     to.set_fresh(from.fresh);
-    to.set_doubts(from.doubts);
+    to.set_number(from.number);
   }
 
   void operator()(const Backing& from) const {

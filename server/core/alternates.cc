@@ -59,6 +59,11 @@ void Alternates::on_link_up(ServerId peer) {
   given_up_.erase(peer);
 }
 
+void Alternates::on_fresh(Instant now, ServerId peer) {
+  work_[{Tie::kPrimary, peer}] = SessionId{};
+  step(now);
+}
+
 void Alternates::on_link_down(Instant now, ServerId peer) {
   if (state_.cluster.online(peer)) unlinked_since_.try_emplace(peer, now);
 }
@@ -120,10 +125,9 @@ void Alternates::reconsider(Instant now, Session& session) {
   retarget(session, chosen);
 }
 
-// The last copy but one is ours alone: the primary is offline, and so is whoever fed us in its
-// place.
+// The last copy but one is ours alone: the primary is gone, and so is whoever fed us in its place.
 bool Alternates::wants_third(const Session& session) const {
-  return !state_.cluster.online(session.primary) &&
+  return !state_.primary_lives(session) &&
          (session.fed_by == session.primary || !state_.cluster.online(session.fed_by));
 }
 
@@ -154,7 +158,8 @@ void Alternates::retarget(Session& session, ServerId target) {
   const ServerId before = session.stream.target;
   if (before != target || !target) {
     if (before) {
-      state_.mail.post(before, {session.id, session.epoch, target, session.stream.next, 0});
+      state_.mail.post(before,
+                       MirrorRelease{session.id, session.epoch, target, session.stream.next, 0});
     }
     if (target) {
       state_.sender.open(session, target);
@@ -202,7 +207,9 @@ void Alternates::look_again_at(ServerId server) {
 
 void Alternates::look_again_for_orphans() {
   for (const ServerId primary : state_.partners.servers(Tie::kPrimary)) {
-    if (!state_.cluster.online(primary)) work_[{Tie::kPrimary, primary}] = SessionId{};
+    const bool may_be_gone =
+        !state_.cluster.online(primary) || state_.fresh_since.count(primary) != 0;
+    if (may_be_gone) work_[{Tie::kPrimary, primary}] = SessionId{};
   }
 }
 

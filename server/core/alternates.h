@@ -36,6 +36,8 @@ class Alternates {
   void on_cluster(Instant now);
   void on_link_up(ServerId peer);
   void on_link_down(Instant now, ServerId peer);
+  // The peer was started anew, and has lost what it fed us.
+  void on_fresh(Instant now, ServerId peer);
 
   // Some of the work that is due, `moves_per_step` sessions at most.
   void step(Instant now);

@@ -10,14 +10,33 @@ constexpr unsigned kDoublingsMax = 3;  // of the time to the next try
 
 }  // namespace
 
-void Mail::on_ack(ServerId from, std::uint64_t number) {
+std::optional<SessionExchange> Mail::on_ack(ServerId from, std::uint64_t number) {
   const auto box = boxes_.find(from);
-  if (box == boxes_.end()) return;
-  const auto letter = box->second.unanswered.extract(number);
-  if (letter.empty()) return;
-  if (std::holds_alternative<SessionExchange>(letter.mapped().content)) {
-    --box->second.parts_unanswered;
+  if (box == boxes_.end()) return std::nullopt;
+  auto letter = box->second.unanswered.extract(number);
+  if (letter.empty()) return std::nullopt;
+  auto* part = std::get_if<SessionExchange>(&letter.mapped().content);
+  if (part == nullptr) return std::nullopt;
+  --box->second.parts_unanswered;
+  return std::move(*part);
+}
+
+bool Mail::wants_entries(ServerId peer) const {
+  const auto box = boxes_.find(peer);
+  if (box == boxes_.end()) return true;
+  return box->second.told.empty() && box->second.parts_unanswered < kPartsUnansweredMax;
+}
+
+std::size_t Mail::waiting() const {
+  std::size_t sum = 0;
+  for (const auto& [peer, box] : boxes_) {
+    sum += box.told.size();
+    for (const auto& [number, letter] : box.unanswered) {
+      const auto* part = std::get_if<SessionExchange>(&letter.content);
+      if (part != nullptr) sum += part->entries.size();
+    }
   }
+  return sum;
 }
 
 bool Mail::drain(Instant now, const std::function<bool(ServerId)>& linked, Outbox<Message>& out) {
@@ -31,6 +50,10 @@ bool Mail::drain(Instant now, const std::function<bool(ServerId)>& linked, Outbo
     for (; box.may_release(); box.releases.pop_front()) {
       if (out.room() == 0) return false;
       send(now, peer, box, {box.releases.front(), {}}, out);
+    }
+    for (; box.may_compare(); box.digests.pop_front()) {
+      if (out.room() == 0) return false;
+      send(now, peer, box, {std::move(box.digests.front()), {}}, out);
     }
     while (box.may_tell()) {
       if (out.room() == 0) return false;
@@ -87,7 +110,8 @@ bool Mail::resend(Instant now, ServerId peer, Box& box, Outbox<Message>& out) {
 
 bool Mail::has_work() const {
   return std::any_of(boxes_.begin(), boxes_.end(), [](const auto& entry) {
-    return entry.second.may_release() || entry.second.may_tell();
+    const Box& box = entry.second;
+    return box.may_release() || box.may_compare() || box.may_tell();
   });
 }
 

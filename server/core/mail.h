@@ -1,4 +1,5 @@
-// What is to be told to peers besides mirror batches: releases, and who has the newer epoch. Each
+// What is to be told to peers besides mirror batches: releases, digests, and who has the newer
+// epoch. Each
 // goes as a letter with a number, is kept until the peer has answered (MailAck), and is sent again
 // when no answer comes: a letter may be lost, doubled or overtaken. What is for a peer without a
 // link is dropped, since meeting again tells it anew.
@@ -7,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -20,8 +22,8 @@ namespace tandem {
 class Mail {
  public:
   // Letters to one peer that are not answered yet; the others wait.
-  static constexpr std::size_t kReleasesUnansweredMax = 256;
-  static constexpr std::size_t kPartsUnansweredMax = 4;  // of SessionExchange::kEntriesMax each
+  static constexpr std::size_t kLettersUnansweredMax = 256;  // releases and digests
+  static constexpr std::size_t kPartsUnansweredMax = 4;      // of SessionExchange::kEntriesMax each
   static constexpr unsigned kTriesMax = 6;  // then the peer does not answer such letters at all
 
   Mail(Duration resend_after, NodeCounters& counters)
@@ -30,10 +32,17 @@ class Mail {
   void post(ServerId peer, const MirrorRelease& release) {
     boxes_[peer].releases.push_back(release);
   }
+  void post(ServerId peer, SessionDigest digest) {
+    boxes_[peer].digests.push_back(std::move(digest));
+  }
   void tell(ServerId peer, const SessionExchange::Entry& entry) {
     boxes_[peer].told.push_back(entry);
   }
-  void on_ack(ServerId from, std::uint64_t number);
+  // May the peer be told more? It has taken in all but the last parts, and nothing waits.
+  bool wants_entries(ServerId peer) const;
+  std::size_t waiting() const;  // entries that are to be told, or told again
+  // The entries that the peer has taken in now, if it was those.
+  std::optional<SessionExchange> on_ack(ServerId from, std::uint64_t number);
   void link_down(ServerId peer) { boxes_.erase(peer); }
 
   // Sends as much as `out` has room for, and again what has waited for its answer too long; true if
@@ -45,19 +54,20 @@ class Mail {
 
  private:
   struct Letter {
-    std::variant<MirrorRelease, SessionExchange> content;
+    std::variant<MirrorRelease, SessionExchange, SessionDigest> content;
     Instant again;  // when to send it again
     unsigned tries = 1;
   };
   struct Box {
     std::deque<MirrorRelease> releases;
+    std::deque<SessionDigest> digests;
     std::vector<SessionExchange::Entry> told;
     std::map<std::uint64_t, Letter> unanswered;  // by number
     std::size_t parts_unanswered = 0;
     std::uint64_t last_number = 0;
-    bool may_release() const {
-      return !releases.empty() && unanswered.size() - parts_unanswered < kReleasesUnansweredMax;
-    }
+    bool may_send() const { return unanswered.size() - parts_unanswered < kLettersUnansweredMax; }
+    bool may_release() const { return !releases.empty() && may_send(); }
+    bool may_compare() const { return !digests.empty() && may_send(); }
     bool may_tell() const { return !told.empty() && parts_unanswered < kPartsUnansweredMax; }
   };
   bool resend(Instant now, ServerId peer, Box& box, Outbox<Message>& out);

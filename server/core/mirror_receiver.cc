@@ -24,7 +24,9 @@ BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session
     if (batch.sequence < session->expected) return {Answer::kApplied, batch.epoch, false, true};
     if (batch.sequence == session->expected) return {Answer::kApplied, batch.epoch};
   }
-  return {if_new, batch.epoch};
+  // A copy of an older epoch is of no use once a newer one is known, even while its snapshot is
+  // still to come.
+  return {if_new, batch.epoch, session->epoch < batch.epoch && !batch.snapshot};
 }
 
 }  // namespace tandem

@@ -9,10 +9,10 @@
 #include "server/core/account.h"
 #include "server/core/admission.h"
 #include "server/core/alternates.h"
+#include "server/core/meetings.h"
 #include "server/core/mirror_receiver.h"
 #include "server/core/node_state.h"
 #include "server/core/requests.h"
-#include "server/core/session_exchange.h"
 
 namespace tandem {
 
@@ -20,36 +20,34 @@ namespace tandem {
 class Node::Parts {
  public:
   explicit Parts(NodeOptions options)
-      : state(std::move(options)), alternates(state), requests(state, alternates) {}
+      : state(std::move(options)),
+        alternates(state),
+        requests(state, alternates),
+        meetings(state, alternates) {}
 
   void on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out);
   void on(Instant now, ServerId from, const MirrorAck& ack);
   void on(Instant now, ServerId from, const MirrorRelease& release);
-  void on(Instant now, ServerId from, const SessionExchange& exchange);
-  void unburden(ServerId holder, const Session& session);
   // The time at which whatever follows happens.
   void at(Instant now) {
     last_seen = now;
     state.sender.at(now);
   }
   void apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session);
-  void greet(ServerId peer);
   void expire(Instant now);
   std::optional<Epoch> noted(Instant now, SessionId session) const;
   bool overtaken(ServerId from, const MirrorRelease& release, const Session& session) const;
   // Work that cannot wait for an event.
   bool is_busy() const {
-    return alternates.has_work() || state.questions.has_work() || state.mail.has_work();
+    return alternates.has_work() || meetings.has_work() || state.questions.has_work() ||
+           state.mail.has_work();
   }
 
   NodeState state;
   Alternates alternates;
   Requests requests;
+  Meetings meetings;
   Instant last_seen{};
-  // Whoever was cut off tells every peer of all that it serves: which copies of it were taken over,
-  // and by whom, it cannot know. Grows each time; per peer, up to which it has been told.
-  std::uint64_t doubts = 0;
-  std::map<ServerId, std::uint64_t> doubts_told;
   Status pushed;
 };
 
@@ -124,14 +122,8 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorAck& ack) {
   } else if (session != nullptr && session->stream.target != from &&
              ack.answer == MirrorAck::Answer::kApplied) {
     // It holds a copy that is no longer wanted: its release may have been overtaken.
-    unburden(from, *session);
+    state.unburden(from, *session);
   }
-}
-
-// It holds a copy that is not wanted.
-void Node::Parts::unburden(ServerId holder, const Session& session) {
-  const MirrorStream& stream = session.stream;
-  state.mail.post(holder, {session.id, session.epoch, stream.target, stream.next, 0});
 }
 
 // Has the sender fed us anew since it wrote this?
@@ -147,56 +139,16 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorRelease& release) {
     state.notes.put(now, release.session, {release.epoch, release.alternate});
   } else if (session->epoch > release.epoch) {
     state.tell(from, *session);
+  } else if (session->epoch < release.epoch) {
+    state.lose(now, *session, release.epoch);
+    state.notes.put(now, release.session, {release.epoch, release.alternate});
   } else if (session->serves()) {
-    if (session->epoch < release.epoch) state.lose(now, *session, release.epoch);
+    return;
   } else if (overtaken(from, release, *session)) {
     return;
   } else if (from == session->fed_by || from == session->primary) {
     state.lose(now, *session, release.epoch);
     state.notes.put(now, release.session, {release.epoch, release.alternate});
-  }
-}
-
-void Node::Parts::on(Instant now, ServerId from, const SessionExchange& exchange) {
-  for (const SessionExchange::Entry& entry : exchange.entries) {
-    Session* session = state.table.find(entry.session);
-    const auto note = noted(now, entry.session);
-    switch (rule_on_entry(from, entry, session, note)) {
-      case ExchangeRuling::kAgree:
-        break;
-      case ExchangeRuling::kLost:
-        state.lose(now, *session, entry.epoch);
-        break;
-      case ExchangeRuling::kTellNewer:
-        if (session != nullptr) {
-          state.tell(from, *session);
-        } else {
-          state.mail.tell(from, {entry.session, *note, false});
-        }
-        break;
-      case ExchangeRuling::kRelease:
-        unburden(from, *session);
-        break;
-      case ExchangeRuling::kReleaseThird:
-        alternates.release_third(*session);
-        break;
-    }
-  }
-}
-
-// Says to a peer what we share with it; all that we serve if we were cut off since we last met.
-void Node::Parts::greet(ServerId peer) {
-  using Tie = Partners::Tie;
-  const auto tell_all = [this, peer](Tie tie, ServerId server) {
-    for (const SessionId id : state.partners.of(tie, server)) {
-      state.tell(peer, *state.table.find(id));
-    }
-  };
-  for (const Tie tie : {Tie::kThird, Tie::kPrimary, Tie::kFormer}) tell_all(tie, peer);
-  tell_all(Tie::kFormer, ServerId{});
-  if (std::exchange(doubts_told[peer], doubts) == doubts) return tell_all(Tie::kAlternate, peer);
-  for (const ServerId server : state.partners.servers(Tie::kAlternate)) {
-    tell_all(Tie::kAlternate, server);
   }
 }
 
@@ -254,7 +206,7 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutb
       state.sender.open(*state.table.find(id), peer);
     }
   }
-  parts_->greet(peer);
+  parts_->meetings.on_link_up(peer);
   flush(now, out);
 }
 
@@ -266,7 +218,7 @@ void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
   state.questions.on_link_down(peer);
   state.wants.link_down(peer);
   parts_->alternates.on_link_down(now, peer);
-  if (state.sender.links() == 0) ++parts_->doubts;
+  parts_->meetings.on_link_down(peer, state.sender.links() == 0);
   flush(now, out);
 }
 
@@ -286,9 +238,13 @@ void Node::on_message(Instant now, ServerId from, const Message& message, PeerOu
     parts_->on(now, from, *release);
   } else if (const auto* exchange = std::get_if<SessionExchange>(&message)) {
     if (exchange->number != 0) out.send(from, MailAck{exchange->number});
-    parts_->on(now, from, *exchange);
+    parts_->meetings.on_exchange(now, from, *exchange);
+  } else if (const auto* digest = std::get_if<SessionDigest>(&message)) {
+    if (digest->number != 0) out.send(from, MailAck{digest->number});
+    parts_->meetings.on_digest(now, from, *digest);
   } else if (const auto* read = std::get_if<MailAck>(&message)) {
-    parts_->state.mail.on_ack(from, read->number);
+    const auto told = parts_->state.mail.on_ack(from, read->number);
+    if (told) parts_->meetings.on_told(from, *told);
   } else if (const auto* where = std::get_if<WhereIs>(&message)) {
     ++parts_->state.counters.questions_answered;
     out.send(from, parts_->requests.answer(now, where->session));
@@ -305,10 +261,7 @@ void Node::on_view(Instant now, const ViewPtr& view, PeerOutbox& out) {
   state.cluster.set_own(state.status());
   parts_->alternates.on_cluster(now);
   if (state.cluster.thought_dead() && !thought_dead_before) {
-    ++parts_->doubts;
-    for (const ServerRecord& server : state.cluster.view().servers) {
-      if (state.sender.linked(server.id)) parts_->greet(server.id);
-    }
+    parts_->meetings.on_thought_dead();
   }
   flush(now, out);
 }
@@ -363,6 +316,7 @@ void Node::flush(Instant now, PeerOutbox& out) {
   parts_->at(now);
   state.questions.step(now);
   parts_->alternates.step(now);
+  parts_->meetings.step();
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
   if (!state.questions.drain(linked, out) || !state.mail.drain(now, linked, out)) return;
   state.wants.flush(now, out);

@@ -45,7 +45,7 @@ void NodeState::lose(Instant now, Session& session, Epoch newer) {
   if (session.role == Role::kPrimary) ++counters.sessions_lost;
   const ServerId holder = session.stream.target;
   if (holder && holder != newer.server) {
-    mail.post(holder, {session.id, newer, ServerId{}, session.stream.next, 0});
+    mail.post(holder, MirrorRelease{session.id, newer, ServerId{}, session.stream.next, 0});
   }
   const SessionId id = session.id;
   drop(session);
@@ -62,6 +62,21 @@ void NodeState::pass_on_forgotten() {
   for (const MirrorPool::Forgotten& one : pool.take_forgotten()) {
     if (Session* session = table.find(one.session)) sender.changed(*session, one.change);
   }
+}
+
+void NodeState::unburden(ServerId holder, const Session& session) {
+  const MirrorStream& stream = session.stream;
+  mail.post(holder, MirrorRelease{session.id, session.epoch, stream.target, stream.next, 0});
+}
+
+void NodeState::note_fresh(ServerId peer) { fresh_since[peer] = sender.link_number(peer); }
+
+bool NodeState::primary_lives(const Session& session) const {
+  const ServerId primary = session.primary;
+  if (!cluster.online(primary)) return false;
+  const auto fresh = fresh_since.find(primary);
+  if (fresh == fresh_since.end()) return true;
+  return session.fed_by == primary && session.fed_link >= fresh->second;
 }
 
 Status NodeState::status() const {

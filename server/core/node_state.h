@@ -2,6 +2,8 @@
 // cluster, and the mail. The few operations here keep them consistent with each other.
 #pragma once
 
+#include <map>
+
 #include "server/core/cluster.h"
 #include "server/core/content_wants.h"
 #include "server/core/forwarding_notes.h"
@@ -29,6 +31,13 @@ struct NodeState {
   // What mirrors have forgotten for their bounds the copies elsewhere forget, too. After every
   // change of a mirror, before the change itself is passed on.
   void pass_on_forgotten();
+  // It holds a copy that is not wanted.
+  void unburden(ServerId holder, const Session& session);
+  // The peer knows of no session: what it fed us before this link it has lost.
+  void note_fresh(ServerId peer);
+  // Is there a primary that still knows this session, of which we hold a copy? Offline, or started
+  // anew since it fed us: there is none.
+  bool primary_lives(const Session& session) const;
   // As now; but for orphans and reserve.
   Status status() const;
   // With them, for others to read.
@@ -51,6 +60,7 @@ struct NodeState {
   Cluster cluster;
   Mail mail;
   Questions questions;
+  std::map<ServerId, std::uint64_t> fresh_since;  // the number of our link with it at that time
 };
 
 }  // namespace tandem

@@ -15,6 +15,9 @@ Partners::Ties Partners::ties_of(const Session& session) {
     ties.emplace_back(Tie::kPrimary, session.primary);
     ties.emplace_back(Tie::kFeeder, session.fed_by);
     if (session.stream.target) ties.emplace_back(Tie::kThird, session.stream.target);
+    if (session.fed_by && session.fed_by != session.primary) {
+      ties.emplace_back(Tie::kRelay, session.fed_by);
+    }
   }
   std::sort(ties.begin(), ties.end());
   ties.erase(std::unique(ties.begin(), ties.end()), ties.end());
@@ -23,18 +26,41 @@ Partners::Ties Partners::ties_of(const Session& session) {
 
 void Partners::update(const Session& session) {
   Ties after = ties_of(session);
-  Ties& known = known_[session.id];
-  if (known == after) return;
-  for (const auto& [tie, server] : known) take(session.id, tie, server);
-  for (const auto& [tie, server] : after) add(session.id, tie, server);
-  known = std::move(after);
+  Known& known = known_[session.id];
+  if (known.ties == after && known.epoch == session.epoch) return;
+  for (const ServerId server : sharers(known.ties)) shared_[server].take(session.id, known.epoch);
+  for (const ServerId server : sharers(after)) shared_[server].add(session.id, session.epoch);
+  if (known.ties != after) {
+    for (const auto& [tie, server] : known.ties) take(session.id, tie, server);
+    for (const auto& [tie, server] : after) add(session.id, tie, server);
+  }
+  known = {std::move(after), session.epoch};
 }
 
 void Partners::remove(const Session& session) {
   const auto found = known_.find(session.id);
   if (found == known_.end()) return;
-  for (const auto& [tie, server] : found->second) take(session.id, tie, server);
+  const Known& known = found->second;
+  for (const ServerId server : sharers(known.ties)) shared_[server].take(session.id, known.epoch);
+  for (const auto& [tie, server] : known.ties) take(session.id, tie, server);
   known_.erase(found);
+}
+
+// The servers that share the session, each once.
+std::vector<ServerId> Partners::sharers(const Ties& ties) {
+  std::vector<ServerId> servers;
+  for (const auto& [tie, server] : ties) {
+    if (tie != Tie::kFormer && tie != Tie::kFeeder && server) servers.push_back(server);
+  }
+  std::sort(servers.begin(), servers.end());
+  servers.erase(std::unique(servers.begin(), servers.end()), servers.end());
+  return servers;
+}
+
+const RangeDigest& Partners::shared(ServerId server) const {
+  static const RangeDigest kNone;
+  const auto found = shared_.find(server);
+  return found == shared_.end() ? kNone : found->second;
 }
 
 void Partners::add(SessionId id, Tie tie, ServerId server) {

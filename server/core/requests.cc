@@ -79,8 +79,8 @@ Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& 
                        .issued = 0,
                        .flags = kNewSession | kMustServe};
   const ForwardingNote* note = state_.notes.find(now, token.session);
+  if (note != nullptr && note->epoch.counter != 0) return decide_moved(now, wall, request);
   if (note != nullptr && !must_serve) {  // requests that overlap go the same way
-    if (note->epoch.counter != 0) return decide_moved(now, wall, request);
     hand_on.primary = note->epoch.server;
     return referral(Decision::Kind::kRefer, hand_on, wall);
   }
@@ -113,6 +113,7 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
     state_.lose(now, *session, token.epoch);
     session = nullptr;
   }
+  if (session == nullptr) learn(now, token);
   switch (ruling.kind) {
     case Ruling::Kind::kServe:
       return serve(now, wall, request, *session);
@@ -131,9 +132,21 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
   return referral(Decision::Kind::kRefer, ruling.refer, wall);
 }
 
+// A token may be newer than the note that is here.
+void Requests::learn(Instant now, const SessionToken& token) {
+  const ForwardingNote* note = state_.notes.find(now, token.session);
+  if (note == nullptr || note->epoch >= token.epoch) return;
+  const bool of_client = token.flags == kNoFlags && token.alternate != state_.self;
+  state_.notes.put(now, token.session, {token.epoch, of_client ? token.alternate : ServerId{}});
+}
+
 // kAsk: a question is under way. Where there is nobody to ask, that is the answer.
 Ruling Requests::rule_or_ask(Instant now, const SessionToken& token) {
-  const IsOnline online = [this](ServerId server) { return state_.cluster.online(server); };
+  const Session* session = state_.table.find(token.session);
+  const bool orphan = session != nullptr && !session->serves() && !state_.primary_lives(*session);
+  const IsOnline online = [&](ServerId server) {
+    return state_.cluster.online(server) && !(orphan && server == session->primary);
+  };
   Known here = known(now, token.session);
   here.finding = state_.questions.finding(token.session);
   const Ruling ruling = rule(token, here, state_.self, online);

@@ -26,6 +26,7 @@ class Requests {
   Decision serve(Instant now, UnixSeconds wall, const RequestInfo& request, Session& session);
   Decision decide_new(Instant now, UnixSeconds wall, const RequestInfo& request);
   Decision decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request);
+  void learn(Instant now, const SessionToken& token);
   Ruling rule_or_ask(Instant now, const SessionToken& token);
   Known known(Instant now, SessionId id) const;
   Session& take_over(Instant now, Session& session, Epoch epoch);

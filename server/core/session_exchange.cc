@@ -5,7 +5,8 @@ namespace tandem {
 ExchangeRuling rule_on_entry(ServerId from, const SessionExchange::Entry& entry,
                              const Session* session, std::optional<Epoch> noted) {
   if (session == nullptr) {
-    return noted && *noted > entry.epoch ? ExchangeRuling::kTellNewer : ExchangeRuling::kAgree;
+    if (!noted || *noted == entry.epoch) return ExchangeRuling::kAgree;
+    return *noted > entry.epoch ? ExchangeRuling::kTellNewer : ExchangeRuling::kNoteNewer;
   }
   if (session->epoch < entry.epoch) return ExchangeRuling::kLost;
   if (session->epoch > entry.epoch) return ExchangeRuling::kTellNewer;

@@ -13,6 +13,7 @@ namespace tandem {
 
 enum class ExchangeRuling : std::uint8_t {
   kAgree,         // the same, or nothing is known here
+  kNoteNewer,     // we no longer have it, and our note of where it went is older
   kLost,          // theirs is newer: ours is dropped
   kTellNewer,     // ours is newer: they are told
   kRelease,       // they hold a copy that is no longer wanted

@@ -106,7 +106,7 @@ class Maker {
         return WhereAnswer{session(), static_cast<WhereAnswer::As>(below(4)), epoch(),
                            ServerId{u32()}, u32()};
       case 16:
-        return SessionDigest{many([this] { return range(); }), flip(), flip(), flip()};
+        return SessionDigest{many([this] { return range(); }), flip(), flip(), u64()};
       case 17:
         return MailAck{u64() | 1};
       case 18:
