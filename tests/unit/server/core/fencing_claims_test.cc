@@ -1,0 +1,164 @@
+// Fencing: no server answers a token with state older than that token, nor as primary once it has
+// learned a newer epoch, however it learned of it.
+#include "server/core/mirror_receiver.h"
+#include "server/core/node.h"
+#include "server/core/session_exchange.h"
+#include "tests/unit/server/core/node_bench.h"
+
+namespace tandem {
+namespace {
+
+using Answer = Comparison::Answer;
+using Kind = Decision::Kind;
+
+class FencingClaims : public NodeBench {
+ protected:
+  void tell(const std::string& to, const std::string& from, const Message& message) {
+    node(to).on_message(now_, id(from), message, outbox(to));
+    settle();
+  }
+  SessionExchange entry(Epoch epoch, bool primary) {
+    return {{{kSession, epoch, primary}}, true, 0};
+  }
+};
+
+TEST_F(FencingClaims, APrimaryThatLearnsOfANewerEpochServesNoMoreHoweverItLearns) {
+  const Epoch newer{9, id("c")};
+  MirrorBatch batch;
+  batch.session = kSession;
+  batch.epoch = newer;
+  batch.primary = id("c");
+  batch.sequence = 1;
+  const std::vector<Message> ways{entry(newer, true), MirrorRelease{kSession, newer, {}, 0, 0},
+                                  batch, MirrorAck{kSession, newer, 1, MirrorAck::Answer::kStale}};
+  for (const Message& way : ways) {
+    seats_.clear();
+    links_.clear();
+    start({"a", "b", "c", "d"});
+    const SessionToken held = confirmed("a");
+    tell("a", "c", way);
+    EXPECT_EQ(node("a").status().primaries, 0u) << way.index();
+    EXPECT_EQ(node("a").counters().sessions_lost, 1u) << way.index();
+    const Decision decision = node("a").on_request(now_, wall_, {held, kCache, {}});
+    EXPECT_NE(decision.kind, Kind::kServe) << way.index();
+  }
+}
+
+TEST_F(FencingClaims, AResponseWhoseHeadIsWrittenAfterTheLossSetsNoTokenAndLeavesTheMirrorAlone) {
+  start({"a", "b", "c"});
+  const SessionToken first = served("a", new_session("a"));
+  ASSERT_EQ(request("a", first).kind, Kind::kServe);
+  tell("a", "c", entry({9, id("c")}, true));
+  EXPECT_FALSE(node("a").token_to_set(wall_, first));
+  const Comparison sent = retrieved("a", {}, "text");
+  EXPECT_EQ(sent.answer, Answer::kSend);
+  EXPECT_EQ(node("a").gauges().mirror_entries, 0u);
+  EXPECT_EQ(retrieved("a", {sent.validator}, "text").answer, Answer::kReuseByValidator);
+}
+
+TEST_F(FencingClaims, ACopyOfAnOlderEpochIsDroppedBeforeTheNewerOnesSnapshotHasCome) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  MirrorBatch gap;
+  gap.session = kSession;
+  gap.epoch = {9, id(third)};
+  gap.primary = id(third);
+  gap.sequence = 5;
+  node(second).on_message(now_, id(third), gap, outbox(second));
+  EXPECT_FALSE(node(second).report(kSession)) << "it could be taken over from, at an older epoch";
+  outbox(second).take();
+}
+
+TEST_F(FencingClaims, AReleaseThatKnowsANewerEpochEndsAnyCopy) {
+  start({"a", "b", "c", "d"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  tell(second, third, MirrorRelease{kSession, {9, id("d")}, id(third), 0, 0});
+  EXPECT_FALSE(node(second).report(kSession));
+  const Decision decision = request(second, held);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, id("d"));
+  EXPECT_EQ(decision.refer.epoch, (Epoch{9, id("d")}));
+}
+
+TEST_F(FencingClaims, ANoteGrowsNewerByWhatIsToldAndByTokens) {
+  start({"a", "b", "c", "d"});
+  const SessionToken held = confirmed("a");
+  tell("a", "c", entry({5, id("c")}, true));
+  tell("a", "d", entry({7, id("d")}, true));
+  EXPECT_EQ(request("a", held).refer.epoch, (Epoch{7, id("d")}));
+  SessionToken newer = held;
+  newer.epoch = {9, id("b")};
+  newer.primary = id("b");
+  newer.alternate = id("c");
+  EXPECT_EQ(request("a", newer).refer.primary, id("b"));
+  EXPECT_EQ(request("a", held).refer.epoch, newer.epoch) << "the older token follows";
+}
+
+TEST_F(FencingClaims, ANewSessionsLateRequestDoesNotBeginItAnewWhereItIsKnownToHaveMoved) {
+  start({"a", "b", "c"});
+  confirmed("a");
+  tell("a", "c", entry({5, id("c")}, true));
+  // A request that overlapped, with a body that could not be kept.
+  const Decision late = request("a", new_session("a", kSession, kNewSession | kMustServe));
+  EXPECT_TRUE(late.kind == Kind::kServe || late.kind == Kind::kGuest);
+  const auto report = node("a").report(kSession);
+  EXPECT_TRUE(!report || report->epoch > (Epoch{5, id("c")}));
+}
+
+TEST_F(FencingClaims, ConcurrentTakeoversOfOneCopyAndItsCopySettleByTheEpochOrder) {
+  for (const std::string& first : {std::string("a"), std::string("b"), std::string("c")}) {
+    seats_.clear();
+    links_.clear();
+    deaf_.clear();
+    start({"a", "b", "c", "d"});
+    const SessionToken held = confirmed(first);
+    const std::string second = name_of(held.alternate);
+    kill(first);
+    seats_[first].online = false;
+    publish();
+    std::string third;
+    for (const auto& [name, seat] : seats_) {
+      if (seat.node && name != second && node(name).report(kSession)) third = name;
+    }
+    ASSERT_FALSE(third.empty()) << "the copy's copy";
+    cut(second, third);
+    const SessionToken one = served(second, with_flags(held, kTakeover));
+    const SessionToken two = served(third, with_flags(held, kTakeover | kMustServe));
+    EXPECT_EQ(one.epoch.counter, two.epoch.counter);
+    EXPECT_NE(one.epoch, two.epoch);
+    link(second, third);
+    const std::string winner = one.epoch > two.epoch ? second : third;
+    const std::string loser = winner == second ? third : second;
+    const auto kept = node(winner).report(kSession);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->role, Role::kPrimary);
+    const auto given_up = node(loser).report(kSession);
+    EXPECT_TRUE(!given_up || given_up->role == Role::kAlternate);
+    // Both tokens lead to the one that serves, under the epoch that won.
+    for (const SessionToken& token : {one, two}) {
+      const Decision decision = request(loser, token);
+      ASSERT_EQ(decision.kind, Kind::kRefer);
+      EXPECT_EQ(decision.refer.primary, id(winner));
+      EXPECT_EQ(decision.refer.epoch, std::max(one.epoch, two.epoch));
+    }
+  }
+}
+
+TEST_F(FencingClaims, SixParallelTakeoversRaiseTheEpochOnceAlsoWhenTheTokenIsOlder) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  kill("a");
+  std::set<Epoch> epochs;
+  for (int i = 0; i < 6; ++i) {
+    epochs.insert(served(second, with_flags(held, kTakeover)).epoch);
+    epochs.insert(served(second, held).epoch);
+    epochs.insert(served(second, with_flags(held, kTakeover | kMustServe)).epoch);
+  }
+  EXPECT_EQ(epochs, (std::set<Epoch>{held.epoch.raised_by(held.alternate)}));
+}
+
+}  // namespace
+}  // namespace tandem
