@@ -18,6 +18,7 @@ run:
 
 test:
 	@tools/packages build tests browser
+	@tools/mcp || echo 'the test with stock programs of the Model Context Protocol is left out'
 	@tools/build dev
 	@tools/site
 	@exec ctest --test-dir build/dev --output-on-failure -j $(JOBS) $(ARGS)

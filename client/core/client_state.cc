@@ -7,6 +7,7 @@
 
 #include "client/core/cache_rules.h"
 #include "common/http/chars.h"
+#include "common/session/token_codec.h"
 
 namespace tandem {
 namespace {
@@ -33,7 +34,11 @@ std::size_t write_session_fields(const ClientState& state, std::string& head) {
 void learn(ClientState& state, const HeaderFields& response, std::size_t evictions, Instant now) {
   state.cache.evictions_heard(evictions);
   const std::string_view token = field_of(response, "Tandem-Session");
-  if (is_token_text(token)) state.token = token;
+  if (token == kNoToken) {
+    state.token.clear();
+  } else if (is_token_text(token)) {
+    state.token = token;
+  }
   state.validation.heard(field_of(response, "Tandem-Server"), now);
 }
 

@@ -14,14 +14,22 @@
 namespace tandem {
 
 // What a balancer tells a server (or a referring server its balancer) for one request. A token that
-// a client holds has none of these; one that comes from a client with any of them is no token.
+// a client holds has none of these but the last; one that comes from a client with any of the
+// others is no token.
 enum TokenFlags : std::uint8_t {
   kNoFlags = 0,
   kNewSession = 1,  // the client brought no token; make the session with this id
   kTakeover = 2,    // the primary is gone: the receiver is to become primary
   kMustServe = 4,   // handed on already: no further referral
   kReferred = 8,    // handed on once by a server; may be handed on once more
+  kKnownOnly = 32,  // with kTakeover: who finds nobody that knows the session says so, and does not
+                    // begin it anew
+  kLasting = 64,    // travels in an application's header, where it cannot be renewed at will: good
+                    // as long as its key is listed, whatever its age
 };
+
+// Is a token with these flags for one request alone: not one that a client holds?
+constexpr bool is_for_one_request(std::uint8_t flags) { return (flags & ~kLasting) != 0; }
 
 struct SessionToken {
   SessionId session;

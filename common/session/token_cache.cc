@@ -62,7 +62,7 @@ TokenCodec::Opened TokenCache::open(std::string_view text, UnixSeconds now) {
 
 TokenCodec::Opened TokenCache::open_from_client(std::string_view text, UnixSeconds now) {
   TokenCodec::Opened opened = open(text, now);
-  if (opened && opened.token.flags != kNoFlags) {
+  if (opened && is_for_one_request(opened.token.flags)) {
     ++counts_.refused;
     return {.token = {}, .fault = TokenFault::kFlagged};
   }

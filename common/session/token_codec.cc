@@ -92,8 +92,10 @@ const char* name_of(TokenFault fault) {
 }
 
 bool token_is_young(UnixSeconds issued, std::uint8_t flags, UnixSeconds now, UnixSeconds ttl) {
-  const UnixSeconds life = flags == kNoFlags ? ttl : kRequestTokenLife;
-  return now - issued <= life + kClockSkewMax && issued - now <= kClockSkewMax;
+  if (issued - now > kClockSkewMax) return false;
+  const bool request = is_for_one_request(flags);
+  if (!request && (flags & kLasting) != 0) return true;
+  return now - issued <= (request ? kRequestTokenLife : ttl) + kClockSkewMax;
 }
 
 TokenCodec::TokenCodec(const ClusterKeys& keys) { replace_keys(keys); }

@@ -1,8 +1,8 @@
 // Seals and opens session tokens (layout: common/session/token.h).
 //
 // A token is kTokenLength characters of base64url. It opens only while it is young: an ordinary one
-// for `ttl`, a request token for kRequestTokenLife; the processes' clocks may differ by
-// kClockSkewMax.
+// for `ttl`, a request token for kRequestTokenLife, a lasting one whatever its age; the
+// processes' clocks may differ by kClockSkewMax.
 #pragma once
 
 #include <array>
@@ -28,6 +28,10 @@ struct SealedToken {
   std::string_view view() const { return {text.data(), text.size()}; }
 };
 
+// Instead of a token, in Tandem-Session of a response: the session is gone, forget its token. In
+// Tandem-Refer: nobody knows the session.
+inline constexpr std::string_view kNoToken = "none";
+
 // Why a text is no token; counted by whoever meets it.
 enum class TokenFault : std::uint8_t {
   kNone,
@@ -39,7 +43,7 @@ enum class TokenFault : std::uint8_t {
 const char* name_of(TokenFault fault);
 
 inline constexpr UnixSeconds kRequestTokenLife = 10;
-inline constexpr UnixSeconds kClockSkewMax = 5;
+inline constexpr UnixSeconds kClockSkewMax = 60;
 
 // May a token that was issued at this time, with these flags, still be used?
 bool token_is_young(UnixSeconds issued, std::uint8_t flags, UnixSeconds now, UnixSeconds ttl);

@@ -14,6 +14,9 @@ CookieOptions cookie_options(const lb::SessionConf& conf) {
   cookie.name = conf.cookie;
   cookie.path = conf.cookie_path;
   cookie.domain = conf.cookie_domain;
+  cookie.http_only = conf.cookie_httponly;
+  cookie.partitioned = conf.cookie_partitioned;
+  cookie.max_age_seconds = static_cast<std::uint32_t>(conf.cookie_max_age / 1s);
   switch (conf.cookie_samesite) {
     case lb::SameSite::kLax:
       cookie.same_site = SameSitePolicy::kLax;
@@ -44,13 +47,14 @@ CookieOptions cookie_options(const lb::SessionConf& conf) {
 static_assert(kHttpFieldsMax <= http::kFieldsMax, "the parser has no room for what a conf grants");
 
 FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
-  FrontOptions options{conf.front.limits, nullptr, {}, {}, 0, conf.workers, std::move(keys)};
+  FrontOptions options{conf.front.limits, nullptr, {}, {}, {}, 0, conf.workers, std::move(keys)};
   options.upstream.connect_timeout = conf.upstream.connect_timeout;
   options.upstream.response_timeout = conf.upstream.response_timeout;
   options.upstream.idle_timeout = conf.upstream.idle_timeout;
   options.upstream.idle_connections_max = conf.upstream.idle_connections_max;
   options.upstream.retry_buffer = conf.upstream.retry_buffer;
-  options.cookie = cookie_options(conf.session);
+  options.affinity = {cookie_options(conf.session), conf.session.affinity.header};
+  options.on_lost.reject_status = static_cast<std::uint16_t>(conf.session.on_lost.reject_status);
   options.token_ttl = std::chrono::duration_cast<std::chrono::seconds>(conf.session.ttl).count();
   return options;
 }

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 
 #include "common/base/ids.h"
 #include "common/config/section_tables.h"
+#include "common/http/chars.h"
+#include "common/http/field.h"
 
 namespace tandem::lb {
 namespace {
@@ -73,11 +76,73 @@ Table<ControlConf> control_table() {
   return table;
 }
 
+constexpr std::size_t kHeaderNameMax = 64;
+constexpr std::uint32_t kRejectStatusMin = 400, kRejectStatusMax = 599;
+
+// "cookie" or "header:NAME".
+Codec<Affinity> affinity_codec() {
+  const std::vector<std::string> words = {"cookie", "header:NAME"};
+  auto read = [words](const ConfNode& node, ReadContext& context) -> std::optional<Affinity> {
+    constexpr std::string_view kHeader = "header:";
+    if (node.kind != ConfNode::Kind::kString || !node.text.starts_with(kHeader)) {
+      if (!read_choice(words, node, context)) return std::nullopt;
+      return Affinity{};
+    }
+    const std::string name = node.text.substr(kHeader.size());
+    if (name.empty() || name.size() > kHeaderNameMax || !http::all(http::kTokenChar, name)) {
+      context.complain(node.where, fmt::format("{} is not the name of a header", in_quotes(name)));
+      return std::nullopt;
+    }
+    if (http::field_id(name) != http::FieldId::kOther) {
+      context.complain(node.where,
+                       fmt::format("{} has a meaning of its own; name the header in which the "
+                                   "application issues its session id",
+                                   in_quotes(name)));
+      return std::nullopt;
+    }
+    return Affinity{name};
+  };
+  auto show = [](const Affinity& value) {
+    return toml_string(value.header.empty() ? "cookie" : "header:" + value.header);
+  };
+  return {"string", show_choices(words), read, show};
+}
+
+// "any" or "reject STATUS".
+Codec<OnLost> on_lost_codec() {
+  const std::vector<std::string> words = {"any", "reject STATUS"};
+  auto read = [](const ConfNode& node, ReadContext& context) -> std::optional<OnLost> {
+    constexpr std::string_view kReject = "reject ";
+    if (node.kind != ConfNode::Kind::kString || !node.text.starts_with(kReject)) {
+      if (!read_choice({"any", "reject 503"}, node, context)) return std::nullopt;
+      return OnLost{};
+    }
+    const std::string digits = node.text.substr(kReject.size());
+    OnLost value;
+    const char* end = digits.data() + digits.size();
+    const auto [stop, failure] = std::from_chars(digits.data(), end, value.reject_status);
+    if (failure == std::errc() && stop == end && value.reject_status >= kRejectStatusMin &&
+        value.reject_status <= kRejectStatusMax) {
+      return value;
+    }
+    context.complain(node.where, fmt::format("{} is no status from {} to {}", in_quotes(digits),
+                                             kRejectStatusMin, kRejectStatusMax));
+    return std::nullopt;
+  };
+  auto show = [](const OnLost& value) {
+    return toml_string(value.reject_status == 0 ? "any"
+                                                : fmt::format("reject {}", value.reject_status));
+  };
+  return {"string", show_choices(words), read, show};
+}
+
 Table<SessionConf> session_table() {
   Table<SessionConf> table("How a client's session is recognised.");
-  table.option("affinity", &SessionConf::affinity,
-               choice<Affinity>({{"cookie", Affinity::kCookie}}),
-               "What carries the session token of ordinary clients.");
+  table.option(
+      "affinity", &SessionConf::affinity, affinity_codec(),
+      "What carries the session token of ordinary clients: a cookie of our own, or the "
+      "response header in which the application issues a session id; the token is appended "
+      "to that on the way out and taken off on the way in.");
   table.option("cookie", &SessionConf::cookie, name(), "The name of the cookie.");
   table.option("cookie_path", &SessionConf::cookie_path, text(), "Its Path attribute.");
   table.option("cookie_domain", &SessionConf::cookie_domain, name(),
@@ -92,9 +157,22 @@ Table<SessionConf> session_table() {
                                      {"always", CookieSecure::kAlways},
                                      {"never", CookieSecure::kNever}}),
                "Its Secure attribute; \"auto\": for clients that come over TLS.");
+  table.option("cookie_httponly", &SessionConf::cookie_httponly, boolean(),
+               "Its HttpOnly attribute: scripts of the page cannot read it.");
+  table.option("cookie_partitioned", &SessionConf::cookie_partitioned, boolean(),
+               "Its Partitioned attribute, set where Secure is: a cookie of its own for each site "
+               "that embeds this one.");
+  table.option(
+      "cookie_max_age", &SessionConf::cookie_max_age, duration(0s, 400 * 24h),
+      "Its Max-Age attribute, at least ttl; \"0s\": it has none, and goes when the browser "
+      "ends its session.");
   table.option("ttl", &SessionConf::ttl, duration(10s, 365 * 24h),
                "How long a session token is good; it is renewed at half of it. The same on all "
                "balancers and servers.");
+  table.option(
+      "on_lost", &SessionConf::on_lost, on_lost_codec(),
+      "What becomes of a request whose session has neither primary nor alternate left: any "
+      "server takes the session, or the request is rejected with this status.");
   return table;
 }
 
@@ -197,16 +275,63 @@ void settle_control(Conf& conf, Rules& rules) {
   }
 }
 
-void settle_session(Conf& conf, Rules& rules) {
+// Browsers drop a cookie that does not keep these rules, and tell nobody.
+void settle_secure_cookie(const Conf& conf, Rules& rules) {
   const SessionConf& session = conf.session;
+  const bool never = session.cookie_secure == CookieSecure::kNever;
+  const bool never_under_tls = session.cookie_secure == CookieSecure::kAuto &&
+                               conf.front.tls_listen.empty() && rules.sound("front.tls_listen");
+  const auto complain = [&](const char* key, const char* what) {
+    if (never) {
+      rules.complain(key, fmt::format("browsers take {} only with cookie_secure \"auto\" or "
+                                      "\"always\"",
+                                      what));
+    } else if (never_under_tls) {
+      rules.complain(key, fmt::format("browsers take {} only under TLS: set cookie_secure to "
+                                      "\"always\" if another proxy speaks it for us",
+                                      what));
+    }
+  };
+  if (!rules.sound("session.cookie_secure")) return;
+  if (session.cookie_samesite == SameSite::kNone) complain("session.cookie_samesite", "\"none\"");
+  if (session.cookie_partitioned) complain("session.cookie_partitioned", "Partitioned");
+  const bool host = session.cookie.starts_with("__Host-");
+  if (!host && !session.cookie.starts_with("__Secure-")) return;
+  complain("session.cookie", "this prefix");
+  if (!host) return;
+  if (session.cookie_path != "/") {
+    rules.complain("session.cookie_path", "must be \"/\" for a cookie called __Host-");
+  }
+  if (!session.cookie_domain.empty()) {
+    rules.complain("session.cookie_domain", "must be \"\" for a cookie called __Host-");
+  }
+}
+
+void settle_session(Conf& conf, Rules& rules) {
+  constexpr std::size_t kPathBytesMax = 512;
+  const SessionConf& session = conf.session;
+  if (!session.affinity.header.empty()) {
+    for (const char* key :
+         {"cookie", "cookie_path", "cookie_domain", "cookie_samesite", "cookie_secure",
+          "cookie_httponly", "cookie_partitioned", "cookie_max_age"}) {
+      const std::string path = std::string("session.") + key;
+      if (rules.given(path)) rules.complain(path, "is of no use: affinity names a header");
+    }
+    return;
+  }
   if (session.cookie.empty()) rules.complain("session.cookie", "must not be empty");
   if (!session.cookie_path.starts_with('/') || session.cookie_path.find(';') != std::string::npos) {
     rules.complain("session.cookie_path", "must begin with \"/\" and have no \";\"");
   }
-  if (session.cookie_samesite == SameSite::kNone && session.cookie_secure == CookieSecure::kNever) {
-    rules.complain("session.cookie_samesite",
-                   "browsers take \"none\" only with cookie_secure \"auto\" or \"always\"");
+  if (session.cookie_path.size() > kPathBytesMax) {
+    rules.complain("session.cookie_path", fmt::format("has more than {} bytes", kPathBytesMax));
   }
+  if (session.cookie_max_age > 0s && session.cookie_max_age < session.ttl &&
+      rules.sound("session.ttl")) {
+    rules.complain("session.cookie_max_age",
+                   "must be at least ttl: the cookie is set anew only at half of it");
+  }
+  settle_secure_cookie(conf, rules);
 }
 
 void settle_check(Conf& conf, Rules& rules) {

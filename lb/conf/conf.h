@@ -41,18 +41,29 @@ struct ControlConf {
   std::uint32_t balancers = 1;    // how many balancers assign sessions to these servers
 };
 
-enum class Affinity : std::uint8_t { kCookie };
+// What carries the tokens of ordinary clients.
+struct Affinity {
+  std::string header;  // of the application; empty: a cookie
+};
+// What becomes of a session whose primary and alternate are both gone.
+struct OnLost {
+  std::uint32_t reject_status = 0;  // 0: any server takes it
+};
 enum class SameSite : std::uint8_t { kLax, kStrict, kNone };
 enum class CookieSecure : std::uint8_t { kAuto, kAlways, kNever };  // auto: under TLS
 
 struct SessionConf {
-  Affinity affinity = Affinity::kCookie;
+  Affinity affinity;
   std::string cookie = "tandem";
   std::string cookie_path = "/";
   std::string cookie_domain;  // empty: no Domain attribute
   SameSite cookie_samesite = SameSite::kLax;
   CookieSecure cookie_secure = CookieSecure::kAuto;
-  Duration ttl = 30min;  // of a token; renewed at half of it
+  bool cookie_httponly = true;
+  bool cookie_partitioned = false;
+  Duration cookie_max_age = 0s;  // 0: until the browser ends its session
+  Duration ttl = 30min;          // of a token; renewed at half of it
+  OnLost on_lost;
 };
 
 // Active health checks of plain servers.

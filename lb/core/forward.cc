@@ -1,6 +1,9 @@
 #include "lb/core/forward.h"
 
+#include <algorithm>
+
 #include "common/http/chars.h"
+#include "common/session/token_codec.h"
 #include "lb/core/head_copy.h"
 
 namespace tandem {
@@ -81,17 +84,40 @@ std::optional<std::string_view> find_cookie(std::string_view field_value, std::s
   return std::nullopt;
 }
 
-ClientClaim client_claim(const http::RequestHead& head, std::string_view cookie_name) {
+std::size_t find_affinity_mark(std::string_view value) {
+  constexpr std::size_t kSuffix = kAffinityMark.size() + kTokenLength;
+  if (value.size() < kSuffix) return value.npos;
+  const std::size_t at = value.size() - kSuffix;
+  if (value.substr(at, kAffinityMark.size()) != kAffinityMark) return value.npos;
+  const std::string_view token = value.substr(at + kAffinityMark.size());
+  const bool plausible = std::all_of(token.begin(), token.end(), [](char c) {
+    return http::is(http::kLetterChar, c) || http::is(http::kDigitChar, c) || c == '-' || c == '_';
+  });
+  return plausible ? at : value.npos;
+}
+
+ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity) {
   ClientClaim claim;
   if (head.has(FieldId::kTandemSession) || head.has(FieldId::kTandemCache)) {
     claim.library = true;
     claim.token = head.value(FieldId::kTandemSession);
     return claim;
   }
+  if (!affinity.header.empty()) {
+    for (const Field& f : head.fields()) {
+      if (!is_affinity_field(head, f, affinity)) continue;
+      const std::string_view value = head.value(f);
+      const std::size_t mark = find_affinity_mark(value);
+      if (mark == value.npos) continue;
+      claim.token = value.substr(mark + kAffinityMark.size());
+      break;
+    }
+    return claim;
+  }
   if (!head.has(FieldId::kCookie)) return claim;
   for (const Field& f : head.fields()) {
     if (f.id != FieldId::kCookie) continue;
-    if (const auto value = find_cookie(head.value(f), cookie_name)) {
+    if (const auto value = find_cookie(head.value(f), affinity.cookie.name)) {
       claim.token = *value;
       break;
     }
@@ -113,16 +139,28 @@ std::size_t write_request_head(const http::RequestHead& head, const RequestEdits
   if (head.upgrades()) drop &= ~bits({FieldId::kUpgrade});
   // HTTP/1.0 has no expectations (RFC 9110, 10.1.1); this becomes an HTTP/1.1 request.
   if (head.version_minor() == 0) drop |= bits({FieldId::kExpect});
+  const AffinityOptions& affinity = *edits.affinity;
+  const bool by_header = !affinity.header.empty();
   copy_fields(head, out, [&](const Field& f, auto&& flush) {
     if (in(drop, f.id)) {
       flush();
       return true;
     }
+    if (by_header) {
+      if (!is_affinity_field(head, f, affinity)) return false;
+      const std::string_view value = head.value(f);
+      const std::size_t mark = find_affinity_mark(value);
+      if (mark == value.npos) return false;
+      flush();
+      out.put(head.name(f));
+      out.field(": ", value.substr(0, mark));
+      return true;
+    }
     if (f.id != FieldId::kCookie) return false;
     const std::string_view value = head.value(f);
-    if (!find_cookie(value, edits.cookie_name)) return false;
+    if (!find_cookie(value, affinity.cookie.name)) return false;
     flush();
-    put_cookies_without(value, edits.cookie_name, out);
+    put_cookies_without(value, affinity.cookie.name, out);
     return true;
   });
   if (head.upgrades()) out.put("Connection: upgrade\r\n");

@@ -12,6 +12,13 @@
 
 namespace tandem {
 
+// Where an application issues its own session id in a response header, the token is appended to
+// that value on the way out: VALUE;tandem=TOKEN, all of it visible ASCII. Of what a client sends
+// the last such suffix is cut, so that the application sees exactly the value that it issued.
+inline constexpr std::string_view kAffinityMark = ";tandem=";
+// Where in a value our suffix begins; the token follows kAffinityMark. npos: it has none.
+std::size_t find_affinity_mark(std::string_view value);
+
 enum class SameSitePolicy : std::uint8_t { kLax, kStrict, kNone };
 enum class SecurePolicy : std::uint8_t { kUnderTls, kAlways, kNot };
 
@@ -22,6 +29,15 @@ struct CookieOptions {
   std::string domain;  // empty: no Domain attribute
   SameSitePolicy same_site = SameSitePolicy::kLax;
   SecurePolicy secure = SecurePolicy::kUnderTls;
+  bool http_only = true;
+  bool partitioned = false;
+  std::uint32_t max_age_seconds = 0;  // 0: it lasts as long as the browser's session
+};
+
+// What carries the token of ordinary clients.
+struct AffinityOptions {
+  CookieOptions cookie;
+  std::string header;  // the application's own; empty: the cookie
 };
 
 // What a client says of its session.
@@ -29,15 +45,16 @@ struct ClientClaim {
   std::string_view token;  // as sent, in the head's buffer; empty: none
   bool library = false;    // speaks Tandem-Session and Tandem-Cache; wants no cookie
 };
-ClientClaim client_claim(const http::RequestHead& head, std::string_view cookie_name);
+ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity);
 
 // The value of the first cookie of that name in a Cookie field's value (RFC 6265, 5.4).
 std::optional<std::string_view> find_cookie(std::string_view field_value, std::string_view name);
 
 struct RequestEdits {
-  std::string_view session_token;   // Tandem-Session; empty for plain servers
-  bool to_tandem = false;           // the server is a tandem-server: Tandem-Cache is for it
-  std::string_view cookie_name;     // cut out of Cookie
+  std::string_view session_token;  // Tandem-Session; empty for plain servers
+  bool to_tandem = false;          // the server is a tandem-server: Tandem-Cache is for it
+  // Of what carries tokens: the cookie is cut out of Cookie, the suffix off the header's value.
+  const AffinityOptions* affinity = nullptr;
   std::string_view client_host;     // the client's address, in numbers
   bool tls = false;                 // the client's side
   std::string_view server_address;  // Host for a request (HTTP/1.0) that names none
@@ -60,9 +77,9 @@ enum class Persistence : std::uint8_t {
 
 struct ResponseEdits {
   std::string_view token;   // the client's token is to be set; empty: not
-  bool library = false;     // as Tandem-Session, else as a cookie
+  bool library = false;     // as Tandem-Session, else as the affinity says
   bool client_tls = false;  // for Secure
-  const CookieOptions* cookie = nullptr;
+  const AffinityOptions* affinity = nullptr;
   Persistence persistence = Persistence::kSilent;
   bool from_tandem = false;  // Tandem-Reuse and Tandem-Server of a tandem-server are passed on
   bool unchunk = false;      // the client (HTTP/1.0) gets the payload alone
@@ -81,8 +98,13 @@ struct OwnResponse {
   std::string_view text;  // one line without its end; empty: the reason phrase
   bool head_only = false;
   Persistence persistence = Persistence::kSilent;
+  // The client's token is taken back: its cookie is made to expire, or the library is told so.
+  const AffinityOptions* forget = nullptr;
+  bool library = false;
+  bool client_tls = false;
 };
-inline constexpr std::size_t kOwnResponseBytesMax = 1024;
+inline constexpr std::size_t kCookiePathBytesMax = 512;
+inline constexpr std::size_t kOwnResponseBytesMax = 2048;
 std::size_t write_own_response(const OwnResponse& response, char* out);
 
 }  // namespace tandem

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/session/token_codec.h"
 #include "lb/core/forward.h"
 #include "lb/core/head_copy.h"
 
@@ -49,12 +50,18 @@ bool says(const Head& head, std::string_view directive) {
   return false;
 }
 
-void put_cookie(const ResponseEdits& edits, Writer& out) {
-  const CookieOptions& cookie = *edits.cookie;
+void put_number(std::size_t number, Writer& out) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  out.put({digits, static_cast<std::size_t>(end - digits)});
+}
+
+// Without a token: it expires at once.
+void put_cookie(const CookieOptions& cookie, std::string_view token, bool client_tls, Writer& out) {
   out.put("Set-Cookie: ");
   out.put(cookie.name);
   out.put("=");
-  out.put(edits.token);
+  out.put(token);
   if (!cookie.path.empty()) {
     out.put("; Path=");
     out.put(cookie.path);
@@ -63,10 +70,14 @@ void put_cookie(const ResponseEdits& edits, Writer& out) {
     out.put("; Domain=");
     out.put(cookie.domain);
   }
+  if (token.empty() || cookie.max_age_seconds != 0) {
+    out.put("; Max-Age=");
+    put_number(token.empty() ? 0 : cookie.max_age_seconds, out);
+  }
   const bool secure = cookie.secure == SecurePolicy::kAlways ||
-                      (cookie.secure == SecurePolicy::kUnderTls && edits.client_tls);
+                      (cookie.secure == SecurePolicy::kUnderTls && client_tls);
   if (secure) out.put("; Secure");
-  out.put("; HttpOnly");
+  if (cookie.http_only) out.put("; HttpOnly");
   switch (cookie.same_site) {
     case SameSitePolicy::kLax:
       out.put("; SameSite=Lax");
@@ -78,6 +89,8 @@ void put_cookie(const ResponseEdits& edits, Writer& out) {
       out.put("; SameSite=None");
       break;
   }
+  // Browsers take a partitioned cookie only if it is a secure one.
+  if (cookie.partitioned && secure) out.put("; Partitioned");
   out.put("\r\n");
 }
 
@@ -85,20 +98,32 @@ std::string_view reason_phrase(int status) {
   switch (status) {
     case 400:
       return "Bad Request";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
     case 413:
       return "Content Too Large";
     case 414:
       return "URI Too Long";
     case 417:
       return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
     case 501:
       return "Not Implemented";
     case 502:
@@ -114,12 +139,6 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-void put_number(std::size_t number, Writer& out) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.put({digits, static_cast<std::size_t>(end - digits)});
-}
-
 void put_persistence(Persistence persistence, Writer& out) {
   if (persistence == Persistence::kClose) out.put("Connection: close\r\n");
   if (persistence == Persistence::kKeepAlive) out.put("Connection: keep-alive\r\n");
@@ -129,8 +148,9 @@ void put_persistence(Persistence persistence, Writer& out) {
 
 std::size_t response_head_bound(const http::ResponseHead& head, const ResponseEdits& edits) {
   std::size_t bound = 2 * head.end() + edits.token.size() + kFixedBytes;
-  if (edits.cookie != nullptr) {
-    bound += edits.cookie->name.size() + edits.cookie->path.size() + edits.cookie->domain.size();
+  if (edits.affinity != nullptr) {
+    const CookieOptions& cookie = edits.affinity->cookie;
+    bound += cookie.name.size() + cookie.path.size() + cookie.domain.size();
   }
   return bound;
 }
@@ -152,7 +172,20 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
   const bool make_private =
       !edits.token.empty() && !says(head, "no-store") && !says(head, "private");
   if (make_private) drop |= bits({FieldId::kCacheControl});
+  // The first line of the application's header gets the token; there should be no other.
+  const bool appends = !edits.token.empty() && !edits.library && !edits.affinity->header.empty();
+  bool appended = false;
   copy_fields(head, out, [&](const Field& f, auto&& flush) {
+    if (appends && !appended && is_affinity_field(head, f, *edits.affinity)) {
+      appended = true;
+      flush();
+      out.put(head.name(f));
+      out.put(": ");
+      out.put(head.value(f));
+      out.put(kAffinityMark);
+      out.field("", edits.token);
+      return true;
+    }
     if (!in(drop, f.id)) return false;
     flush();
     return true;
@@ -162,8 +195,8 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
   if (!edits.token.empty()) {
     if (edits.library) {
       out.field("Tandem-Session: ", edits.token);
-    } else {
-      put_cookie(edits, out);
+    } else if (!appends) {
+      put_cookie(edits.affinity->cookie, edits.token, edits.client_tls, out);
     }
   }
   out.put(head.version_minor() == 1 ? "Via: 1.1 tandem\r\n" : "Via: 1.0 tandem\r\n");
@@ -185,6 +218,11 @@ std::size_t write_own_response(const OwnResponse& response, char* out_bytes) {
   put_number(text.size() + 1, out);
   out.put("\r\nCache-Control: no-store\r\n");
   if (response.status == 503) out.put("Retry-After: 1\r\n");
+  if (response.forget != nullptr && response.library) {
+    out.field("Tandem-Session: ", kNoToken);
+  } else if (response.forget != nullptr && response.forget->header.empty()) {
+    put_cookie(response.forget->cookie, "", response.client_tls, out);
+  }
   put_persistence(response.persistence, out);
   out.put("\r\n");
   if (!response.head_only) {

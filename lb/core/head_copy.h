@@ -10,6 +10,7 @@
 #include "common/http/chars.h"
 #include "common/http/head.h"
 #include "common/http/list.h"
+#include "lb/core/forward.h"
 
 namespace tandem::head_copy {
 
@@ -36,6 +37,13 @@ inline constexpr std::uint64_t kTandem =
           FieldId::kTandemReuse, FieldId::kTandemServer, FieldId::kTandemSession});
 inline constexpr std::uint64_t kForwarding =
     bits({FieldId::kXForwardedFor, FieldId::kXForwardedProto, FieldId::kXForwardedHost});
+
+// Is it the application's header that carries tokens?
+inline bool is_affinity_field(const Head& head, const Field& f, const AffinityOptions& affinity) {
+  return f.id == FieldId::kOther && f.name_size == affinity.header.size() &&
+         http::same_word(head.name(f), affinity.header);
+}
+
 class Writer {
  public:
   explicit Writer(char* out) : begin_(out), at_(out) {}

@@ -1,5 +1,6 @@
 #include "lb/core/route.h"
 
+#include <algorithm>
 #include <bit>
 
 namespace tandem {
@@ -26,6 +27,18 @@ std::uint32_t living_slot(const ViewIndex& index, ServerId id, std::span<const S
   return contains(failed, id) ? ViewIndex::kNoSlot : index.online_slot(id);
 }
 
+bool is_plain(const ViewIndex& index, ServerId id) {
+  const std::uint32_t slot = index.slot(id);
+  return slot != ViewIndex::kNoSlot && index.at(slot).kind == ServerKind::kPlain;
+}
+
+bool anyone_lives(const ViewIndex& index, std::span<const ServerId> failed) {
+  const auto& servers = index.view()->servers;
+  return std::any_of(servers.begin(), servers.end(), [&](const ServerRecord& server) {
+    return server.online && !contains(failed, server.id);
+  });
+}
+
 // The assignment and the index may be a view apart for a moment: a server that the index does not
 // know is none.
 Route to_server(const ViewIndex& index, ServerId server, RouteKind kind, std::uint8_t flags) {
@@ -36,7 +49,7 @@ Route to_server(const ViewIndex& index, ServerId server, RouteKind kind, std::ui
 }  // namespace
 
 Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
-            std::span<const ServerId> failed) {
+            std::span<const ServerId> failed, LossPolicy on_lost) {
   if (token == nullptr) {
     const auto choice = assignment.choose(failed);
     if (!choice) return Route{};
@@ -49,9 +62,15 @@ Route route(const SessionToken* token, const ViewIndex& index, Assignment& assig
   if (const auto slot = living_slot(index, token->alternate, failed); slot != ViewIndex::kNoSlot) {
     return Route{RouteKind::kTakeover, slot, kTakeover};
   }
+  const Route rejected{RouteKind::kRejected, ViewIndex::kNoSlot, kNoFlags};
+  if (on_lost.rejects() && is_plain(index, token->primary) && anyone_lives(index, failed)) {
+    return rejected;
+  }
   const auto any = assignment.choose_takeover(failed);
   if (!any) return Route{};
-  return to_server(index, *any, RouteKind::kLost, kTakeover);
+  if (!on_lost.rejects()) return to_server(index, *any, RouteKind::kLost, kTakeover);
+  if (is_plain(index, *any)) return rejected;
+  return to_server(index, *any, RouteKind::kLost, kTakeover | kKnownOnly);
 }
 
 SessionToken request_token(const Route& route, const SessionToken* client, const ViewIndex& index,
@@ -69,19 +88,24 @@ SessionToken request_token(const Route& route, const SessionToken* client, const
 }
 
 PlainToken plain_token(const Route& route, const SessionToken* client, const ViewIndex& index,
-                       Assignment& assignment, SessionId fresh, UnixSeconds wall, UnixSeconds ttl) {
+                       Assignment& assignment, SessionId fresh, UnixSeconds wall, UnixSeconds ttl,
+                       bool lasting) {
   const ServerId self = index.at(route.slot).id;
   PlainToken result;
   if (client == nullptr) {
     result.set = true;
+    result.counted = lasting;
     result.token.session = fresh;
-    result.token.epoch = Epoch{1, self};
+    result.token.epoch = Epoch{lasting ? 2U : 1U, self};
     result.token.primary = self;
+    if (lasting) result.token.alternate = assignment.choose_alternate(self, fresh.low);
     result.token.issued = wall;
+    if (lasting) result.token.flags = kLasting;
     return result;
   }
   result.token = *client;
   result.token.issued = wall;
+  result.token.flags = lasting ? kLasting : kNoFlags;
   const bool provisional = client->epoch.counter < 2;
   if (route.kind != RouteKind::kWarm || provisional) {
     result.token.epoch = client->epoch.raised_by(self);

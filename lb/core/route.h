@@ -54,7 +54,20 @@ enum class RouteKind : std::uint8_t {
   kNew,          // no token: a new session
   kTakeover,     // the primary is gone: to the alternate
   kLost,         // primary and alternate are gone: to any, which knows or asks who has a copy
+  kRejected,     // primary and alternate are gone, no other can know it: reject
   kUnavailable,  // nobody can serve it: 503 with Retry-After
+};
+
+// What becomes of a request whose session has neither primary nor alternate left. Before it is
+// rejected, a tandem-server is asked whether any has a copy (kKnownOnly). While no server takes
+// sessions at all nothing is rejected: that is an outage, and 503.
+struct LossPolicy {
+  std::uint16_t reject_status = 0;  // 400 to 599; 0: any server takes the session
+
+  bool rejects() const { return reject_status != 0; }
+  // 4xx says that the session is gone, and its token is taken back. 5xx says "not now": the token
+  // stays, and the session goes on when one of its servers comes back.
+  bool ends_session() const { return rejects() && reject_status < 500; }
 };
 
 struct Route {
@@ -68,7 +81,7 @@ struct Route {
 // Where a request with this token (null: none) goes. `failed` are the servers that have failed for
 // this request already; they count as offline.
 Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
-            std::span<const ServerId> failed = {});
+            std::span<const ServerId> failed = {}, LossPolicy on_lost = {});
 
 // The token for this one request, to be sealed for a tandem-server: `client` is the client's token,
 // null for a new session, which gets the id `fresh`.
@@ -83,9 +96,12 @@ struct PlainToken {
 };
 
 // A provisional token is {epoch 1, no alternate}. Once it has come back the session is confirmed:
-// the epoch is raised, an alternate chosen, and the session counted. Renewed at half of `ttl`; also
-// set anew when the alternate is gone and another is to be had.
+// the epoch is raised, an alternate chosen, and the session counted. A lasting token (kLasting) is
+// confirmed from the start: the application itself says that there is a session, and may never give
+// us another occasion. Renewed at half of `ttl`; also set anew when the alternate is gone and
+// another is to be had.
 PlainToken plain_token(const Route& route, const SessionToken* client, const ViewIndex& index,
-                       Assignment& assignment, SessionId fresh, UnixSeconds wall, UnixSeconds ttl);
+                       Assignment& assignment, SessionId fresh, UnixSeconds wall, UnixSeconds ttl,
+                       bool lasting = false);
 
 }  // namespace tandem

@@ -204,7 +204,10 @@ void ClientConnection::refuse(http::HeadError error) {
   state_.counts.requests_bad.add();
   state_.counts.answers_own.add();
   partial_ = nullptr;
-  OwnResponse own{error.status, error.reason, false, Persistence::kClose};
+  OwnResponse own;
+  own.status = error.status;
+  own.text = error.reason;
+  own.persistence = Persistence::kClose;
   char text[kOwnResponseBytesMax];
   phase_ = Phase::kFlush;
   drop_after_ = true;

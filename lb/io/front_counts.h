@@ -38,6 +38,7 @@ class SingleWriterCounter {
   X(sessions_new, "sessions_new_total", "Requests without a token, assigned to a server")          \
   X(takeovers, "takeovers_total", "Requests sent to another server than their primary")            \
   X(lost, "sessions_lost_total", "Requests whose primary and alternate were both gone")            \
+  X(lost_rejected, "sessions_lost_rejected_total", "Of them, those that on_lost rejected")         \
   X(referrals, "referrals_total", "Requests that a server referred to another")                    \
   X(retries, "retries_total", "Requests sent again after a failure")                               \
   X(budget_refused, "retry_budget_refused_total", "Retries that the retry budget did not allow")   \

@@ -14,6 +14,7 @@
 #include "common/net/tls.h"
 #include "lb/core/forward.h"
 #include "lb/core/retry_budget.h"
+#include "lb/core/route.h"
 
 namespace tandem {
 
@@ -37,7 +38,8 @@ struct FrontOptions {
   HttpLimitsConf limits;  // connections_max is of the process: a worker takes its part
   std::shared_ptr<const TlsContext> tls;  // needed for tls listeners
   UpstreamOptions upstream;
-  CookieOptions cookie;
+  AffinityOptions affinity;
+  LossPolicy on_lost;
   UnixSeconds token_ttl = 1800;  // seconds
   std::uint32_t workers = 1;     // of this process
   ClusterKeys keys;              // seal and open tokens

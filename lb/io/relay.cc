@@ -202,6 +202,7 @@ void Relay::recycle() {
   tunnel_ = must_serve_ = impatient_ = library_ = has_token_ = seal_request_ = referred_ = keep_ =
       false;
   write_broken_ = input_ended_ = output_ended_ = validates_ = false;
+  forget_token_ = false;
   route_ = Route{};
   bytes_out_ = 0;
   status_ = 0;
@@ -255,7 +256,7 @@ void Relay::on_upstream_ready() { send_request(); }
 void Relay::send_request() {
   prepare_token();
   const http::RequestHead& request = head();
-  const RequestEdits edits{session_token(), pool_->is_tandem(), state_.options.cookie.name,
+  const RequestEdits edits{session_token(), pool_->is_tandem(), &state_.options.affinity,
                            client_->host(), client_->tls(),     pool_->address_text()};
   char* out = state_.compose(request_head_bound(request, edits));
   const std::size_t size = write_request_head(request, edits, out);

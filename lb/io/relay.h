@@ -92,7 +92,10 @@ class Relay final : private UpstreamHandler {
   void prepare_token();
   std::string_view session_token() const;
   std::string_view token_for_client(const http::ResponseHead& head);
-  std::string_view seal_plain_token();
+  std::string_view lasting_token(const http::ResponseHead& head);
+  std::string_view seal_lasting(std::string_view text);
+  std::string_view seal_plain_token(bool lasting);
+  void reject_lost();
   const SessionToken* client_token() const { return has_token_ ? &client_token_ : nullptr; }
 
   // relay_response.cc: the response
@@ -143,6 +146,7 @@ class Relay final : private UpstreamHandler {
   bool has_token_ = false;
   bool seal_request_ = false;  // request_token_ is to be sent, not the client's own
   bool referred_ = false;      // request_token_ is a referral's
+  bool forget_token_ = false;  // our own answer takes the client's token back
   Route route_;
   SessionId fresh_;
   SessionToken client_token_;

@@ -38,7 +38,7 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
   edits.token = token_for_client(head);
   edits.library = library_;
   edits.client_tls = client_->tls();
-  edits.cookie = &state_.options.cookie;
+  edits.affinity = &state_.options.affinity;
   edits.from_tandem = pool_->is_tandem();
   edits.unchunk = unchunk;
   edits.upgrade = tunnel_;
@@ -110,6 +110,9 @@ void Relay::refer(std::string_view token, bool complete) {
   } else {
     upstream->abandon();
   }
+  if (token == kNoToken && route_.kind == RouteKind::kLost && state_.options.on_lost.rejects()) {
+    return reject_lost();
+  }
   const Verdict verdict = exchange_.on_referral();
   if (verdict.step != Step::kRefer) return carry_out(verdict);
   const std::uint32_t slot = opened ? state_.index.slot(opened.token.primary) : ViewIndex::kNoSlot;
@@ -129,7 +132,13 @@ void Relay::answer(int status, std::string_view text) {
   state_.counts.answers_own.add();
   status_ = status;
   keep_ = client_persists_ && !state_.draining && request_body_.done();
-  OwnResponse own{status, text, method_ == http::Method::kHead, Persistence::kSilent};
+  OwnResponse own;
+  own.status = status;
+  own.text = text;
+  own.head_only = method_ == http::Method::kHead;
+  own.library = library_;
+  own.client_tls = client_->tls();
+  if (forget_token_) own.forget = &state_.options.affinity;
   if (!keep_) own.persistence = Persistence::kClose;
   if (keep_ && client_minor_ == 0) own.persistence = Persistence::kKeepAlive;
   char out[kOwnResponseBytesMax];

@@ -7,14 +7,14 @@ namespace tandem {
 // The token is looked for in three places, the nearest first: what this connection sent last, the
 // table of opened tokens, the seal itself.
 void Relay::read_claim(const http::RequestHead& head) {
-  const ClientClaim claim = client_claim(head, state_.options.cookie.name);
+  const ClientClaim claim = client_claim(head, state_.options.affinity);
   library_ = claim.library;
   if (claim.token.empty()) return;
   const UnixSeconds wall = state_.loop.unix_now();
   auto& last = client_->last_token();
-  const bool same = last.generation == state_.codec.generation() &&
-                    claim.token == last.text.view() &&
-                    token_is_young(last.token.issued, kNoFlags, wall, state_.options.token_ttl);
+  const bool same =
+      last.generation == state_.codec.generation() && claim.token == last.text.view() &&
+      token_is_young(last.token.issued, last.token.flags, wall, state_.options.token_ttl);
   if (!same) {
     const auto opened = state_.tokens.open_from_client(claim.token, wall);
     if (!opened) {
@@ -48,7 +48,8 @@ void Relay::route_first() {
 
 // Routes by the token and what has failed so far; at first nothing has.
 void Relay::take_over() {
-  route_ = route(client_token(), state_.index, state_.assignment, exchange_.failed());
+  route_ = route(client_token(), state_.index, state_.assignment, exchange_.failed(),
+                 state_.options.on_lost);
   switch (route_.kind) {
     case RouteKind::kUnavailable:
       state_.counts.no_server.add();
@@ -59,6 +60,9 @@ void Relay::take_over() {
     case RouteKind::kLost:
       state_.counts.lost.add();
       break;
+    case RouteKind::kRejected:
+      state_.counts.lost.add();
+      return reject_lost();
     case RouteKind::kNew:
       client_->new_session() = {fresh_, state_.index.at(route_.slot).id, false};
       break;
@@ -67,6 +71,14 @@ void Relay::take_over() {
   }
   referred_ = false;
   attempt(wanted());
+}
+
+// No server is left that knows the session, and on_lost says what is answered then.
+void Relay::reject_lost() {
+  state_.counts.lost_rejected.add();
+  const LossPolicy& policy = state_.options.on_lost;
+  forget_token_ = policy.ends_session();
+  answer(policy.reject_status, "the servers of this session are gone");
 }
 
 void Relay::prepare_token() {
@@ -91,21 +103,50 @@ std::string_view Relay::session_token() const {
 
 // The token that the response sets: a tandem-server's own, a plain server's sealed here.
 std::string_view Relay::token_for_client(const http::ResponseHead& head) {
-  if (!pool_->is_tandem()) return seal_plain_token();
+  const std::string& header = state_.options.affinity.header;
+  if (!header.empty() && !library_) {
+    return head.find(header) == nullptr ? std::string_view{} : lasting_token(head);
+  }
+  if (!pool_->is_tandem()) return seal_plain_token(false);
   return head.value(http::FieldId::kTandemSession);
 }
 
-std::string_view Relay::seal_plain_token() {
+// For the application's header. Each response that has the header must carry a token in it, since
+// clients take the last value for theirs: a new one, or the client's own again.
+std::string_view Relay::lasting_token(const http::ResponseHead& head) {
+  std::string_view fresh;
+  if (pool_->is_tandem()) {
+    fresh = seal_lasting(head.value(http::FieldId::kTandemSession));
+  } else {
+    fresh = seal_plain_token(true);
+  }
+  if (!fresh.empty() || !has_token_) return fresh;
+  return client_text_.view();
+}
+
+// A tandem-server seals for its ttl; what is in an application's header has to last.
+std::string_view Relay::seal_lasting(std::string_view text) {
+  if (text.empty()) return {};
+  const UnixSeconds wall = state_.loop.unix_now();
+  auto opened = state_.codec.open(text, wall, state_.options.token_ttl);
+  if (!opened || is_for_one_request(opened.token.flags)) return {};
+  opened.token.flags = kLasting;
+  response_token_ = state_.codec.seal(opened.token, wall);
+  state_.counts.tokens_sealed.add();
+  return response_token_.view();
+}
+
+std::string_view Relay::seal_plain_token(bool lasting) {
   route_.slot = state_.index.slot(pool_->id());
   if (route_.slot == ViewIndex::kNoSlot) return {};
   const UnixSeconds wall = state_.loop.unix_now();
   const UnixSeconds ttl = state_.options.token_ttl;
-  const PlainToken plain =
-      plain_token(route_, client_token(), state_.index, state_.assignment, fresh_, wall, ttl);
+  const PlainToken plain = plain_token(route_, client_token(), state_.index, state_.assignment,
+                                       fresh_, wall, ttl, lasting);
   if (plain.counted) {
     const SessionToken& token = plain.token;
     state_.plain_sessions.issued(token.primary, token.alternate, wall);
-    if (client_token_.epoch.counter > 1) {
+    if (has_token_ && client_token_.epoch.counter > 1) {
       state_.plain_sessions.replaced(client_token_.primary, client_token_.alternate,
                                      client_token_.issued, wall);
     }

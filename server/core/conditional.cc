@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/http/cache_control.h"
+#include "common/http/chars.h"
 #include "common/http/etag_list.h"
 
 namespace tandem {
@@ -56,6 +57,14 @@ bool has_strong_etag(const http::ResponseHead& head) {
   return http::parse_entity_tag(head.value(FieldId::kEtag), tag) && !tag.weak;
 }
 
+// Server-sent events: each is to reach the client when it is sent, and the last may never come.
+bool is_event_stream(const http::ResponseHead& head) {
+  constexpr std::string_view kType = "text/event-stream";
+  const std::string_view type = head.value(http::FieldId::kContentType);
+  return http::same_word(type.substr(0, kType.size()), kType) &&
+         (type.size() == kType.size() || type[kType.size()] == ';' || type[kType.size()] == ' ');
+}
+
 }  // namespace
 
 RequestConditions request_conditions(EtagRule rule, const http::RequestHead& head) {
@@ -96,6 +105,7 @@ ResponsePlan plan_response(EtagRule rule, http::Method asked, const http::Respon
   plan.cut_etag = rule == EtagRule::kContent && is_read(asked);
   if (asked != http::Method::kGet || head.status() != 200 || !plan.storable) return plan;
   if (rule == EtagRule::kOrigin && has_strong_etag(head)) return plan;
+  if (is_event_stream(head)) return plan;
   switch (framing.kind) {
     case http::BodyKind::kNone:
       plan.collect = true;

@@ -49,6 +49,7 @@ struct Decision {
     kWait,         // peers are asked where the session is: once take_settled() names it, ask again
     kGuest,        // execute the request without its session, which is elsewhere and cannot come in
                    // time; the response sets `refer`, a client's token
+    kGone,         // 421, Tandem-Refer: none; asked not to begin a session that nobody knows
   };
   Kind kind = Kind::kUnavailable;
   SessionId session;

@@ -120,6 +120,7 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
     case Ruling::Kind::kTakeOver:
       return serve(now, wall, request, take_over(now, *session, ruling.epoch));
     case Ruling::Kind::kStartEmpty:
+      if ((token.flags & kKnownOnly) != 0) return {Decision::Kind::kGone, token.session, {}};
       return serve(now, wall, request, start_empty(now, token, ruling.epoch));
     case Ruling::Kind::kGuest:
       ++state_.counters.guests;
@@ -230,10 +231,15 @@ std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const Sessi
     return std::nullopt;
   }
   const bool renewal = wall - request.issued >= state_.options.token_ttl / 2;
-  const bool as_is = request.flags == kNoFlags && request.epoch == session->epoch &&
+  const bool as_is = !is_for_one_request(request.flags) && request.epoch == session->epoch &&
                      request.primary == state_.self && request.alternate == session->alternate();
   if (as_is && !renewal) return std::nullopt;
-  if (renewal) state_.sender.announce(*session);  // keeps the copy from idling
+  // A sign of life keeps the copy from idling; once is enough where the client cannot be given the
+  // new token.
+  if (renewal && wall - session->renewed >= state_.options.token_ttl / 2) {
+    session->renewed = wall;
+    state_.sender.announce(*session);
+  }
   return SessionToken{.session = session->id,
                       .epoch = session->epoch,
                       .primary = state_.self,

@@ -46,7 +46,8 @@ struct Session {
   SessionAccount::Came came = SessionAccount::Came::kUnknown;  // how we came to serve it
   Instant came_at{};
   Instant last_used{};
-  Instant expires{};  // its place among the expiries (session_table)
+  UnixSeconds renewed = 0;  // when its token was renewed last
+  Instant expires{};        // its place among the expiries (session_table)
 
   // Who was primary before, the latest first: to be told when they are met. Nobody among them:
   // somebody may have been, and everyone is told. At most MirrorBatch::kFormersMax.

@@ -31,7 +31,7 @@ struct Case {
   // the last time must serve it, whatever it knows: before that one makes sure.
   Ruling refer(ServerId target, ServerId alternate, Epoch epoch, bool takeover) const {
     Ruling ruling;
-    const bool last = token.flags != kNoFlags;
+    const bool last = is_for_one_request(token.flags);
     ruling.kind = last && !asked() ? Ruling::Kind::kAsk : Ruling::Kind::kRefer;
     ruling.refer = {.session = token.session,
                     .epoch = epoch,
@@ -80,6 +80,9 @@ struct Case {
 
   Ruling with_nothing() const {
     const bool settled = flag(kMustServe) || flag(kTakeover);
+    // A lasting token may be older than what any server remembers of an idle session. If nobody
+    // knows it, its own primary begins it anew: there is the application that does.
+    if (flag(kLasting) && token.primary == self && !asked()) return {Ruling::Kind::kAsk, {}, {}};
     if (!settled && token.primary != self && can_go_to(token.primary)) {
       return refer(token.primary, token.alternate, token.epoch, false);
     }

@@ -98,6 +98,9 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
   switch (decision.kind) {
     case Decision::Kind::kRefer:
       return refer(exchange, decision.refer);
+    case Decision::Kind::kGone:
+      return exchange.respond(421, own_fields_ + "Tandem-Refer: " + std::string(kNoToken) + "\r\n",
+                              "nobody knows the session\n");
     case Decision::Kind::kUnavailable:
       return exchange.respond_small(503, "every server is at capacity", kRetryAfterSeconds);
     case Decision::Kind::kWait:

@@ -195,6 +195,7 @@ void SimServer::answer(const HttpRequest& request, const Reply& reply) {
       response.refer = decision.refer;
       return reply(response);
     }
+    case Decision::Kind::kGone:
     case Decision::Kind::kUnavailable:
       HttpResponse response;
       response.status = 503;

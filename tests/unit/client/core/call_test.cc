@@ -73,6 +73,8 @@ TEST_F(CallTest, ATokenIsKeptAndSentAgain) {
   exchange("GET", "/", ok("a", {{"Tandem-Session", "no token"}}));
   exchange("GET", "/", ok("a", {{"Tandem-Session", std::string(2000, 'a')}}));
   EXPECT_EQ(state.token, "newer");
+  exchange("GET", "/", ok("a", {{"Tandem-Session", "none"}}));  // the session is gone
+  EXPECT_EQ(state.token, "");
 }
 
 TEST_F(CallTest, ACopyIsAnnouncedAndUsedWhenTheServerSaysSo) {

@@ -69,6 +69,16 @@ TEST_F(TokenCacheTest, TakesNoRequestTokenFromAClient) {
   EXPECT_TRUE(cache.open_from_client(codec.seal(token_of(2), kNow).view(), kNow));
 }
 
+TEST_F(TokenCacheTest, TakesALastingTokenFromAClientAtAnyAge) {
+  const SealedToken sealed = codec.seal(token_of(1, kLasting), kNow);
+  for (const UnixSeconds age : {0, 1000, 1000 * 1000}) {
+    EXPECT_TRUE(cache.open_from_client(sealed.view(), kNow + age)) << age;
+  }
+  EXPECT_EQ(cache.counts().hits, 2u);
+  const SealedToken request = codec.seal(token_of(2, kLasting | kMustServe), kNow);
+  EXPECT_EQ(cache.open_from_client(request.view(), kNow).fault, TokenFault::kFlagged);
+}
+
 TEST_F(TokenCacheTest, AFullSetGivesWay) {
   for (std::uint64_t round = 0; round < 2; ++round) {
     for (std::uint64_t i = 0; i < 1000; ++i) {

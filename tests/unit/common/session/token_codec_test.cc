@@ -108,5 +108,17 @@ TEST(TokenCodec, ClocksMayDifferALittle) {
   EXPECT_FALSE(codec.open(sealed.view(), kNow - kClockSkewMax - 1, kTtl));
 }
 
+TEST(TokenCodec, ALastingTokenEndsWithItsKeyOnly) {
+  TokenCodec codec{ClusterKeys({key_of(1)})};
+  const SealedToken sealed = codec.seal(token_of(kLasting), kNow);
+  EXPECT_TRUE(codec.open(sealed.view(), kNow + 1000 * kTtl, kTtl));
+  EXPECT_FALSE(codec.open(sealed.view(), kNow - kClockSkewMax - 1, kTtl));
+  codec.replace_keys(ClusterKeys({key_of(2)}));
+  EXPECT_EQ(codec.open(sealed.view(), kNow, kTtl).fault, TokenFault::kForged);
+  // For one request it is as short-lived as any.
+  const SealedToken request = codec.seal(token_of(kLasting | kTakeover), kNow);
+  EXPECT_FALSE(codec.open(request.view(), kNow + kRequestTokenLife + kClockSkewMax + 1, kTtl));
+}
+
 }  // namespace
 }  // namespace tandem

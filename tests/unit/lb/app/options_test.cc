@@ -29,9 +29,9 @@ TEST(Options, WhatTheConfSaysReachesTheFront) {
   EXPECT_EQ(options.upstream.idle_connections_max, 4U);
   EXPECT_EQ(options.upstream.retry_buffer, 5U);
   EXPECT_EQ(options.token_ttl, 600);
-  EXPECT_EQ(options.cookie.name, "sid");
-  EXPECT_EQ(options.cookie.same_site, SameSitePolicy::kNone);
-  EXPECT_EQ(options.cookie.secure, SecurePolicy::kAlways);
+  EXPECT_EQ(options.affinity.cookie.name, "sid");
+  EXPECT_EQ(options.affinity.cookie.same_site, SameSitePolicy::kNone);
+  EXPECT_EQ(options.affinity.cookie.secure, SecurePolicy::kAlways);
 }
 
 TEST(Options, WhatTheConfSaysReachesMembershipAndChecks) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "common/http/head_parser.h"
+#include "common/session/token_codec.h"
 
 namespace tandem {
 namespace {
@@ -49,7 +50,8 @@ std::string written(const Request& request, const RequestEdits& edits) {
 
 RequestEdits plain_edits() {
   RequestEdits edits;
-  edits.cookie_name = "tandem";
+  static const AffinityOptions kCookie;
+  edits.affinity = &kCookie;
   edits.client_host = "10.0.0.1";
   edits.server_address = "server:80";
   return edits;
@@ -154,15 +156,17 @@ TEST(WriteRequestHead, AnUpgradeIsPassedOn) {
 }
 
 TEST(ClientClaim, TheHeaderComesBeforeTheCookie) {
+  AffinityOptions affinity;
+  affinity.cookie.name = "t";
   const Request library("GET / HTTP/1.1\r\nHost: h\r\nCookie: t=c\r\nTandem-Session: s\r\n\r\n");
-  EXPECT_EQ(client_claim(library.head, "t").token, "s");
-  EXPECT_TRUE(client_claim(library.head, "t").library);
+  EXPECT_EQ(client_claim(library.head, affinity).token, "s");
+  EXPECT_TRUE(client_claim(library.head, affinity).library);
   const Request browser("GET / HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\nCookie: t=c\r\n\r\n");
-  EXPECT_EQ(client_claim(browser.head, "t").token, "c");
-  EXPECT_FALSE(client_claim(browser.head, "t").library);
+  EXPECT_EQ(client_claim(browser.head, affinity).token, "c");
+  EXPECT_FALSE(client_claim(browser.head, affinity).library);
   const Request first("GET / HTTP/1.1\r\nHost: h\r\nTandem-Cache: 1\r\n\r\n");
-  EXPECT_EQ(client_claim(first.head, "t").token, "");
-  EXPECT_TRUE(client_claim(first.head, "t").library);
+  EXPECT_EQ(client_claim(first.head, affinity).token, "");
+  EXPECT_TRUE(client_claim(first.head, affinity).library);
 }
 
 // --- responses
@@ -194,9 +198,10 @@ TEST(WriteResponseHead, TheStatusLineGetsTheSpaceThatItLacks) {
 }
 
 TEST(WriteResponseHead, SetsTheCookieAsConfigured) {
-  CookieOptions cookie;
+  AffinityOptions affinity;
+  CookieOptions& cookie = affinity.cookie;
   ResponseEdits edits;
-  edits.cookie = &cookie;
+  edits.affinity = &affinity;
   edits.token = "T";
   const std::string plain = "HTTP/1.1 200 OK\r\n\r\n";
   const auto set_cookie = [&] {
@@ -207,12 +212,118 @@ TEST(WriteResponseHead, SetsTheCookieAsConfigured) {
   EXPECT_EQ(set_cookie(), "tandem=T; Path=/; HttpOnly; SameSite=Lax");
   edits.client_tls = true;
   EXPECT_EQ(set_cookie(), "tandem=T; Path=/; Secure; HttpOnly; SameSite=Lax");
-  cookie = {.name = "n",
-            .path = "/app",
-            .domain = "example.org",
-            .same_site = SameSitePolicy::kNone,
-            .secure = SecurePolicy::kNot};
+  cookie.name = "n";
+  cookie.path = "/app";
+  cookie.domain = "example.org";
+  cookie.same_site = SameSitePolicy::kNone;
+  cookie.secure = SecurePolicy::kNot;
   EXPECT_EQ(set_cookie(), "n=T; Path=/app; Domain=example.org; HttpOnly; SameSite=None");
+  cookie = {};
+  cookie.path.clear();
+  cookie.same_site = SameSitePolicy::kStrict;
+  cookie.secure = SecurePolicy::kAlways;
+  cookie.http_only = false;
+  cookie.partitioned = true;
+  cookie.max_age_seconds = 3600;
+  EXPECT_EQ(set_cookie(), "tandem=T; Max-Age=3600; Secure; SameSite=Strict; Partitioned");
+  cookie.secure = SecurePolicy::kUnderTls;
+  edits.client_tls = false;  // no browser would take it with Partitioned
+  EXPECT_EQ(set_cookie(), "tandem=T; Max-Age=3600; SameSite=Strict");
+}
+
+// --- an application's own header
+
+const std::string kToken72 = std::string(30, 'A') + "-_09" + std::string(38, 'z');
+const std::string kSuffix = ";tandem=" + kToken72;
+const AffinityOptions kByHeader{{}, "Mcp-Session-Id"};
+
+TEST(FindAffinityMark, FindsOurSuffixAndNothingElse) {
+  ASSERT_EQ(kToken72.size(), kTokenLength);
+  EXPECT_EQ(find_affinity_mark("abc" + kSuffix), 3u);
+  EXPECT_EQ(find_affinity_mark(kSuffix), 0u);
+  // An application's value may look like anything; only the last suffix is ours.
+  EXPECT_EQ(find_affinity_mark("a;tandem=b" + kSuffix), 10u);
+  EXPECT_EQ(find_affinity_mark(kSuffix + kSuffix), kSuffix.size());
+  for (const std::string& other :
+       {std::string(), std::string("abc"), kToken72, "a;tandem=" + kToken72.substr(1),
+        "a" + kSuffix + "x", "a;Tandem=" + kToken72, "a;tandem=" + kToken72.substr(1) + "!"}) {
+    EXPECT_EQ(find_affinity_mark(other), std::string::npos) << other;
+  }
+}
+
+TEST(ClientClaim, TheTokenIsInTheApplicationsHeader) {
+  const Request one("GET / HTTP/1.1\r\nHost: h\r\nCookie: tandem=c\r\nmcp-session-id: id" +
+                    kSuffix + "\r\n\r\n");
+  EXPECT_EQ(client_claim(one.head, kByHeader).token, kToken72);
+  EXPECT_FALSE(client_claim(one.head, kByHeader).library);
+  const Request none("GET / HTTP/1.1\r\nHost: h\r\nCookie: tandem=c\r\nMcp-Session-Id: id\r\n\r\n");
+  EXPECT_EQ(client_claim(none.head, kByHeader).token, "");
+  const Request library("GET / HTTP/1.1\r\nHost: h\r\nTandem-Session: s\r\nMcp-Session-Id: id" +
+                        kSuffix + "\r\n\r\n");
+  EXPECT_EQ(client_claim(library.head, kByHeader).token, "s");
+}
+
+TEST(WriteRequestHead, TheApplicationSeesExactlyItsOwnValue) {
+  RequestEdits edits = plain_edits();
+  edits.affinity = &kByHeader;
+  for (const std::string& value :
+       {std::string("1868a90c-e8"), std::string("!~;=\"x"), std::string(), "a" + kSuffix}) {
+    const Request request(
+        "POST /mcp HTTP/1.1\r\nHost: h\r\nCookie: tandem=1\r\nMCP-session-id:   " + value +
+        kSuffix + " \r\nA: b\r\n\r\n");
+    EXPECT_EQ(written(request, edits),
+              "POST /mcp HTTP/1.1\r\nHost: h\r\nCookie: tandem=1\r\nMCP-session-id: " + value +
+                  "\r\nA: b\r\n" + kTail);
+  }
+  const std::string untouched =
+      "GET / HTTP/1.1\r\nHost: h\r\nMcp-Session-Id:  plain\r\nX-Mcp: y" + kSuffix + "\r\n";
+  EXPECT_EQ(written(Request(untouched + "\r\n"), edits), untouched + kTail);
+}
+
+TEST(WriteResponseHead, TheTokenIsAppendedToTheApplicationsValue) {
+  ResponseEdits edits;
+  edits.affinity = &kByHeader;
+  edits.token = kToken72;
+  EXPECT_EQ(written("HTTP/1.1 200 OK\r\nmcp-session-id: a;tandem=b\r\nA: b\r\n\r\n", edits),
+            "HTTP/1.1 200 OK\r\nmcp-session-id: a;tandem=b" + kSuffix +
+                "\r\nA: b\r\nCache-Control: private\r\nVia: 1.1 tandem\r\n\r\n");
+  // Of two the first; whatever there is, it fits.
+  std::string many = "HTTP/1.1 200 OK\r\n";
+  for (int i = 0; i < 20; ++i) many += "Mcp-Session-Id: x\r\n";
+  const std::string out = written(many + "\r\n", edits);
+  EXPECT_EQ(out.find(kSuffix), out.rfind(kSuffix));
+  edits.library = true;
+  EXPECT_EQ(
+      written("HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nCache-Control: no-store\r\n\r\n", edits),
+      "HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nCache-Control: no-store\r\nTandem-Session: " +
+          kToken72 + "\r\nVia: 1.1 tandem\r\n\r\n");
+}
+
+TEST(OwnResponse, TakesATokenBack) {
+  char out[kOwnResponseBytesMax];
+  AffinityOptions affinity;
+  affinity.cookie.domain = "example.org";
+  OwnResponse response;
+  response.status = 410;
+  response.forget = &affinity;
+  response.client_tls = true;
+  const auto text = [&] { return std::string(out, write_own_response(response, out)); };
+  EXPECT_NE(text().find("\r\nSet-Cookie: tandem=; Path=/; Domain=example.org; Max-Age=0; Secure; "
+                        "HttpOnly; SameSite=Lax\r\n"),
+            std::string::npos);
+  response.library = true;
+  EXPECT_NE(text().find("\r\nTandem-Session: none\r\n"), std::string::npos);
+  EXPECT_EQ(text().find("Set-Cookie"), std::string::npos);
+  response.library = false;
+  affinity.header = "Mcp-Session-Id";  // the application's clients know what to do
+  EXPECT_EQ(text().find("Set-Cookie"), std::string::npos);
+  affinity = {};
+  affinity.cookie.name = std::string(64, 'n');
+  affinity.cookie.path = std::string(kCookiePathBytesMax, '/');
+  affinity.cookie.domain = std::string(64, 'd');
+  const std::string longest(10'000, 'x');
+  response.text = longest;
+  EXPECT_LE(text().size(), kOwnResponseBytesMax);
 }
 
 TEST(WriteResponseHead, SaysWhatBecomesOfTheConnection) {
@@ -231,17 +342,24 @@ TEST(WriteResponseHead, SaysWhatBecomesOfTheConnection) {
 
 TEST(OwnResponse, IsWholeAndBounded) {
   char out[kOwnResponseBytesMax];
-  OwnResponse response{503, {}, false, Persistence::kClose};
+  OwnResponse response;
+  response.status = 503;
+  response.persistence = Persistence::kClose;
   EXPECT_EQ(std::string(out, write_own_response(response, out)),
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\n"
             "Content-Length: 20\r\nCache-Control: no-store\r\nRetry-After: 1\r\n"
             "Connection: close\r\n\r\nService Unavailable\n");
   const std::string longest(10'000, 'x');
   for (int status = 100; status < 1000; ++status) {
-    EXPECT_LE(write_own_response({status, longest, false, Persistence::kKeepAlive}, out),
-              kOwnResponseBytesMax);
+    OwnResponse long_one;
+    long_one.status = status;
+    long_one.text = longest;
+    EXPECT_LE(write_own_response(long_one, out), kOwnResponseBytesMax);
   }
-  response = {404, "gone", true, Persistence::kSilent};
+  response = {};
+  response.status = 404;
+  response.text = "gone";
+  response.head_only = true;
   EXPECT_TRUE(std::string(out, write_own_response(response, out)).ends_with("\r\n\r\n"));
 }
 

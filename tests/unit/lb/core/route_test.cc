@@ -112,6 +112,46 @@ TEST(Route, AnUnknownPrimaryCountsAsOffline) {
   EXPECT_EQ(cluster.to(&t).kind, RouteKind::kTakeover);
 }
 
+TEST(Route, WithBothGoneTheLossPolicyMayReject) {
+  std::vector<ServerRecord> servers{record("a", false), record("b"), record("c", false)};
+  for (ServerRecord& server : servers) server.kind = ServerKind::kPlain;
+  Cluster cluster(servers);
+  const LossPolicy reject{.reject_status = 503};
+  const auto kind = [&](const SessionToken* token, std::span<const ServerId> failed = {}) {
+    return route(token, cluster.index, cluster.assignment, failed, reject).kind;
+  };
+  const SessionToken lost = token(kA, kC), warm = token(kB, kC), taken = token(kA, kB);
+  EXPECT_EQ(kind(&lost), RouteKind::kRejected);
+  EXPECT_EQ(kind(&warm), RouteKind::kWarm);
+  EXPECT_EQ(kind(&taken), RouteKind::kTakeover);
+  EXPECT_EQ(kind(nullptr), RouteKind::kNew);
+  const std::array failed{kB};  // in the middle of the request
+  // With nobody left at all it is an outage: not the time to tell clients that they are lost.
+  EXPECT_EQ(kind(&taken, failed), RouteKind::kUnavailable);
+  Cluster more({servers[0], servers[1], record("d")});
+  EXPECT_EQ(route(&taken, more.index, more.assignment, failed, reject).kind, RouteKind::kRejected);
+}
+
+// A third server may have a copy: one of ours is asked before a session is called lost.
+TEST(Route, BeforeItRejectsATandemServerIsAsked) {
+  Cluster cluster({record("a", false), record("b"), record("c", false)});
+  const SessionToken t = token(kA, kC);
+  const Route r = route(&t, cluster.index, cluster.assignment, {}, {.reject_status = 410});
+  EXPECT_EQ(r.kind, RouteKind::kLost);
+  EXPECT_EQ(cluster.at(r), kB);
+  EXPECT_EQ(r.flags, kTakeover | kKnownOnly);
+  EXPECT_EQ(cluster.to(&t).flags & kKnownOnly, 0);
+}
+
+TEST(LossPolicy, A4xxEndsTheSessionAndA5xxDoesNot) {
+  EXPECT_FALSE(LossPolicy{}.rejects());
+  EXPECT_FALSE(LossPolicy{}.ends_session());
+  EXPECT_TRUE(LossPolicy{404}.ends_session());
+  EXPECT_TRUE(LossPolicy{499}.ends_session());
+  EXPECT_TRUE(LossPolicy{503}.rejects());
+  EXPECT_FALSE(LossPolicy{503}.ends_session());
+}
+
 TEST(Route, WithBothGoneItGoesToAnyWhichMayReferToTheHolderOfACopy) {
   Cluster cluster({record("a", false), record("b"), record("c", false)});
   const SessionToken t = token(kA, kC);
@@ -245,6 +285,27 @@ TEST(PlainToken, ATakeoverRaisesTheEpoch) {
   EXPECT_EQ(p.token.primary, kB);
   EXPECT_EQ(p.token.alternate, kC);
   EXPECT_EQ(p.token.epoch, (Epoch{4, kB}));
+}
+
+// An application says only once, perhaps, that there is a session.
+TEST(PlainToken, ALastingTokenIsConfirmedFromTheStart) {
+  Cluster cluster({record("a"), record("b")});
+  const Route fresh{RouteKind::kNew, cluster.index.slot(kA), kNewSession};
+  const PlainToken first = plain_token(fresh, nullptr, cluster.index, cluster.assignment,
+                                       SessionId{1, 2}, kWall, kTtl, true);
+  EXPECT_TRUE(first.set && first.counted);
+  EXPECT_EQ(first.token.flags, kLasting);
+  EXPECT_EQ(first.token.primary, kA);
+  EXPECT_EQ(first.token.alternate, kB);
+  const Route warm{RouteKind::kWarm, cluster.index.slot(kA), kNoFlags};
+  EXPECT_FALSE(plain_token(warm, &first.token, cluster.index, cluster.assignment, {},
+                           kWall + kTtl / 2 - 1, kTtl, true)
+                   .set);
+  const PlainToken renewed = plain_token(warm, &first.token, cluster.index, cluster.assignment, {},
+                                         kWall + 100 * kTtl, kTtl, true);
+  EXPECT_TRUE(renewed.set && renewed.counted);
+  EXPECT_EQ(renewed.token.flags, kLasting);
+  EXPECT_EQ(renewed.token.epoch, first.token.epoch);
 }
 
 }  // namespace

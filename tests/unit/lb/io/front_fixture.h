@@ -211,13 +211,15 @@ class FrontTest : public ::testing::Test, public FrontReports {
   const FrontCounts& counts() const { return worker_->counts(); }
 
   // The token that a client of `primary` would bring; `minutes_old`.
-  std::string token(const Origin& primary, const Origin* alternate = nullptr, UnixSeconds age = 0) {
+  std::string token(const Origin& primary, const Origin* alternate = nullptr, UnixSeconds age = 0,
+                    std::uint8_t flags = kNoFlags) {
     TokenCodec codec(options_.keys);
     SessionToken token;
     token.session = SessionId{1, 2};
     token.epoch = Epoch{2, primary.id()};
     token.primary = primary.id();
     if (alternate != nullptr) token.alternate = alternate->id();
+    token.flags = flags;
     return std::string(codec.seal(token, now() - age).view());
   }
   SessionToken opened(std::string_view text) {
@@ -299,7 +301,8 @@ inline FrontOptions FrontTest::default_options() {
   return FrontOptions{.limits = {},
                       .tls = nullptr,
                       .upstream = {},
-                      .cookie = {},
+                      .affinity = {},
+                      .on_lost = {},
                       .token_ttl = 1800,
                       .workers = 1,
                       .keys = ClusterKeys({key})};

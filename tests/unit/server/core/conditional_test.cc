@@ -105,6 +105,12 @@ TEST(ResponsePlan, WholeBodiesOfGetAreCollectedAndTagged) {
   const auto get = http::Method::kGet;
   EXPECT_EQ(plan(content, get, ok + "Content-Length: 1000\r\n\r\n"), (ResponsePlan{true, true}));
   EXPECT_EQ(plan(content, get, ok + "Content-Length: 1001\r\n\r\n"), (ResponsePlan{false, true}));
+  const std::string chunked = "Transfer-Encoding: chunked\r\n\r\n";
+  for (const char* events : {"text/event-stream", "Text/Event-Stream; charset=utf-8"}) {
+    const std::string type = "Content-Type: " + std::string(events) + "\r\n";
+    EXPECT_FALSE(plan(content, get, ok + type + chunked).collect) << events;
+  }
+  EXPECT_TRUE(plan(content, get, ok + "Content-Type: text/event-streams\r\n" + chunked).collect);
   EXPECT_TRUE(plan(content, get, ok + "Transfer-Encoding: chunked\r\n\r\n").collect);
   EXPECT_TRUE(plan(content, get, ok + "\r\n").collect);
   EXPECT_TRUE(plan(content, get, ok + "Content-Length: 0\r\n\r\n").collect);

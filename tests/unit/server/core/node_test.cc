@@ -309,6 +309,47 @@ TEST_F(NodeTest, TokenIsRenewedAtHalfItsLife) {
   EXPECT_EQ(renewed->issued, wall_);
 }
 
+// A lasting token cannot be renewed at will: its client brings the same one on and on.
+TEST_F(NodeTest, ALastingTokenIsServedAtAnyAgeAndGivesFewSignsOfLife) {
+  start({"a", "b"});
+  SessionToken held = confirmed("a");
+  held.flags = kLasting;
+  EXPECT_FALSE(node("a").token_to_set(wall_, held));
+  for (int i = 0; i < 20; ++i) {
+    pass(600s);
+    ASSERT_EQ(request("a", held).kind, Kind::kServe);
+    node("a").token_to_set(wall_, held);
+  }
+  EXPECT_TRUE(node("b").report(kSession)) << "kept from idling";
+  pass(1s);  // what was begun above is sent
+  const auto batches = node("a").counters().mirror_batches_sent;
+  pass(900s);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_EQ(request("a", held).kind, Kind::kServe);
+    ASSERT_TRUE(node("a").token_to_set(wall_, held));
+    pass(1s);
+  }
+  EXPECT_EQ(node("a").counters().mirror_batches_sent, batches + 1);
+}
+
+TEST_F(NodeTest, ASessionThatNobodyKnowsIsNotBegunWhereTheBalancerSaysSo) {
+  start({"a", "b", "c"});
+  SessionToken held = confirmed("a");
+  SessionToken sent = held;
+  sent.flags = kTakeover | kKnownOnly;
+  const std::string third = name_of(held.alternate) == "b" ? "c" : "b";
+  // Someone has a copy: there it goes.
+  Decision decision = request(third, sent);
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  // Nobody has.
+  sent.session = SessionId{99, 99};
+  decision = request(third, sent);
+  EXPECT_EQ(decision.kind, Kind::kGone);
+  EXPECT_FALSE(node(third).report(sent.session));
+  sent.flags = kTakeover;
+  EXPECT_EQ(request(third, sent).kind, Kind::kServe);
+}
+
 TEST_F(NodeTest, IdleSessionExpiresOnPrimaryAndAlternate) {
   start({"a", "b"});
   SessionToken held = confirmed("a");

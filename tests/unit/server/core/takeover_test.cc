@@ -221,5 +221,20 @@ TEST_F(Takeover, ReferralsEndAfterTwo) {
   }
 }
 
+// It may be older than what any server remembers of an idle session: if nobody knows it, its own
+// primary begins it anew, and no alternate that has forgotten it, too.
+TEST_F(Takeover, ALastingTokenIsAskedForByItsPrimaryBeforeItIsReferred) {
+  const SessionToken lasting = token({5, kMe}, kPeer, kLasting);
+  EXPECT_EQ(ask(token({5, kMe}, kPeer), {}).kind, Kind::kRefer);
+  EXPECT_EQ(ask(lasting, {}).kind, Kind::kAsk);
+  const Finding nobody{{}, {}, {}, {kPeer, kThird, kFourth}};
+  EXPECT_EQ(ask(lasting, {As::kNothing, {}, {}, &nobody}).kind, Kind::kStartEmpty);
+  const Finding moved{{6, kPeer}, kPeer, kThird, {}};
+  const Ruling ruling = ask(lasting, {As::kNothing, {}, {}, &moved});
+  ASSERT_EQ(ruling.kind, Kind::kRefer);
+  EXPECT_EQ(ruling.refer.primary, kPeer);
+  EXPECT_EQ(ruling.refer.flags, kReferred) << "a client's own token may be handed on twice";
+}
+
 }  // namespace
 }  // namespace tandem
