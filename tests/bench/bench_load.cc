@@ -10,8 +10,9 @@
 // makes one request and keeps its connection; "holding" is printed, then all is kept until standard
 // input is closed.
 //
-// With --caches each client says that it has a cache (Tandem-Cache, as the client library does),
-// and asks for another item every time, so that every answer changes what its cache holds.
+// With --caches each client says that it has a cache, and keeps its token in Tandem-Session, as the
+// client library does; it asks for another item every time, so that every answer changes what its
+// cache holds.
 #include <openssl/ssl.h>
 #include <signal.h>
 
@@ -131,7 +132,7 @@ class Load {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
   }
 
-  void set_request(Client& client, std::string_view cookie) const {
+  void set_request(Client& client, std::string_view token) const {
     std::string text = "GET " + options_.path;
     if (options_.caches) {
       text += "?item=";
@@ -146,7 +147,9 @@ class Load {
       std::snprintf(id.data(), id.size(), "%016zx", client.number);
       text.append("Tandem-Cache: ").append(id.data()).append("\r\n");
     }
-    if (!cookie.empty()) text.append("Cookie: ").append(cookie).append("\r\n");
+    if (!token.empty()) {
+      text.append(options_.caches ? "Tandem-Session: " : "Cookie: ").append(token).append("\r\n");
+    }
     if (options_.close) text += "Connection: close\r\n";
     client.request = text + "\r\n";
   }
@@ -333,9 +336,10 @@ class Load {
     std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
       return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
     });
-    const auto at = lower.find("\r\nset-cookie:");
+    const std::string_view field = options_.caches ? "\r\ntandem-session:" : "\r\nset-cookie:";
+    const auto at = lower.find(field);
     if (at == std::string::npos) return;
-    auto value = head.substr(at + 13);
+    auto value = head.substr(at + field.size());
     value.remove_prefix(value.find_first_not_of(' '));
     set_request(client, value.substr(0, value.find_first_of(";\r")));
     client.has_cookie = true;

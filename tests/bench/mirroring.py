@@ -9,6 +9,7 @@ the kernel (perf stat), which costs them nothing, since servers that are slowed 
 less to say at a time. Where perf may not count, strace does.
 """
 
+import http.client
 import json
 import os
 import re
@@ -43,8 +44,10 @@ key_file = "{key}"
 [admin]
 listen = "127.0.0.1:{self.admin}"
 """)]
+        self.server_admins = []
         for server, origin in zip("ab", origins):
             listen, peers, admin = free_ports(3)
+            self.server_admins.append(admin)
             self.processes.append(self.program(binaries, "tandem-server", server, f"""
 name = "{server}"
 listen = "127.0.0.1:{listen}"
@@ -77,16 +80,19 @@ listen = "127.0.0.1:{admin}"
         until(self.both_take_sessions, "both servers to take sessions")
 
     def both_take_sessions(self):
-        import http.client
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin, timeout=5)
         try:
-            connection.request("GET", "/status")
-            view = json.loads(connection.getresponse().read())["view"]
+            view = json.loads(fetch(self.admin, "/status"))["view"]
             return sum(server["online"] for server in view["servers"]) == 2
-        except (OSError, ValueError, http.client.HTTPException):
+        except (OSError, ValueError):
             return False
-        finally:
-            connection.close()
+
+    def mirrored(self):
+        """Items that the servers have sent to each other, and the bytes that these took on the
+        wire, so far."""
+        figures = [re.findall(r"^tandem_(mirror_items_sent|peer_bytes_sent)_total (\d+)",
+                              fetch(admin, "/metrics"), re.M) for admin in self.server_admins]
+        return [sum(int(value) for each in figures for name, value in each if name == wanted)
+                for wanted in ("mirror_items_sent", "peer_bytes_sent")]
 
     def server_pids(self):
         return [process.pid for process in self.processes[1:]]
@@ -94,6 +100,17 @@ listen = "127.0.0.1:{admin}"
     def stop(self):
         for process in reversed(self.processes):
             process.stop()
+
+
+def fetch(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    except http.client.HTTPException as error:
+        raise OSError(str(error)) from None
+    finally:
+        connection.close()
 
 
 class Mirroring:
@@ -106,6 +123,7 @@ class Mirroring:
                       for name, clients in (("on", "library"), ("off", "off"))]
         self.rounds = 3 if bench.options.quick else 9
         self.counter = "perf" if perf_counts() else "strace"
+        self.bytes_per_item = 0
 
     def run(self):
         try:
@@ -139,7 +157,15 @@ class Mirroring:
         """Calls of both servers per request: what a long run has more than a short one."""
         self.bench.say(f"system calls: {TITLE}, {pair.name}")
         few, few_calls = self.counted_run(pair, 0.3)
+        items, octets = pair.mirrored()
         many, many_calls = self.counted_run(pair, 1.3 if self.bench.options.quick else 3.3)
+        items, octets = [after - before for after, before in zip(pair.mirrored(), (items, octets))]
+        # Without this, no cost would prove nothing.
+        expected = many if pair.name == "on" else 0
+        if not 0.9 * expected <= items <= 1.1 * expected:
+            raise SystemExit(f"\nwith mirrors {pair.name}, {many} requests changed {items} items")
+        if items:
+            self.bytes_per_item = octets / items
         return (many_calls - few_calls) / (many - few)
 
     def counted_run(self, pair, seconds):
@@ -166,6 +192,7 @@ class Mirroring:
             "calls_counted_by": self.counter,
             "calls_per_request": calls,
             "calls_of_mirroring": calls["on"] - calls["off"],
+            "wire_bytes_per_item": self.bytes_per_item,
             "cpu_us_per_request": {name: statistics.median(each) for name, each in cpu.items()},
             "cpu_us_per_request_rounds": {name: [round(value, 2) for value in each]
                                           for name, each in cpu.items()},
@@ -198,7 +225,8 @@ def print_figures(figures):
     rounds = figures["cpu_us_of_mirroring_rounds"]
     print(f"{'':31}{'cost':9}{figures['cpu_us_of_mirroring']:11.2f}{'':9}"
           f"{figures['calls_of_mirroring']:11.3f}"
-          f"   ({figures['rounds']} paired rounds: {min(rounds):.2f} to {max(rounds):.2f} µs)")
+          f"   ({figures['rounds']} paired rounds: {min(rounds):.2f} to {max(rounds):.2f} µs;"
+          f" {figures['wire_bytes_per_item']:.1f} bytes an item between the servers)")
 
 
 def judge(figures):
