@@ -104,6 +104,22 @@ TEST_F(NPlusOneClaims, AnAlternateThatHasBecomeTooFullIsRelieved) {
   EXPECT_EQ(node("b").status().reserve, 1u);
 }
 
+TEST_F(NPlusOneClaims, ThirdCopiesCountWhenAnAlternateIsChosen) {
+  start({"a", "b", "c", "d"});
+  fill("a", 6);
+  node("d").set_draining(true);
+  publish();
+  die("a");
+  EXPECT_EQ(copies("b", "c"), 3u);  // of orphans
+  node("c").set_limits(6, 6);
+  node("d").set_limits(4, 4);
+  node("d").set_draining(false);
+  publish();
+  fill("b", 2);
+  EXPECT_EQ(copies("b", "c"), 3u);
+  EXPECT_EQ(copies("b", "d"), 2u);
+}
+
 TEST_F(NPlusOneClaims, NobodyIsRelievedWhereNobodyHasRoom) {
   start({"a", "b", "c"});
   fill("a", 6);
