@@ -67,7 +67,7 @@ class MeetingsTest : public ::testing::Test {
 
   void link() {
     for (const auto& [end, other] : {std::pair(&a_, &b_), std::pair(&b_, &a_)}) {
-      end->state.sender.link_up(other->id(), 1);
+      end->state.sender.link_up(other->id());
       end->meetings.on_link_up(other->id());
     }
   }
