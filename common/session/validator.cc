@@ -62,9 +62,10 @@ std::optional<Validator> Validator::parse(std::string_view etag) {
   const bool leading_zero = etag.size() > 1 && etag[0] == '0' && etag[1] != '-';
   if (leading_zero || !take_number(etag, 10, validator.length)) return std::nullopt;
   if (validator.is_foreign()) return std::nullopt;
+  if (!take(etag, '-')) return std::nullopt;
   if (etag.empty()) return validator;
   validator.has_digest = true;
-  if (!take(etag, '-') || !base64url_decode(etag, validator.digest)) return std::nullopt;
+  if (!base64url_decode(etag, validator.digest)) return std::nullopt;
   return validator;
 }
 
@@ -76,8 +77,8 @@ std::string Validator::etag() const {
   for (int shift = 28; shift >= 0; shift -= 4) *next++ = kHex[crc >> shift & 15];
   *next++ = '-';
   next = std::to_chars(next, next + 20, length).ptr;
+  *next++ = '-';
   if (has_digest) {
-    *next++ = '-';
     base64url_encode(digest, next);
     next += base64url_length(digest.size());
   }

@@ -3,7 +3,8 @@
 //
 // On the wire it is a strong entity tag (RFC 9110, 8.8.3): "CRC-LENGTH-DIGEST", CRC as 8 lower-case
 // hex digits, LENGTH in decimal, DIGEST 22 characters of base64url (the first 128 bits of SHA-256);
-// with validator = "crc32" the digest and its dash are left out.
+// with validator = "crc32" the digest is left out, its dash stays: nginx's own tags are of the form
+// "8 hex digits-hex digits", and must not be taken for ours.
 #pragma once
 
 #include <array>

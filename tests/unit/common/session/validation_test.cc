@@ -124,8 +124,8 @@ TEST(Validation, AForeignTagIsNoContentAndNoOtherTag) {
   EXPECT_NE(Validator::of_foreign("\"a\""), Validator::of_foreign("\"b\""));
   EXPECT_TRUE(Validator::of_foreign("\"a\"").is_foreign());
   EXPECT_FALSE(Validator::of("a").is_foreign());
-  EXPECT_FALSE(Validator::parse("\"00000000-18446744073709551615\""));
-  EXPECT_TRUE(Validator::parse("\"00000000-18446744073709551614\""));
+  EXPECT_FALSE(Validator::parse("\"00000000-18446744073709551615-\""));
+  EXPECT_TRUE(Validator::parse("\"00000000-18446744073709551614-\""));
 }
 
 // The bodies of the usual case.
