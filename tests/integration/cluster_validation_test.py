@@ -32,6 +32,12 @@ class Validation(Case):
             self.assertEqual((reply["ok"], reply["status"]), (True, 200), reply)
         return reply["server"]
 
+    @staticmethod
+    def asked(origin):
+        """How many requests the origin has answered."""
+        with open(origin.access_log, encoding="utf-8") as log:
+            return len(log.readlines())
+
     def other_on(self, server):
         """Fetches everything by a client that this server serves."""
         for number in range(8):
@@ -52,7 +58,7 @@ class Validation(Case):
         self.assertEqual((reply["server"], reply["source"]), (alternate, "mirror"), reply)
         self.assertEqual(reply["validation"]["requests"], 0)
         origin = self.cluster.origins[alternate]
-        asked = len(open(origin.access_log, encoding="utf-8").readlines())
+        asked = self.asked(origin)
 
         reply = visitor.get(self.paths[1])
         validation = reply["validation"]
@@ -65,7 +71,7 @@ class Validation(Case):
         for path in self.paths:
             reply = visitor.get(path)
             self.assertEqual((reply["source"], reply["validation"]["requests"]), ("local", 0), reply)
-        self.assertEqual(len(open(origin.access_log, encoding="utf-8").readlines()), asked)
+        self.assertEqual(self.asked(origin), asked)
         server = self.cluster.servers[alternate]
         self.assertEqual(server.metric("tandem_validations_total"), 1)
         self.assertEqual(server.metric("tandem_validation_current_total"), ITEMS)

@@ -18,8 +18,9 @@ class Visitor:
         self.child = None
 
     def start(self):
-        self.child = subprocess.Popen(self.arguments, stdin=subprocess.PIPE, text=True, bufsize=1,
-                                      stdout=subprocess.PIPE, stderr=open(self.log_path, "ab"))
+        with open(self.log_path, "ab") as log:
+            self.child = subprocess.Popen(self.arguments, stdin=subprocess.PIPE, text=True,
+                                          bufsize=1, stdout=subprocess.PIPE, stderr=log)
         return self
 
     def get(self, target):
