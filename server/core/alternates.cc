@@ -16,6 +16,30 @@ void Alternates::provide(Instant now, Session& session) {
   retarget(session, choose(now, session));
 }
 
+std::uint64_t Alternates::provide_after_swap(Instant now, Session& session, ServerId former) {
+  const ServerId holder = session.stream.target;
+  ServerId chosen = former;
+  if (holder && holder != former && will_do(now, holder)) {
+    chosen = holder;
+  } else if (!will_do(now, former) || state_.cluster.shares_zone(former)) {
+    const ServerId other = choose(now, session);
+    if (other && (!will_do(now, former) || !state_.cluster.shares_zone(other))) chosen = other;
+  }
+  if (chosen == former) {
+    state_.sender.adopt(session, former);
+    state_.partners.update(session);
+    return session.stream.next;
+  }
+  if (chosen == holder) {
+    state_.sender.announce(session);
+    state_.partners.update(session);
+  } else {
+    retarget(session, chosen);
+  }
+  state_.mail.post(former, {session.id, session.epoch, chosen, session.stream.next, 0});
+  return 0;
+}
+
 void Alternates::on_refused(Instant now, Session& session) {
   const ServerId refuser = session.stream.target;
   refused_until_[refuser] = now + state_.options.refusal_pause;

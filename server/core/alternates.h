@@ -24,6 +24,11 @@ class Alternates {
   // The session is served here, newly or under a new epoch: keeps who holds its copy already, if
   // that one will do, or chooses.
   void provide(Instant now, Session& session);
+  // The same after a swap: `former` served it until now, and its mirror is equal to ours. If that
+  // one will be the copy, the number of the batch that follows; else it is released, and 0.
+  std::uint64_t provide_after_swap(Instant now, Session& session, ServerId former);
+  // The session's copy shall be on this server.
+  void move_to(Session& session, ServerId target) { retarget(session, target); }
   // The copy is not wanted where it goes; another is chosen.
   void on_refused(Instant now, Session& session);
   // We hold a copy of the session, newly or with news. If its primary is offline, a third server

@@ -55,6 +55,11 @@ bool Cluster::takes_sessions(ServerId server) const {
   return record != nullptr && record->takes_sessions();
 }
 
+bool Cluster::shares_zone(ServerId server) const {
+  const ServerRecord* record = find(server);
+  return record != nullptr && !zone_.empty() && record->zone == zone_;
+}
+
 const ServerRecord* Cluster::find(ServerId server) const {
   const auto found = index_.find(server);
   return found == index_.end() ? nullptr : &view_.servers[found->second];

@@ -24,6 +24,8 @@ class Cluster {
   bool online(ServerId server) const;
   // May it be chosen for sessions, as primary or alternate?
   bool takes_sessions(ServerId server) const;
+  // Does it stand in this server's zone? Not where zones are not named.
+  bool shares_zone(ServerId server) const;
   const View& view() const { return view_; }
   // Does the view say that this server is offline? Then others may have taken over its sessions.
   bool thought_dead() const { return thought_dead_; }

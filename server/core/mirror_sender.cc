@@ -59,6 +59,13 @@ void MirrorSender::open(Session& session, ServerId target) {
   queue(session);
 }
 
+void MirrorSender::adopt(Session& session, ServerId target) {
+  reset(session.stream, target);
+  session.stream.wants_snapshot = false;
+  session.stream.announces = true;
+  queue(session);
+}
+
 void MirrorSender::close(Session& session) { reset(session.stream, ServerId{}); }
 
 void MirrorSender::changed(Session& session, const MirrorChange& change) {

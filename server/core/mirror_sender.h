@@ -54,6 +54,8 @@ class MirrorSender {
 
   // Starts a stream to `target`, with a snapshot; the former stream ends.
   void open(Session& session, ServerId target);
+  // The same to one who has all that we have: without a snapshot, with a batch that says the epoch.
+  void adopt(Session& session, ServerId target);
   void close(Session& session);
   // A change that the mirror has made already.
   void changed(Session& session, const MirrorChange& change);

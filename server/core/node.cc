@@ -13,6 +13,7 @@
 #include "server/core/mirror_receiver.h"
 #include "server/core/node_state.h"
 #include "server/core/requests.h"
+#include "server/core/swap.h"
 
 namespace tandem {
 
@@ -23,7 +24,8 @@ class Node::Parts {
       : state(std::move(options)),
         alternates(state),
         requests(state, alternates),
-        meetings(state, alternates) {}
+        meetings(state, alternates),
+        swap(state, alternates) {}
 
   void on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out);
   void on(Instant now, ServerId from, const MirrorAck& ack);
@@ -47,6 +49,7 @@ class Node::Parts {
   Alternates alternates;
   Requests requests;
   Meetings meetings;
+  Swap swap;
   Instant last_seen{};
   Status pushed;
 };
@@ -179,7 +182,12 @@ Comparison Node::on_retrieved(Instant now, const Retrieved& item) {
   return parts_->requests.compare_retrieved(item);
 }
 
-std::vector<SessionId> Node::take_settled() { return parts_->state.questions.take_settled(); }
+std::vector<SessionId> Node::take_settled() {
+  std::vector<SessionId> settled = parts_->state.questions.take_settled();
+  const std::vector<SessionId> swapped = parts_->swap.take_settled();
+  settled.insert(settled.end(), swapped.begin(), swapped.end());
+  return settled;
+}
 
 ValidationAnswer Node::on_validation(Instant now, const ValidationQuery& query,
                                      const ValidationRequest& request) {
@@ -188,6 +196,11 @@ ValidationAnswer Node::on_validation(Instant now, const ValidationQuery& query,
 }
 
 Freshness& Node::freshness() { return parts_->state.freshness; }
+
+void Node::on_request_end(SessionId id) {
+  Session* session = parts_->state.table.find(id);
+  if (session != nullptr && session->requests > 0) --session->requests;
+}
 
 std::optional<SessionToken> Node::token_to_set(UnixSeconds wall, const SessionToken& request) {
   return parts_->requests.token_to_set(wall, request);
@@ -218,6 +231,7 @@ void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
   state.questions.on_link_down(peer);
   state.wants.link_down(peer);
   parts_->alternates.on_link_down(now, peer);
+  parts_->swap.on_link_down(peer);
   parts_->meetings.on_link_down(peer, state.sender.links() == 0);
   flush(now, out);
 }
@@ -250,6 +264,10 @@ void Node::on_message(Instant now, ServerId from, const Message& message, PeerOu
     out.send(from, parts_->requests.answer(now, where->session));
   } else if (const auto* answer = std::get_if<WhereAnswer>(&message)) {
     parts_->state.questions.on_answer(from, *answer);
+  } else if (const auto* command = std::get_if<SwapCommand>(&message)) {
+    parts_->swap.on_command(now, from, *command, out);
+  } else if (const auto* taken = std::get_if<SwapAnswer>(&message)) {
+    parts_->swap.on_answer(now, from, *taken);
   }
 }
 
@@ -260,6 +278,7 @@ void Node::on_view(Instant now, const ViewPtr& view, PeerOutbox& out) {
   state.cluster.apply(*view);
   state.cluster.set_own(state.status());
   parts_->alternates.on_cluster(now);
+  parts_->swap.on_cluster(now);
   if (state.cluster.thought_dead() && !thought_dead_before) {
     parts_->meetings.on_thought_dead();
   }
@@ -270,12 +289,15 @@ void Node::on_status(Instant now, const StatusUpdate& update) {
   parts_->at(now);
   parts_->state.cluster.apply(update);
   parts_->alternates.on_cluster(now);
+  parts_->swap.on_cluster(now);
 }
 
 void Node::set_draining(bool draining) {
   parts_->state.draining = draining;
   parts_->state.sender.hurry_all(draining);
 }
+
+bool Node::drained() const { return parts_->state.draining && !parts_->swap.can_drain(); }
 
 void Node::set_limits(std::uint32_t capacity, std::uint32_t threshold) {
   parts_->state.options.capacity = capacity;
@@ -293,7 +315,8 @@ bool Node::status_is_urgent() const {
   const Status& then = parts_->pushed;
   return over_threshold(now) != over_threshold(then) || at_capacity(now) != at_capacity(then) ||
          now.draining != then.draining || now.capacity != then.capacity ||
-         now.threshold != then.threshold;
+         now.threshold != then.threshold ||
+         (now.draining && now.primaries == 0 && then.primaries > 0);
 }
 
 void Node::on_deadline(Instant now, PeerOutbox& out) {
@@ -307,8 +330,8 @@ Instant Node::next_deadline() const {
   const NodeState& state = parts_->state;
   return std::min({state.table.next_expiry(), state.notes.next_expiry(),
                    state.questions.next_deadline(), parts_->alternates.next_deadline(),
-                   state.mail.next_deadline(), state.sender.next_deadline(),
-                   state.wants.next_deadline()});
+                   parts_->swap.next_deadline(), state.mail.next_deadline(),
+                   state.sender.next_deadline(), state.wants.next_deadline()});
 }
 
 void Node::flush(Instant now, PeerOutbox& out) {
@@ -317,6 +340,7 @@ void Node::flush(Instant now, PeerOutbox& out) {
   state.questions.step(now);
   parts_->alternates.step(now);
   parts_->meetings.step();
+  parts_->swap.step(now, out);
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
   if (!state.questions.drain(linked, out) || !state.mail.drain(now, linked, out)) return;
   state.wants.flush(now, out);
@@ -352,7 +376,9 @@ NodeGauges Node::gauges() const {
       .lag_since = state.sender.oldest_in_flight(),
       .in_flight_bytes = state.sender.bytes_in_flight(),
       .contents_owed = state.sender.contents_waiting(),
-      .contents_awaited = state.wants.awaited()};
+      .contents_awaited = state.wants.awaited(),
+      .swaps_in_flight = parts_->swap.in_flight(),
+      .rebalancing = parts_->swap.rebalancing()};
   state.table.for_each([&gauges](const Session& session) {
     const MirrorStream& stream = session.stream;
     if (!stream.target || stream.complete()) return;

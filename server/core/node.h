@@ -46,7 +46,8 @@ struct Decision {
     kServe,        // execute the request; the session is `session`
     kRefer,        // 421, Tandem-Refer: `refer`, sealed; refer.primary is who shall get the request
     kUnavailable,  // 503 with Retry-After: no place for a new session
-    kWait,         // peers are asked where the session is: once take_settled() names it, ask again
+    kWait,         // peers are asked where the session is, or another is taking it over: once
+                   // take_settled() names it, ask again
     kGuest,        // execute the request without its session, which is elsewhere and cannot come in
                    // time; the response sets `refer`, a client's token
     kGone,         // 421, Tandem-Refer: none; asked not to begin a session that nobody knows
@@ -96,6 +97,9 @@ class Node {
   // Sessions of requests that wait (kWait) and are to be decided now; ask after every event. What
   // the peers said is kept until the next flush() or message.
   std::vector<SessionId> take_settled();
+  // A request that was to be served is over. A session is not moved to another server while
+  // requests of it are under way, if that can be helped; a request that nobody ends costs patience.
+  void on_request_end(SessionId session);
   // The token that the response to a request with `request_token` shall set, if any; asked when the
   // head is written. Nothing once the session has been lost to a newer epoch: what was executed is
   // answered, and the client's next request is referred.
@@ -109,15 +113,17 @@ class Node {
   // --- the control wire ---
   void on_view(Instant now, const ViewPtr& view, PeerOutbox& out);
   void on_status(Instant now, const StatusUpdate& update);
-  // Takes no new sessions, as primary or alternate; its own go to their alternates with their next
-  // request, once the mirror there is complete.
+  // Takes no new sessions, as primary or alternate; its own are moved to their alternates.
   void set_draining(bool draining);
+  // Draining has an end: no session is left that could be moved. False while not draining.
+  bool drained() const;
   void set_limits(std::uint32_t capacity, std::uint32_t threshold);
   // The status to push, with the next sequence number.
   Status next_status();
   // To push before the status, if it is another than last time.
   Backing backing() const;
-  // Threshold, capacity or draining was crossed since next_status(): push at once.
+  // Threshold, capacity or draining was crossed since next_status(), or the last session has left a
+  // draining server: push at once.
   bool status_is_urgent() const;
 
   // --- time ---

@@ -44,6 +44,25 @@ struct MirrorOptions {
   Duration want_patience = 5s;             // for the answer; what has not come then is given up
 };
 
+// Moving sessions to other servers: while draining, and to even out.
+struct SwapOptions {
+  double drain_rate = 1000;           // sessions a second
+  std::size_t in_flight_max = 64;     // sessions that are being moved at once
+  Duration patience = 2s;             // for a copy to become whole, and for an answer
+  Duration busy_patience = 2s;        // draining waits so long for a session's requests to end
+  Duration request_patience = 300ms;  // a request waits so long for the answer, then is served
+  Duration refusal_pause = 1s;        // a server that refused one is asked for none so long
+  Duration pass_pause = 50ms;         // before those that were not ready are looked at again
+  std::size_t looks_per_step = 512;   // sessions looked at in one step
+
+  bool rebalances = true;
+  double rebalance_rate = 100;         // sessions a second
+  std::uint32_t spread_percent = 10;   // of sessions per capacity: more is worked on
+  Duration rebalance_pause = 3s;       // between two looks: status has come by then
+  unsigned rebalance_rounds_max = 5;   // then it waits for another reason
+  Duration rebalance_round_max = 10s;  // what a plan says is too old after this
+};
+
 struct NodeOptions {
   std::string name;  // its id is ServerId::of(name)
   std::string zone;
@@ -70,6 +89,7 @@ struct NodeOptions {
 
   bool validator_digest = true;  // false: validator = "crc32"
   MirrorOptions mirror;
+  SwapOptions swap;
 };
 
 // Counts since the start.
@@ -84,7 +104,6 @@ struct NodeCounters {
   std::uint64_t takeovers_cold = 0;      // nothing was known of the session
   std::uint64_t referrals_new = 0;       // hand-off over the threshold
   std::uint64_t referrals_moved = 0;     // another is primary, or has the mirror
-  std::uint64_t referrals_drain = 0;
   std::uint64_t unavailable = 0;
   std::uint64_t alternates_chosen = 0;
   std::uint64_t alternates_relieved = 0;  // of them, in place of one that had become too full
@@ -118,6 +137,14 @@ struct NodeCounters {
   std::uint64_t questions_refused = 0;    // over questions_max: nobody was asked
   std::uint64_t questions_answered = 0;   // those of peers
   std::uint64_t guests = 0;               // served once without their session, which is elsewhere
+  std::uint64_t swaps_begun = 0;          // another was commanded to take a session over
+  std::uint64_t swaps_done = 0;           // and did; also after it was given up
+  std::uint64_t swaps_refused = 0;        // it refused
+  std::uint64_t swaps_timed_out = 0;      // it did not answer
+  std::uint64_t rebalance_moves = 0;      // of those done: to even out
+  std::uint64_t swaps_taken = 0;          // taken over here on command
+  std::uint64_t swaps_refused_here = 0;
+  std::uint64_t swap_waits = 0;  // requests that waited for the end of one
 };
 
 // As now.
@@ -144,6 +171,8 @@ struct NodeGauges {
   std::uint64_t in_flight_bytes = 0;  // of lag_bytes, what is sent
   std::size_t contents_owed = 0;      // peers have asked for them
   std::size_t contents_awaited = 0;   // we have asked for them, or shall
+  std::size_t swaps_in_flight = 0;
+  bool rebalancing = false;
 };
 
 enum class Role : std::uint8_t { kProvisional, kPrimary, kAlternate };

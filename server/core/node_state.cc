@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <utility>
+#include <vector>
 
 namespace tandem {
 
@@ -24,15 +25,24 @@ NodeState::NodeState(NodeOptions given)
       questions(counters, options.questions_max, options.ask_patience) {}
 
 Session& NodeState::create(Instant now, SessionId id, Role role, Epoch epoch) {
-  while (Session* victim = table.to_displace(role)) {
-    ++counters.sessions_displaced;
-    drop(*victim);
-  }
+  make_room(now, role);
   notes.erase(id);
   Session& session = table.create(now, id, role);
   session.epoch = epoch;
   session.primary = epoch.server;
   return session;
+}
+
+// Of a copy it is remembered which epoch it was of: its client's token may be older.
+void NodeState::make_room(Instant now, Role role) {
+  while (Session* victim = table.to_displace(role)) {
+    ++counters.sessions_displaced;
+    const SessionId id = victim->id;
+    const ForwardingNote note{victim->epoch, ServerId{}};
+    const bool copy = !victim->serves();
+    drop(*victim);
+    if (copy) notes.put(now, id, note);
+  }
 }
 
 void NodeState::drop(Session& session) {
@@ -50,6 +60,31 @@ void NodeState::lose(Instant now, Session& session, Epoch newer) {
   const SessionId id = session.id;
   drop(session);
   notes.put(now, id, {newer, ServerId{}});
+}
+
+void NodeState::become_primary(Instant used, Session& session, Epoch epoch) {
+  std::vector<ServerId>& formers = session.formers;
+  std::erase(formers, self);
+  std::erase(formers, session.primary);
+  formers.insert(formers.begin(), std::exchange(session.primary, self));
+  if (formers.size() > MirrorBatch::kFormersMax) {
+    formers.resize(MirrorBatch::kFormersMax);
+    formers.back() = ServerId{};
+  }
+  session.epoch = epoch;
+  session.requests = 0;
+  table.set_role(used, session, Role::kPrimary);
+}
+
+void NodeState::become_copy(Session& session, Epoch epoch, std::uint64_t expected) {
+  sender.close(session);
+  session.epoch = epoch;
+  session.primary = session.fed_by = epoch.server;
+  session.fed_link = sender.link_number(epoch.server);
+  session.expected = expected;
+  session.swapping = false;
+  table.set_role(session.last_used, session, Role::kAlternate);
+  partners.update(session);
 }
 
 void NodeState::tell(ServerId peer, const Session& session) {

@@ -20,12 +20,19 @@ namespace tandem {
 struct NodeState {
   explicit NodeState(NodeOptions given);
 
+  // Displaces others until there is a place for one more of this role.
+  void make_room(Instant now, Role role);
   // Creates it under this epoch; displaces another if the table is full.
   Session& create(Instant now, SessionId id, Role role, Epoch epoch);
   // Takes it out of everything.
   void drop(Session& session);
   // A newer epoch is known: drops it, notes where it went, and releases who holds our copy.
   void lose(Instant now, Session& session, Epoch newer);
+  // We serve it now, under an epoch of our own: as alternate until now. `used`: when it was, last.
+  void become_primary(Instant used, Session& session, Epoch epoch);
+  // We hold a copy now, of the primary of this epoch, who will send the batch `expected` next; 0:
+  // it is to be asked for everything.
+  void become_copy(Session& session, Epoch epoch, std::uint64_t expected);
   // Tells a peer what we know of the session.
   void tell(ServerId peer, const Session& session);
   // What mirrors have forgotten for their bounds the copies elsewhere forget, too. After every

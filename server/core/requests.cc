@@ -22,7 +22,7 @@ Decision referral(Decision::Kind kind, SessionToken token, UnixSeconds wall) {
 Decision Requests::decide(Instant now, UnixSeconds wall, const RequestInfo& request) {
   Session* session = state_.table.find(request.token.session);
   if (session != nullptr && session->serves() && session->epoch >= request.token.epoch) {
-    return serve(now, wall, request, *session);
+    return serve(now, request, *session);
   }
   if (session == nullptr && (request.token.flags & kNewSession) != 0) {
     return decide_new(now, wall, request);
@@ -30,28 +30,17 @@ Decision Requests::decide(Instant now, UnixSeconds wall, const RequestInfo& requ
   return decide_moved(now, wall, request);
 }
 
-Decision Requests::serve(Instant now, UnixSeconds wall, const RequestInfo& request,
-                         Session& session) {
+Decision Requests::serve(Instant now, const RequestInfo& request, Session& session) {
   const SessionToken& token = request.token;
   if (session.role == Role::kProvisional && (token.flags & kNewSession) == 0) {
-    while (Session* victim = state_.table.to_displace(Role::kPrimary)) {
-      ++state_.counters.sessions_displaced;
-      state_.drop(*victim);
-    }
+    state_.make_room(now, Role::kPrimary);
     state_.table.set_role(now, session, Role::kPrimary);
     ++state_.counters.sessions_confirmed;
     alternates_.provide(now, session);
   }
-  if (hands_to_alternate(token, session)) {
-    ++state_.counters.referrals_drain;
-    return referral(Decision::Kind::kRefer,
-                    {.session = session.id,
-                     .epoch = session.epoch,
-                     .primary = session.stream.target,
-                     .alternate = state_.self,
-                     .issued = 0,
-                     .flags = kTakeover | kMustServe},
-                    wall);
+  if (session.swapping && (token.flags & kMustServe) == 0) {
+    ++state_.counters.swap_waits;
+    return {Decision::Kind::kWait, session.id, {}};
   }
   state_.table.use(now, session);
   const CacheId cache = mirrored_cache(request.cache);
@@ -60,13 +49,8 @@ Decision Requests::serve(Instant now, UnixSeconds wall, const RequestInfo& reque
       state_.sender.changed(session, {cache, key, true, Validator{}});
     }
   }
+  ++session.requests;
   return {Decision::Kind::kServe, session.id, {}};
-}
-
-// A server that drains gives its sessions away one by one, once nothing is lost by it.
-bool Requests::hands_to_alternate(const SessionToken& token, const Session& session) const {
-  return state_.draining && session.role == Role::kPrimary && (token.flags & kMustServe) == 0 &&
-         session.stream.complete() && state_.cluster.takes_sessions(session.stream.target);
 }
 
 Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& request) {
@@ -101,7 +85,7 @@ Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& 
   ++state_.counters.sessions_new;
   Session& session = state_.create(now, token.session, Role::kProvisional, Epoch{1, state_.self});
   note_coming(now, session, SessionAccount::Came::kAssigned);
-  return serve(now, wall, request, session);
+  return serve(now, request, session);
 }
 
 Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request) {
@@ -116,12 +100,12 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
   if (session == nullptr) learn(now, token);
   switch (ruling.kind) {
     case Ruling::Kind::kServe:
-      return serve(now, wall, request, *session);
+      return serve(now, request, *session);
     case Ruling::Kind::kTakeOver:
-      return serve(now, wall, request, take_over(now, *session, ruling.epoch));
+      return serve(now, request, take_over(now, *session, ruling.epoch));
     case Ruling::Kind::kStartEmpty:
       if ((token.flags & kKnownOnly) != 0) return {Decision::Kind::kGone, token.session, {}};
-      return serve(now, wall, request, start_empty(now, token, ruling.epoch));
+      return serve(now, request, start_empty(now, token, ruling.epoch));
     case Ruling::Kind::kGuest:
       ++state_.counters.guests;
       return referral(Decision::Kind::kGuest, ruling.refer, wall);
@@ -191,17 +175,8 @@ WhereAnswer Requests::answer(Instant now, SessionId id) const {
 
 Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {
   ++state_.counters.takeovers_warm;
-  std::vector<ServerId>& formers = session.formers;
-  std::erase(formers, state_.self);
-  std::erase(formers, session.primary);
-  formers.insert(formers.begin(), std::exchange(session.primary, state_.self));
-  if (formers.size() > MirrorBatch::kFormersMax) {
-    formers.resize(MirrorBatch::kFormersMax);
-    formers.back() = ServerId{};
-  }
-  session.epoch = epoch;
   note_coming(now, session, SessionAccount::Came::kTakenOver);
-  state_.table.set_role(now, session, Role::kPrimary);
+  state_.become_primary(now, session, epoch);
   alternates_.provide(now, session);
   tell_formers(session);
   state_.tell(std::exchange(session.fed_by, ServerId{}), session);

@@ -23,7 +23,7 @@ class Requests {
   WhereAnswer answer(Instant now, SessionId id) const;
 
  private:
-  Decision serve(Instant now, UnixSeconds wall, const RequestInfo& request, Session& session);
+  Decision serve(Instant now, const RequestInfo& request, Session& session);
   Decision decide_new(Instant now, UnixSeconds wall, const RequestInfo& request);
   Decision decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request);
   void learn(Instant now, const SessionToken& token);
@@ -31,7 +31,6 @@ class Requests {
   Known known(Instant now, SessionId id) const;
   Session& take_over(Instant now, Session& session, Epoch epoch);
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);
-  bool hands_to_alternate(const SessionToken& token, const Session& session) const;
   void tell_formers(const Session& session);
   CacheId mirrored_cache(CacheId announced) const;
 

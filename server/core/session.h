@@ -29,11 +29,12 @@ struct MirrorStream {
   std::vector<MirrorChange> backlog;
   Instant since = kNever;  // of the oldest change that is not sent
 
-  // Has the target all that we have?
-  bool complete() const {
-    return target && !wants_snapshot && !announces && backlog.empty() && next > first &&
-           acknowledged + 1 == next;
+  // Has all that we have been sent?
+  bool all_sent() const {
+    return target && !wants_snapshot && !announces && backlog.empty() && next > first;
   }
+  // Has the target all that we have?
+  bool complete() const { return all_sent() && acknowledged + 1 == next; }
 };
 
 struct Session {
@@ -55,6 +56,11 @@ struct Session {
   Mirror mirror;
   // To the alternate; as alternate, to a third server while the primary is offline.
   MirrorStream stream;
+
+  // As primary: requests under way; and whether others wait, since the alternate has been told to
+  // take it over.
+  std::uint32_t requests = 0;
+  bool swapping = false;
 
   // As alternate: who feeds our mirror, and the batch that is to come.
   ServerId fed_by;

@@ -31,8 +31,6 @@ constexpr CounterText kCounters[] = {
      "New sessions handed on, over the threshold."},
     {"referrals_moved_total", &NodeCounters::referrals_moved,
      "Requests referred to where their session is."},
-    {"referrals_drain_total", &NodeCounters::referrals_drain,
-     "Requests referred to the alternate while draining."},
     {"unavailable_total", &NodeCounters::unavailable, "New sessions refused: all at capacity."},
     {"alternates_chosen_total", &NodeCounters::alternates_chosen, "Alternates chosen."},
     {"alternates_relieved_total", &NodeCounters::alternates_relieved,
@@ -73,6 +71,18 @@ constexpr CounterText kCounters[] = {
      "Mirror batches that a peer did not answer in time."},
     {"letters_resent_total", &NodeCounters::letters_resent,
      "Releases and exchanges that were sent again for want of an answer."},
+    {"swaps_begun_total", &NodeCounters::swaps_begun,
+     "Commands to an alternate to take a session over."},
+    {"swaps_done_total", &NodeCounters::swaps_done, "Sessions handed to their alternates."},
+    {"swaps_refused_total", &NodeCounters::swaps_refused, "Commands that the alternate refused."},
+    {"swaps_timed_out_total", &NodeCounters::swaps_timed_out,
+     "Commands that were not answered in time."},
+    {"swaps_taken_total", &NodeCounters::swaps_taken, "Sessions taken over at another's command."},
+    {"swaps_refused_here_total", &NodeCounters::swaps_refused_here,
+     "Commands of others that were refused here."},
+    {"swap_waits_total", &NodeCounters::swap_waits, "Requests that waited for the end of a swap."},
+    {"rebalance_moves_total", &NodeCounters::rebalance_moves,
+     "Sessions handed over to servers that had fewer."},
     {"exchange_entries_sent_total", &NodeCounters::exchange_entries_sent,
      "Entries of session exchanges sent."},
     {"questions_asked_total", &NodeCounters::questions_asked,
@@ -106,6 +116,8 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "sessions_provisional", "Sessions whose token is not back.",
         now.sessions_provisional);
   gauge(text, "sessions_alone", "Sessions without an alternate.", now.sessions_alone);
+  gauge(text, "swaps_in_flight", "Sessions that are being moved.", now.swaps_in_flight);
+  gauge(text, "rebalancing", "1: sessions are being evened out.", now.rebalancing);
   gauge(text, "session_capacity", "The most sessions taken as primary.", snapshot.status.capacity);
   gauge(text, "session_threshold", "Over this number new sessions are handed on.",
         snapshot.status.threshold);
@@ -155,6 +167,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.key("sessions").begin_object().member("primary", now.sessions_primary);
   json.member("alternate", now.sessions_alternate).member("provisional", now.sessions_provisional);
   json.member("alone", now.sessions_alone).end_object();
+  json.member("swaps_in_flight", now.swaps_in_flight).member("rebalancing", now.rebalancing);
   json.member("capacity", snapshot.status.capacity);
   json.member("threshold", snapshot.status.threshold);
   json.member("view_version", snapshot.view_version);

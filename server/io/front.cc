@@ -115,6 +115,7 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
       break;
   }
   if (head.path() == kValidationPath) {
+    driver_.node().on_request_end(decision.session);  // it changes no mirror: nobody waits for it
     auto call = std::make_unique<ValidationCall>(*this, exchange, token, decision, info.cache);
     ValidationCall& started = *call;
     validations_.emplace(&started, std::move(call));
@@ -122,6 +123,7 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
   }
   const RequestConditions conditions = request_conditions(options_.etag, head);
   if (conditions.precondition_failed) {
+    driver_.node().on_request_end(decision.session);
     return exchange.respond_small(412, "the entity tag is this server's own");
   }
   auto request = std::make_unique<FrontRequest>(*this, exchange, conditions);
@@ -176,8 +178,8 @@ std::vector<AdminSnapshot::Count> Front::counts() const {
        counts_.source_failures},
       {"bodies_collected_total", "Bodies gathered and compared.", counts_.collected},
       {"bodies_streamed_total", "Bodies passed on as they came.", counts_.streamed},
-      {"requests_waited_total", "Requests that waited while peers were asked for their session.",
-       counts_.waited},
+      {"requests_waited_total",
+       "Requests that waited: for what peers know, or for the end of a swap.", counts_.waited},
       {"requests_waiting_refused_total", "Requests refused since too many waited.",
        counts_.waiting_refused},
       {"tunnels_total", "Connections upgraded.", counts_.tunnels},

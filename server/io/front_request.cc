@@ -243,6 +243,10 @@ void FrontRequest::on_failure(const HttpFailure& failure) {
 }
 
 // The call may be the caller, so it is destroyed with this object at the end of the round.
-void FrontRequest::finish() { front_.remove(*this); }
+void FrontRequest::finish() {
+  if (!session_.elsewhere) front_.driver_.node().on_request_end(session_.id);
+  front_.driver_.touched();
+  front_.remove(*this);
+}
 
 }  // namespace tandem::server

@@ -22,6 +22,8 @@ void Learned::message(const Node& node, const Message& message) {
     epoch(ack->session, ack->epoch);
   } else if (const auto* release = std::get_if<MirrorRelease>(&message)) {
     epoch(release->session, release->epoch);
+  } else if (const auto* answer = std::get_if<SwapAnswer>(&message)) {
+    epoch(answer->session, answer->epoch);
   } else if (const auto* exchange = std::get_if<SessionExchange>(&message)) {
     for (const SessionExchange::Entry& entry : exchange->entries) {
       // What is told of sessions that one has nothing to do with need not be kept.
@@ -47,8 +49,8 @@ void Invariants::on_served(const Node& node, const Learned& learned, const Sessi
     violate(fmt::format("served at {}, older than {}", to_text(report->epoch), to_text(request)));
   }
   if (report->epoch < learned.newest(request.session)) {
-    violate(fmt::format("served at {} after learning of {}", to_text(report->epoch),
-                        to_text(learned.newest(request.session))));
+    violate(fmt::format("served at {} after learning of {}: {}", to_text(report->epoch),
+                        to_text(learned.newest(request.session)), to_text(request)));
   }
 }
 

@@ -228,6 +228,7 @@ void SimServer::retrieve(const HttpRequest& request, const Reply& reply,
     }
     world_.invariants.on_token(*node_, learned_, request.token, token);
   }
+  node_->on_request_end(request.token.session);
   world_.note("response", place_, static_cast<unsigned>(response.status), response.version);
   settle();
   reply(response);

@@ -263,11 +263,12 @@ void Simulation::check_session(const SessionToken& token) {
     const auto report = server->node()->report(token.session);
     if (!report || report->role == Role::kAlternate) continue;
     claims.push_back(server->name() + " at " + to_text(report->epoch));
-    if (server->id() == token.primary) primary = report;
+    // A session may have been moved since its client's last request.
+    if (server->id() == token.primary || report->epoch > token.epoch) primary = report;
   }
   const std::string text = fmt::format("{}: {}", to_text(token), fmt::join(claims, ", "));
   world_.invariants.require(claims.size() == 1, "not served by exactly one server " + text);
-  world_.invariants.require(primary.has_value(), "the token's primary does not serve " + text);
+  world_.invariants.require(primary.has_value(), "served by neither the token's primary nor under a newer epoch " + text);
   if (!primary || primary->role == Role::kProvisional) return;
   world_.invariants.require(primary->copy_complete, "no complete copy of " + text);
   for (const auto& server : servers_) {
