@@ -220,6 +220,7 @@ bool Swap::give_one(Instant now, ServerId to, std::size_t& looks, Outbox<Message
         command(now, session, false, out);
       } else {
         alternates_.move_to(session, to);
+        state_.sender.hurry(session);
         moves_[session.id] = {.to = to,
                               .drains = false,
                               .commanded = false,
