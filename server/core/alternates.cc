@@ -85,6 +85,7 @@ void Alternates::on_link_up(ServerId peer) {
 
 void Alternates::on_fresh(Instant now, ServerId peer) {
   work_[{Tie::kPrimary, peer}] = SessionId{};
+  work_[{Tie::kRelay, peer}] = SessionId{};
   step(now);
 }
 
@@ -149,11 +150,9 @@ void Alternates::reconsider(Instant now, Session& session) {
   retarget(session, chosen);
 }
 
-// The last copy but one is ours alone: the primary is gone, and so is whoever fed us in its place.
-bool Alternates::wants_third(const Session& session) const {
-  return !state_.primary_lives(session) &&
-         (session.fed_by == session.primary || !state_.cluster.online(session.fed_by));
-}
+// Ours is the only copy that is known to be left: whoever feeds it is gone. (A primary that was
+// only out of reach feeds its alternates again when it is back, and releases the others.)
+bool Alternates::wants_third(const Session& session) const { return !state_.feeder_lives(session); }
 
 ServerId Alternates::choose(Instant now, const Session& session) const {
   std::vector<ServerId> refused;
@@ -230,10 +229,12 @@ void Alternates::look_again_at(ServerId server) {
 }
 
 void Alternates::look_again_for_orphans() {
-  for (const ServerId primary : state_.partners.servers(Tie::kPrimary)) {
-    const bool may_be_gone =
-        !state_.cluster.online(primary) || state_.fresh_since.count(primary) != 0;
-    if (may_be_gone) work_[{Tie::kPrimary, primary}] = SessionId{};
+  for (const Tie tie : {Tie::kPrimary, Tie::kRelay}) {
+    for (const ServerId server : state_.partners.servers(tie)) {
+      const bool may_be_gone =
+          !state_.cluster.online(server) || state_.fresh_since.count(server) != 0;
+      if (may_be_gone) work_[{tie, server}] = SessionId{};
+    }
   }
 }
 

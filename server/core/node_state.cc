@@ -106,12 +106,15 @@ void NodeState::unburden(ServerId holder, const Session& session) {
 
 void NodeState::note_fresh(ServerId peer) { fresh_since[peer] = sender.link_number(peer); }
 
+bool NodeState::feeder_lives(const Session& session) const {
+  if (!cluster.online(session.fed_by)) return false;
+  const auto fresh = fresh_since.find(session.fed_by);
+  return fresh == fresh_since.end() || session.fed_link >= fresh->second;
+}
+
 bool NodeState::primary_lives(const Session& session) const {
-  const ServerId primary = session.primary;
-  if (!cluster.online(primary)) return false;
-  const auto fresh = fresh_since.find(primary);
-  if (fresh == fresh_since.end()) return true;
-  return session.fed_by == primary && session.fed_link >= fresh->second;
+  if (session.fed_by == session.primary) return feeder_lives(session);
+  return cluster.online(session.primary) && fresh_since.count(session.primary) == 0;
 }
 
 Status NodeState::status() const {

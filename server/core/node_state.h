@@ -42,8 +42,10 @@ struct NodeState {
   void unburden(ServerId holder, const Session& session);
   // The peer knows of no session: what it fed us before this link it has lost.
   void note_fresh(ServerId peer);
-  // Is there a primary that still knows this session, of which we hold a copy? Offline, or started
-  // anew since it fed us: there is none.
+  // Does whoever feeds this copy of ours still have the session? Not if it is offline, or was
+  // started anew since.
+  bool feeder_lives(const Session& session) const;
+  // Does the primary of a session of which we hold a copy still know it, as far as we can tell?
   bool primary_lives(const Session& session) const;
   // As now; but for orphans and reserve.
   Status status() const;

@@ -1,6 +1,5 @@
 // "Where is my session?": a token of any age works. The claims, seen from outside of the nodes.
 #include "server/core/node.h"
-
 #include "tests/unit/server/core/node_bench.h"
 
 namespace tandem {
@@ -84,6 +83,29 @@ TEST_F(WhereClaims, IdleClientIsWarmAfterThreeServersWereReplaced) {
   replace(holders().front());
   EXPECT_GE(holders().size(), 2u);
   expect_warm(follow(name_of(held.alternate), with_flags(held, kTakeover)));
+}
+
+TEST_F(WhereClaims, IdleClientIsWarmAfterEveryServerWasReplacedOneAfterTheOther) {
+  for (const bool at_once : {false, true}) {
+    for (const std::string& first : {std::string("a"), std::string("c")}) {
+      seats_.clear();
+      links_.clear();
+      start({"a", "b", "c", "d", "e"});
+      const SessionToken held = confirmed(first);
+      validator_ = retrieved(first, {}, "text").validator;
+      for (const char* name : {"a", "b", "c", "d", "e"}) {
+        if (at_once) {
+          kill(name);
+          restart(name);
+          pass(1s);
+        } else {
+          replace(name);
+        }
+        ASSERT_GE(holders().size(), 2u) << name << " " << at_once;
+      }
+      expect_warm(follow(first, held));
+    }
+  }
 }
 
 TEST_F(WhereClaims, WithoutAnyForwardingNoteItIsFoundAllTheSame) {
