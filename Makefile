@@ -1,11 +1,12 @@
 # What one types. Everything is built below build/; each recipe is a script that also runs alone.
-.PHONY: help run test bench breakages format lint clean
+.PHONY: help run test bench swarm breakages format lint clean
 
 help:
 	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
 	@echo '              (make run ONCE=1 ends after the tour, with its verdict as exit status)'
 	@echo 'make test     build and run all tests, with AddressSanitizer and UBSan'
 	@echo 'make bench    tandem-lb beside HAProxy and nginx, and the cost of mirrors (ARGS=--quick: short)'
+	@echo 'make swarm    simulated clusters with faults of all sorts, on all cores (MINUTES=5)'
 	@echo 'make breakages  break the session code on purpose, and see that the tests notice'
 	@echo 'make format   lay the sources out with clang-format'
 	@echo 'make lint     clang-format check and clang-tidy'
@@ -28,6 +29,11 @@ bench:
 	@tools/build release tandem-lb tandem-server tandemctl bench_load bench_origin
 	@exec /usr/bin/python3 tests/bench/bench.py --build build/release --json build/bench.json $(ARGS)
 
+swarm:
+	@tools/packages build tests
+	@tools/build release tandem-sim
+	@exec build/release/bin/tandem-sim --swarm --minutes $(MINUTES) --threads $$(nproc) $(ARGS)
+
 breakages:
 	@tools/packages build tests
 	@exec /usr/bin/python3 tests/breakages/run.py $(ARGS)
@@ -44,6 +50,7 @@ lint:
 clean:
 	rm -rf build
 
+MINUTES ?= 5
 # Integration tests mostly wait for each other's processes: somewhat more of them than cores.
 JOBS ?= $(shell echo $$(( $$(nproc) + 1 )))
 export ONCE

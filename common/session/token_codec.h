@@ -52,7 +52,7 @@ bool token_is_young(UnixSeconds issued, std::uint8_t flags, UnixSeconds now, Uni
 class TokenCodec {
  public:
   struct Opened {
-    SessionToken token;                    // meaningless unless fault is kNone
+    SessionToken token;                    // meaningless unless fault is kNone or kExpired
     TokenFault fault = TokenFault::kNone;  // kFlagged never comes from here
     explicit operator bool() const { return fault == TokenFault::kNone; }
   };

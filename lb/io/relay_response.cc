@@ -103,7 +103,10 @@ bool Relay::pass_payload(std::string_view chunks) {
 void Relay::refer(std::string_view token, bool complete) {
   SealedToken text;
   const auto opened = state_.codec.open(token, state_.loop.unix_now(), state_.options.token_ttl);
-  if (opened) std::copy(token.begin(), token.end(), text.text.begin());
+  // It answers what was asked a moment ago: too old for us means that the clocks differ, and the
+  // request can still be served where it is sent.
+  const bool genuine = opened || opened.fault == TokenFault::kExpired;
+  if (genuine) std::copy(token.begin(), token.end(), text.text.begin());
   Upstream* upstream = std::exchange(upstream_, nullptr);
   if (complete && request_sent()) {
     upstream->finish();
@@ -115,7 +118,7 @@ void Relay::refer(std::string_view token, bool complete) {
   }
   const Verdict verdict = exchange_.on_referral();
   if (verdict.step != Step::kRefer) return carry_out(verdict);
-  const std::uint32_t slot = opened ? state_.index.slot(opened.token.primary) : ViewIndex::kNoSlot;
+  const std::uint32_t slot = genuine ? state_.index.slot(opened.token.primary) : ViewIndex::kNoSlot;
   if (slot == ViewIndex::kNoSlot) return carry_out(exchange_.on_bad_response());
   state_.counts.referrals.add();
   request_token_ = text;

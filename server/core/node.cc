@@ -69,7 +69,10 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerO
     session = nullptr;
   }
   if (ruling.answer == MirrorAck::Answer::kApplied && session == nullptr) {
-    if (state.draining || state.table.to_displace(Role::kAlternate) != nullptr) {
+    // Nobody is the alternate of what is its own: who was primary, and has forgotten it, has its
+    // clients come to the copy.
+    const bool own = batch.primary == state.self;
+    if (own || state.draining || state.table.to_displace(Role::kAlternate) != nullptr) {
       ruling.answer = MirrorAck::Answer::kRefused;
     } else {
       session = &state.create(now, batch.session, Role::kAlternate, batch.epoch);
@@ -404,7 +407,8 @@ std::optional<SessionReport> Node::report(SessionId id) const {
                        .primary = session->primary,
                        .alternate = session->stream.target,
                        .copy_complete = session->stream.complete(),
-                       .mirror_entries = session->mirror.size()};
+                       .mirror_entries = session->mirror.size(),
+                       .digest = session->mirror.digest()};
 }
 
 }  // namespace tandem

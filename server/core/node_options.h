@@ -8,6 +8,7 @@
 
 #include "common/base/ids.h"
 #include "common/base/time.h"
+#include "common/session/cache_digest.h"
 #include "common/session/epoch.h"
 
 namespace tandem {
@@ -184,6 +185,7 @@ struct SessionReport {
   ServerId alternate;          // as alternate: the third server that has a copy, if any
   bool copy_complete = false;  // that copy holds all that this one holds
   std::size_t mirror_entries = 0;
+  CacheDigest digest;  // of the mirror; equal where two mirrors mean the same
 };
 
 }  // namespace tandem

@@ -91,13 +91,15 @@ Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& 
 Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request) {
   const SessionToken& token = request.token;
   const Ruling ruling = rule_or_ask(now, token);
-  if (ruling.kind == Ruling::Kind::kAsk) return {Decision::Kind::kWait, token.session, {}};
   Session* session = state_.table.find(token.session);
   if (session != nullptr && session->epoch < token.epoch) {
+    // Whatever is asked now: from here on nobody is served with what is older than this token.
     state_.lose(now, *session, token.epoch);
+    state_.notes.put(now, token.session, {token.epoch, token.alternate});
     session = nullptr;
   }
   if (session == nullptr) learn(now, token);
+  if (ruling.kind == Ruling::Kind::kAsk) return {Decision::Kind::kWait, token.session, {}};
   switch (ruling.kind) {
     case Ruling::Kind::kServe:
       return serve(now, request, *session);

@@ -20,6 +20,8 @@ class Learned {
     Epoch& known = newest_[session];
     if (known < epoch) known = epoch;
   }
+  // It had no room to remember.
+  void forget(SessionId session) { newest_.erase(session); }
   Epoch newest(SessionId session) const {
     const auto found = newest_.find(session);
     return found == newest_.end() ? Epoch{} : found->second;
@@ -37,6 +39,8 @@ class Invariants {
 
   explicit Invariants(const EventHeap& heap) : heap_(heap) {}
 
+  // A server has taken in a message of a peer: what it says of the session concerned.
+  void on_message(const Node& node, const Learned& learned, const Message& message);
   // A server answers a request as primary.
   void on_served(const Node& node, const Learned& learned, const SessionToken& request);
   // A server sets a token (after sabotage, if any).
@@ -52,14 +56,20 @@ class Invariants {
   // At any time: queues and tables within their bounds.
   void on_bounds(const Node& node, const NodeOptions& options);
 
-  void require(bool holds, const std::string& what) {
+  void require(bool holds, const char* what) {
     if (!holds) violate(what);
+  }
+  // The same, with a text that is made only if it is needed.
+  template <class Text>
+  void require(bool holds, const char* what, const Text& text) {
+    if (!holds) violate(std::string(what) + ": " + text());
   }
   std::uint64_t violations() const { return violations_; }
   const std::vector<std::string>& texts() const { return texts_; }
 
  private:
   void violate(const std::string& what);
+  void on_session(const Node& node, const Learned& learned, SessionId session);
   const EventHeap& heap_;
   std::uint64_t violations_ = 0;
   std::vector<std::string> texts_;

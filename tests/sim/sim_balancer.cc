@@ -3,58 +3,94 @@
 #include <utility>
 #include <variant>
 
+#include "common/session/token_codec.h"
+
 namespace tandem::sim {
 namespace {
 
 constexpr Duration kResponseTimeout = 60s;
 constexpr Duration kHeldPoll = 100ms;  // a partition holds a response: look again
 constexpr double kReusedShare = 0.5;   // of the connections to servers
+constexpr double kSabotagedShare = 0.1;
 
 }  // namespace
 
-SimBalancer::SimBalancer(World& world, Place place,
-                         std::vector<std::unique_ptr<SimServer>>& servers)
+SimBalancer::SimBalancer(World& world, Place place, Servers& servers, const Options& options)
     : world_(world),
       place_(place),
       servers_(servers),
-      random_(world.random.fork(100)),
-      membership_(world.heap.now(), {}),
-      assignment_(random_.fork(1), 1) {}
+      options_(options),
+      random_(world.random.fork(100 + place)) {
+  for (const auto& server : servers) places_.emplace(server->id(), server->place());
+}
+
+void SimBalancer::start() {
+  host_.start();
+  Membership::Options membership;
+  membership.balancers = options_.balancers;
+  membership.first_version = host_.incarnation() << 32;  // greater than those of earlier lives
+  life_ = std::make_unique<Life>(world_.heap.now(), random_, membership);
+  life_->skew = world_.new_skew();
+  world_.note("balancer", place_, host_.incarnation());
+}
+
+void SimBalancer::kill() {
+  world_.note("kill", place_);
+  host_.kill();
+  world_.network.vanish(place_);
+  life_.reset();
+}
+
+void SimBalancer::after(Duration delay, std::function<void()> work) {
+  world_.heap.after(delay, [this, incarnation = host_.incarnation(), work = std::move(work)] {
+    host_.run(incarnation, work);
+  });
+}
 
 // --- the control wire ---------------------------------------------------------------------------
 
 std::optional<Network::ChannelId> SimBalancer::accept(Place from, Network::Handlers at_server) {
-  if (world_.network.cut_off(from, place_)) return std::nullopt;
+  if (!host_.alive() || host_.paused() || world_.network.cut_off(from, place_)) return std::nullopt;
   const auto id = std::make_shared<Network::ChannelId>(0);
+  const std::uint64_t life = host_.incarnation();
   Network::Handlers here{.deliver =
-                             [this, id](const MessagePtr& message) {
-                               MembershipActions actions;
-                               membership_.on_message(world_.heap.now(), *id, *message, actions);
-                               for (const MembershipAction& action : actions) carry_out(action);
-                               drive();
+                             [this, id, life](const MessagePtr& message) {
+                               host_.run(life, [this, id, message] {
+                                 drive([&](Membership& machine, MembershipActions& actions) {
+                                   machine.on_message(world_.heap.now(), *id, *message, actions);
+                                 });
+                               });
                              },
                          .closed =
-                             [this, id] {
-                               MembershipActions actions;
-                               membership_.on_connection_lost(world_.heap.now(), *id, actions);
-                               for (const MembershipAction& action : actions) carry_out(action);
-                               drive();
+                             [this, id, life] {
+                               host_.run(life, [this, id] {
+                                 drive([&](Membership& machine, MembershipActions& actions) {
+                                   machine.on_connection_lost(world_.heap.now(), *id, actions);
+                                 });
+                               });
                              }};
   *id = world_.network.open(from, place_, std::move(at_server), std::move(here));
-  places_.emplace(servers_[from]->id(), from);
   return *id;
+}
+
+void SimBalancer::drive(const Machine& event) {
+  MembershipActions actions;
+  event(life_->membership, actions);
+  for (const MembershipAction& action : actions) carry_out(action);
+  drive();
 }
 
 void SimBalancer::drive() {
   MembershipActions actions;
-  membership_.on_deadline(world_.heap.now(), actions);
+  life_->membership.on_deadline(world_.heap.now(), actions);
   for (const MembershipAction& action : actions) carry_out(action);
-  const Instant next = membership_.next_deadline();
-  if (next == kNever || (wakes_ > world_.heap.now() && wakes_ <= next)) return;
+  const Instant next = life_->membership.next_deadline();
+  Instant& wakes = life_->wakes;
+  if (next == kNever || (wakes > world_.heap.now() && wakes <= next)) return;
   const Instant wake = std::max(next, world_.heap.now() + 1us);
-  wakes_ = wake;
-  world_.heap.at(wake, [this, wake] {
-    if (wakes_ == wake) wakes_ = kNever;
+  wakes = wake;
+  after(wake - world_.heap.now(), [this, wake] {
+    if (life_->wakes == wake) life_->wakes = kNever;
     drive();
   });
 }
@@ -73,7 +109,7 @@ void SimBalancer::carry_out(const MembershipAction& action) {
     on_view(view->view);
   } else if (const auto* status = std::get_if<PublishStatus>(&action)) {
     for (const StatusUpdate::Entry& entry : status->update.entries) {
-      assignment_.on_status(entry.server, entry.status);
+      life_->assignment.on_status(entry.server, entry.status);
     }
   }
 }
@@ -84,100 +120,126 @@ void SimBalancer::send_to(ConnectionId channel, MessagePtr message) {
 
 void SimBalancer::probe(const StartProbe& probe) {
   const auto report = [this, probe](bool answered) {
-    MembershipActions actions;
-    membership_.on_probe_result(world_.heap.now(), probe.server, probe.serial, answered, "",
-                                actions);
-    for (const MembershipAction& action : actions) carry_out(action);
-    drive();
+    drive([&](Membership& machine, MembershipActions& actions) {
+      machine.on_probe_result(world_.heap.now(), probe.server, probe.serial, answered, "", actions);
+    });
   };
   const auto place = place_of(probe.server);
   const Host& host = servers_[*place]->host();
   if (world_.network.cut_off(place_, *place) || host.paused()) {
-    world_.heap.after(world_.faults.probe_timeout, [report] { report(false); });
+    after(world_.faults.probe_timeout, [report] { report(false); });
   } else {
-    world_.heap.after(world_.network.delay(), [report, alive = host.alive()] { report(alive); });
+    after(world_.network.delay(), [report, alive = host.alive()] { report(alive); });
   }
 }
 
 void SimBalancer::on_view(const ViewPtr& view) {
-  world_.note("view", view->version);
-  index_ = ViewIndex(view);
-  assignment_.on_view(*view);
-  std::vector<CallId> concerned;
-  for (const auto& [id, call] : calls_) {
+  world_.note("view", place_, view->version);
+  life_->index = ViewIndex(view);
+  life_->assignment.on_view(*view);
+  std::vector<std::pair<CallId, std::uint64_t>> concerned;
+  for (const auto& [id, call] : life_->calls) {
     if (!call.waiting) continue;
-    if (index_.online_slot(servers_[call.place]->id()) == ViewIndex::kNoSlot) {
-      concerned.push_back(id);
+    if (life_->index.online_slot(servers_[call.place]->id()) == ViewIndex::kNoSlot) {
+      concerned.emplace_back(id, call.attempt);
     }
   }
-  for (const CallId id : concerned) follow(id, calls_.at(id).exchange.on_offline(), {});
+  for (const auto& [id, number] : concerned) {
+    fail_call(id, number, &Exchange::on_offline, "offline");
+  }
 }
 
 // --- the data wire ------------------------------------------------------------------------------
 
+// Is the token young enough, by this process's clock?
+bool SimBalancer::opens(const SessionToken& token) const {
+  return token_is_young(token.issued, token.flags, wall(), options_.token_ttl);
+}
+
 void SimBalancer::request(const SessionToken* token, HttpRequest request, Reply reply) {
-  const CallId id = ++last_call_;
-  Call& call = calls_[id];
-  call.exchange = Exchange(true);
-  if (token != nullptr) call.client = *token;
-  call.request = std::move(request);
-  call.request.token.session = {random_.next(), random_.next()};  // the fresh id, if one is needed
-  call.reply = std::move(reply);
-  budget_.on_request();
-  route_call(id);
+  if (token != nullptr) request.token = *token;
+  here([this, has_token = token != nullptr, request = std::move(request),
+        reply = std::move(reply)]() mutable {
+    const CallId id = ++last_call_;
+    Call& call = life_->calls[id];
+    call.exchange = Exchange(!request.post || options_.sabotage == Sabotage::kResendsAnything);
+    const bool forgets =
+        options_.sabotage == Sabotage::kForgetsSessions && random_.chance(kSabotagedShare);
+    if (has_token && !opens(request.token)) {
+      ++tokens_refused_;
+    } else if (has_token && !forgets) {
+      call.client = request.token;
+    }
+    call.request = std::move(request);
+    call.request.token = {};
+    call.request.token.session = {random_.next(), random_.next()};  // if a fresh id is needed
+    call.reply = std::move(reply);
+    life_->budget.on_request();
+    route_call(id);
+  });
 }
 
 void SimBalancer::route_call(CallId id) {
-  Call& call = calls_.at(id);
+  Call& call = life_->calls.at(id);
   const SessionToken* client = call.client ? &*call.client : nullptr;
-  const Route way = route(client, index_, assignment_, call.exchange.failed());
-  if (way.slot == ViewIndex::kNoSlot) return follow(id, call.exchange.on_no_route(), {});
+  Route way = route(client, life_->index, life_->assignment, call.exchange.failed());
+  if (way.kind == RouteKind::kTakeover && options_.sabotage == Sabotage::kForgetsAlternate) {
+    std::vector<ServerId> failed(call.exchange.failed().begin(), call.exchange.failed().end());
+    failed.push_back(client->alternate);
+    way = route(client, life_->index, life_->assignment, failed);
+  }
+  if (way.slot == ViewIndex::kNoSlot) {
+    call.cause = client == nullptr ? kNoPlace : "no server";
+    return follow(id, call.exchange.on_no_route(), {});
+  }
   const SessionId fresh = call.request.token.session;
-  call.request.token = request_token(way, client, index_, fresh, world_.wall());
+  const bool takes = way.kind == RouteKind::kWarm && client->alternate &&
+                     options_.sabotage == Sabotage::kTakesFromLiving &&
+                     life_->index.online_slot(client->alternate) != ViewIndex::kNoSlot &&
+                     random_.chance(kSabotagedShare);
+  if (takes) way = {RouteKind::kTakeover, life_->index.slot(client->alternate), kTakeover};
+  call.request.token = request_token(way, client, life_->index, fresh, wall());
   if (way.flags == kNoFlags) call.request.token = *client;  // verbatim
-  attempt(id, index_.at(way.slot).id, random_.chance(kReusedShare));
+  attempt(id, life_->index.at(way.slot).id, random_.chance(kReusedShare));
 }
 
 void SimBalancer::attempt(CallId id, ServerId server, bool reused) {
-  Call& call = calls_.at(id);
+  Call& call = life_->calls.at(id);
   call.place = *place_of(server);
   call.waiting = true;
   const std::uint64_t number = ++call.attempt;
   call.exchange.on_attempt(server, reused);
   world_.note("attempt", id, server.value, call.request.token.flags);
-  if (!servers_[call.place]->host().alive()) {
-    world_.heap.after(world_.network.delay(), [this, id, number] {
-      Call* waiting = waiting_call(id, number);
-      if (waiting != nullptr) follow(id, waiting->exchange.on_connect_failed(), {});
+  const bool dead = !servers_[call.place]->host().alive();
+  if (dead || world_.network.cut_off(place_, call.place)) {
+    return after(dead ? world_.network.delay() : world_.faults.connect_timeout, [this, id, number] {
+      fail_call(id, number, &Exchange::on_connect_failed, "no connection");
     });
-    return;
-  }
-  if (world_.network.cut_off(place_, call.place)) {
-    world_.heap.after(world_.faults.connect_timeout, [this, id, number] {
-      Call* waiting = waiting_call(id, number);
-      if (waiting != nullptr) follow(id, waiting->exchange.on_connect_failed(), {});
-    });
-    return;
   }
   call.exchange.on_sent();
-  const std::uint64_t incarnation = servers_[call.place]->host().incarnation();
-  world_.heap.after(world_.network.delay(),
-                    [this, id, number, incarnation, place = call.place, request = call.request] {
-                      const Host& host = servers_[place]->host();
-                      if (host.alive() && host.incarnation() == incarnation)
-                        arrive(id, number, place, request);
-                    });
-  world_.heap.after(kResponseTimeout, [this, id, number] {
-    Call* waiting = waiting_call(id, number);
-    if (waiting != nullptr) follow(id, waiting->exchange.on_timeout(), {});
-  });
+  send(id, number, world_.network.delay() + world_.drip());
+  if (!call.request.post && world_.hit(world_.faults.request_double_chance)) {
+    send(id, number, world_.network.delay() + world_.drip());
+  }
+  if (world_.hit(world_.faults.request_reset_chance)) {
+    after(world_.network.delay() * 2, [this, id, number] { break_call(id, number, "reset"); });
+  }
+  after(kResponseTimeout,
+        [this, id, number] { fail_call(id, number, &Exchange::on_timeout, "timeout"); });
 }
 
-// What was sent reaches the server, even if it was given up here meanwhile.
-void SimBalancer::arrive(CallId id, std::uint64_t number, Place place, const HttpRequest& request) {
-  servers_[place]->handle(request, [this, id, number](const HttpResponse& response) {
-    world_.heap.after(world_.network.delay(),
-                      [this, id, number, response] { await_response(id, number, response); });
+void SimBalancer::send(CallId id, std::uint64_t number, Duration in) {
+  const Call& call = life_->calls.at(id);
+  const std::uint64_t incarnation = servers_[call.place]->host().incarnation();
+  world_.heap.after(in, [this, id, number, incarnation, life = host_.incarnation(),
+                         place = call.place, request = call.request] {
+    const Host& host = servers_[place]->host();
+    if (!host.alive() || host.incarnation() != incarnation) return;
+    servers_[place]->handle(request, [this, id, number, life](const HttpResponse& response) {
+      world_.heap.after(world_.network.delay() + world_.drip(), [this, id, number, life, response] {
+        host_.run(life, [this, id, number, response] { await_response(id, number, response); });
+      });
+    });
   });
 }
 
@@ -185,21 +247,38 @@ void SimBalancer::await_response(CallId id, std::uint64_t number, const HttpResp
   Call* call = waiting_call(id, number);
   if (call == nullptr) return;
   if (!world_.network.blocked(call->place, place_)) return on_response(id, response);
-  world_.heap.after(kHeldPoll,
-                    [this, id, number, response] { await_response(id, number, response); });
+  after(kHeldPoll, [this, id, number, response] { await_response(id, number, response); });
 }
 
 void SimBalancer::on_response(CallId id, const HttpResponse& response) {
-  Call& call = calls_.at(id);
+  Call& call = life_->calls.at(id);
   call.waiting = false;
-  if (response.status == 421) return follow(id, call.exchange.on_referral(), response);
+  if (response.status == 421) {
+    call.cause = "referred";
+    return follow(id, call.exchange.on_referral(), response);
+  }
   const auto reply = std::move(call.reply);
-  calls_.erase(id);
+  life_->calls.erase(id);
   reply(response);
 }
 
+void SimBalancer::fail_call(CallId id, std::uint64_t number, Verdict (Exchange::*event)(),
+                            const char* cause) {
+  Call* call = waiting_call(id, number);
+  if (call == nullptr) return;
+  call->cause = cause;
+  follow(id, (call->exchange.*event)(), {});
+}
+
+void SimBalancer::break_call(CallId id, std::uint64_t number, const char* cause) {
+  Call* call = waiting_call(id, number);
+  if (call == nullptr) return;
+  call->cause = cause;
+  follow(id, call->exchange.on_broken(life_->budget), {});
+}
+
 void SimBalancer::follow(CallId id, const Verdict& verdict, const HttpResponse& response) {
-  Call& call = calls_.at(id);
+  Call& call = life_->calls.at(id);
   world_.note("verdict", id, static_cast<unsigned>(verdict.step), verdict.status);
   const ServerId tried = call.exchange.server();
   if (verdict.step != Step::kWait) call.waiting = false;
@@ -211,12 +290,7 @@ void SimBalancer::follow(CallId id, const Verdict& verdict, const HttpResponse& 
       attempt(id, tried, false);
       break;
     case Step::kRefer:
-      if (index_.slot(response.refer.primary) == ViewIndex::kNoSlot) {
-        answer(id, 502);
-      } else {
-        call.request.token = response.refer;
-        attempt(id, response.refer.primary, random_.chance(kReusedShare));
-      }
+      refer(id, response.refer);
       break;
     case Step::kAnswer:
     case Step::kAbort:
@@ -227,35 +301,44 @@ void SimBalancer::follow(CallId id, const Verdict& verdict, const HttpResponse& 
       break;
   }
   if (!verdict.report_failure) return;
-  MembershipActions actions;
-  membership_.on_failure_report(world_.heap.now(), tried, actions);
-  for (const MembershipAction& action : actions) carry_out(action);
-  drive();
+  drive([&](Membership& machine, MembershipActions& actions) {
+    machine.on_failure_report(world_.heap.now(), tried, actions);
+  });
+}
+
+void SimBalancer::refer(CallId id, const SessionToken& refer) {
+  Call& call = life_->calls.at(id);
+  // Of an answer to what was just asked the age is not looked at.
+  if (life_->index.slot(refer.primary) == ViewIndex::kNoSlot) {
+    call.cause = "referred to a stranger";
+    return answer(id, 502);
+  }
+  call.request.token = refer;
+  attempt(id, refer.primary, random_.chance(kReusedShare));
 }
 
 void SimBalancer::answer(CallId id, int status) {
-  const auto node = calls_.extract(id);
+  const auto node = life_->calls.extract(id);
   HttpResponse response;
   response.status = status;
+  response.cause = node.mapped().cause;
   node.mapped().reply(response);
 }
 
 void SimBalancer::on_killed(Place place) {
-  for (const auto& [id, call] : calls_) {
+  if (!host_.alive()) return;
+  for (const auto& [id, call] : life_->calls) {
     if (!call.waiting || call.place != place) continue;
-    world_.heap.after(world_.network.delay(), [this, id = id, number = call.attempt] {
-      Call* waiting = waiting_call(id, number);
-      if (waiting != nullptr) follow(id, waiting->exchange.on_broken(budget_), {});
-    });
+    after(world_.network.delay(),
+          [this, id = id, number = call.attempt] { break_call(id, number, "server died"); });
   }
 }
 
 SimBalancer::Call* SimBalancer::waiting_call(CallId id, std::uint64_t number) {
-  const auto found = calls_.find(id);
-  if (found == calls_.end() || !found->second.waiting || found->second.attempt != number) {
-    return nullptr;
-  }
-  return &found->second;
+  const auto found = life_->calls.find(id);
+  if (found == life_->calls.end()) return nullptr;
+  Call& call = found->second;
+  return call.waiting && call.attempt == number ? &call : nullptr;
 }
 
 std::optional<Place> SimBalancer::place_of(ServerId server) const {

@@ -1,5 +1,6 @@
-// The balancer of the simulation: membership, assignment, routing and the life of a request are the
-// code that ships (lb/core); around it is what its shell does.
+// A balancer of the simulation: membership, assignment, routing and the life of a request are the
+// code that ships (lb/core); around it is what its shell does. There may be several, each with its
+// own view of the cluster; they share the key and nothing else.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "lb/core/exchange.h"
 #include "lb/core/membership.h"
 #include "lb/core/route.h"
+#include "tests/sim/host.h"
 #include "tests/sim/sim_server.h"
 #include "tests/sim/world.h"
 
@@ -21,19 +23,32 @@ namespace tandem::sim {
 class SimBalancer {
  public:
   using Reply = std::function<void(const HttpResponse&)>;
+  using Servers = std::vector<std::unique_ptr<SimServer>>;
+  struct Options {
+    std::uint32_t balancers = 1;
+    UnixSeconds token_ttl = 1800;
+    Sabotage sabotage = Sabotage::kNone;
+  };
 
-  SimBalancer(World& world, Place place, std::vector<std::unique_ptr<SimServer>>& servers);
+  SimBalancer(World& world, Place place, Servers& servers, const Options& options);
+
+  Host& host() { return host_; }
+  const Host& host() const { return host_; }
+  Place place() const { return place_; }
+  void start();
+  // Requests under way get no answer.
+  void kill();
 
   // For SimServer: a control connection from the server at `from`.
   std::optional<Network::ChannelId> accept(Place from, Network::Handlers at_server);
 
-  // A client's request; `token` is null if it has none. The reply always comes.
+  // A client's request; `token` is null if it has none. The reply comes unless the process is
+  // killed.
   void request(const SessionToken* token, HttpRequest request, Reply reply);
-  // The process at `place` has died: connections to it break.
+  // The server's process at `place` has died: connections to it break.
   void on_killed(Place place);
 
-  const View& view() const { return *index_.view(); }
-  std::size_t calls() const { return calls_.size(); }
+  std::uint64_t tokens_refused() const { return tokens_refused_; }
 
  private:
   struct Call {
@@ -43,38 +58,59 @@ class SimBalancer {
     Reply reply;
     std::uint64_t attempt = 0;
     Place place = 0;
-    bool waiting = false;  // for the server of this attempt
+    bool waiting = false;    // for the server of this attempt
+    const char* cause = "";  // of what happened to it last
   };
   using CallId = std::uint64_t;
 
+  // Of the process that lives now.
+  struct Life {
+    Life(Instant now, Random& random, const Membership::Options& options)
+        : membership(now, options), assignment(random.fork(1), 1) {}
+    Membership membership;
+    Assignment assignment;
+    ViewIndex index;
+    RetryBudget budget{RetryBudget::Options{}};
+    Instant wakes = kNever;
+    UnixSeconds skew = 0;
+    std::map<CallId, Call> calls;
+  };
+
+  using Machine = std::function<void(Membership&, MembershipActions&)>;
+  void drive(const Machine& event);
   void drive();
   void carry_out(const MembershipAction& action);
   void probe(const StartProbe& probe);
   void send_to(ConnectionId channel, MessagePtr message);
   void on_view(const ViewPtr& view);
+  void here(std::function<void()> work) { host_.run(host_.incarnation(), std::move(work)); }
+  void after(Duration delay, std::function<void()> work);
+  UnixSeconds wall() const { return world_.wall(life_->skew); }
 
   void route_call(CallId id);
   void attempt(CallId id, ServerId server, bool reused);
-  void arrive(CallId id, std::uint64_t attempt, Place place, const HttpRequest& request);
+  void send(CallId id, std::uint64_t attempt, Duration in);
   void await_response(CallId id, std::uint64_t attempt, const HttpResponse& response);
   void on_response(CallId id, const HttpResponse& response);
+  void fail_call(CallId id, std::uint64_t attempt, Verdict (Exchange::*event)(), const char* cause);
+  void break_call(CallId id, std::uint64_t attempt, const char* cause);
   void follow(CallId id, const Verdict& verdict, const HttpResponse& response);
+  void refer(CallId id, const SessionToken& refer);
   void answer(CallId id, int status);
+  bool opens(const SessionToken& token) const;
   Call* waiting_call(CallId id, std::uint64_t attempt);
   std::optional<Place> place_of(ServerId server) const;
 
   World& world_;
   const Place place_;
-  std::vector<std::unique_ptr<SimServer>>& servers_;
-  std::map<ServerId, Place> places_;
+  Servers& servers_;
+  const Options options_;
   Random random_;
-  Membership membership_;
-  Assignment assignment_;
-  ViewIndex index_;
-  RetryBudget budget_{RetryBudget::Options{}};
-  Instant wakes_ = kNever;
+  Host host_;
+  std::map<ServerId, Place> places_;
   CallId last_call_ = 0;
-  std::map<CallId, Call> calls_;
+  std::uint64_t tokens_refused_ = 0;
+  std::unique_ptr<Life> life_;
 };
 
 }  // namespace tandem::sim

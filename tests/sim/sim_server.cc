@@ -3,13 +3,17 @@
 #include <utility>
 #include <variant>
 
+#include "common/session/token_codec.h"
+
 namespace tandem::sim {
 namespace {
 
 constexpr Duration kStatusInterval = 1s;
 constexpr Duration kReconnect = 300ms;
-constexpr Duration kRound = 50us;     // of an event loop
-constexpr Duration kRetrieval = 1ms;  // from the origin
+constexpr Duration kRound = 50us;              // of an event loop
+constexpr Duration kRetrieval = 1ms;           // from the origin
+constexpr std::uint64_t kBoundsInterval = 16;  // events between two looks at all bounds
+constexpr double kSabotagedShare = 0.2;
 
 MessagePtr share(Message message) { return std::make_shared<const Message>(std::move(message)); }
 
@@ -23,19 +27,22 @@ void SimServer::after(Duration delay, std::function<void()> work) {
 
 void SimServer::start() {
   host_.start();
-  node_ = std::make_unique<Node>(options_, world_.heap.now());
+  started_ = world_.heap.now();
+  node_ = std::make_unique<Node>(setup_.node, world_.heap.now());
   learned_ = {};
   out_.take();
   wakes_ = kNever;
+  skew_ = world_.new_skew();
   world_.note("start", place_, host_.incarnation());
-  connect_control();
+  controls_.assign(setup_.balancers, {});
+  for (std::size_t balancer = 0; balancer < setup_.balancers; ++balancer) connect_control(balancer);
   after(kStatusInterval, [this] { status_tick(); });
 }
 
 void SimServer::kill() {
   world_.note("kill", place_);
   host_.kill();
-  control_.reset();
+  controls_.clear();
   peers_.clear();
   waiting_.clear();
   view_.reset();
@@ -53,34 +60,57 @@ void SimServer::drain(bool draining) {
 
 // --- the control wire ---------------------------------------------------------------------------
 
-void SimServer::connect_control() {
+void SimServer::connect_control(std::size_t balancer) {
   const std::uint64_t incarnation = host_.incarnation();
-  const auto closed = [this, incarnation] {
-    host_.run(incarnation, [this] {
-      control_.reset();
-      after(kReconnect, [this] { connect_control(); });
+  const auto closed = [this, incarnation, balancer] {
+    host_.run(incarnation, [this, balancer] {
+      controls_[balancer] = {};
+      follow();
+      after(kReconnect, [this, balancer] { connect_control(balancer); });
     });
   };
-  control_ =
-      connect_({.deliver =
-                    [this, incarnation](const MessagePtr& message) {
-                      host_.run(incarnation, [this, message] { on_control_message(message); });
-                    },
-                .closed = closed});
-  if (!control_) return after(kReconnect, [this] { connect_control(); });
-  world_.network.send(*control_, 0, share(Hello{1, options_.name, false, host_.incarnation()}));
-  world_.network.send(*control_, 0,
-                      share(Register{options_.name + ":80", options_.name + ":90", zone_, "default",
+  const auto channel =
+      connect_(balancer, {.deliver =
+                              [this, incarnation, balancer](const MessagePtr& message) {
+                                host_.run(incarnation, [this, balancer, message] {
+                                  on_control_message(balancer, message);
+                                });
+                              },
+                          .closed = closed});
+  if (!channel) return after(kReconnect, [this, balancer] { connect_control(balancer); });
+  controls_[balancer].channel = channel;
+  const NodeOptions& node = setup_.node;
+  world_.network.send(*channel, 0, share(Hello{1, node.name, false, host_.incarnation()}));
+  world_.network.send(*channel, 0,
+                      share(Register{node.name + ":80", node.name + ":90", node.zone, "default",
                                      node_->next_status()}));
 }
 
-void SimServer::on_control_message(const MessagePtr& message) {
-  if (const auto* update = std::get_if<ViewUpdate>(&*message)) {
-    view_ = ViewPtr(message, &update->view);
+// As server/io/balancer_links: the first balancer, in the conf's order, that has told its view.
+bool SimServer::leads(std::size_t balancer) const {
+  for (std::size_t first = 0; first < balancer; ++first) {
+    if (controls_[first].view != nullptr) return false;
+  }
+  return true;
+}
+
+void SimServer::follow() {
+  for (const ControlLink& control : controls_) {
+    if (control.view == nullptr) continue;
+    if (control.view == view_) return;
+    view_ = control.view;
     leave_offline_peers();
     node_->on_view(world_.heap.now(), view_, out_);
+    return settle();
+  }
+}
+
+void SimServer::on_control_message(std::size_t balancer, const MessagePtr& message) {
+  if (const auto* update = std::get_if<ViewUpdate>(&*message)) {
+    controls_[balancer].view = ViewPtr(message, &update->view);
+    follow();
   } else if (const auto* status = std::get_if<StatusUpdate>(&*message)) {
-    node_->on_status(world_.heap.now(), *status);
+    if (leads(balancer)) node_->on_status(world_.heap.now(), *status);
   } else if (const auto* wish = std::get_if<Drain>(&*message)) {
     node_->set_draining(wish->draining);
   }
@@ -101,14 +131,20 @@ void SimServer::leave_offline_peers() {
 }
 
 void SimServer::push_status(bool urgent_only) {
-  if (!control_ || (urgent_only && !node_->status_is_urgent())) return;
-  world_.network.send(*control_, 0, share(StatusReport{node_->next_status()}));
+  if (urgent_only && !node_->status_is_urgent()) return;
+  const MessagePtr report = share(StatusReport{node_->next_status()});
+  for (const ControlLink& control : controls_) {
+    if (control.channel) world_.network.send(*control.channel, 0, report);
+  }
 }
 
 void SimServer::status_tick() {
-  if (control_) world_.network.send(*control_, 0, share(node_->backing()));
+  const MessagePtr backing = share(node_->backing());
+  for (const ControlLink& control : controls_) {
+    if (control.channel) world_.network.send(*control.channel, 0, backing);
+  }
   push_status(false);
-  world_.invariants.on_bounds(*node_, options_);
+  check_bounds();
   after(kStatusInterval, [this] { status_tick(); });
 }
 
@@ -144,19 +180,31 @@ void SimServer::on_peer_open(ServerId peer, std::uint64_t incarnation, Network::
   });
 }
 
-bool SimServer::heard(const Message& message) const {
-  if (sabotage_ != Sabotage::kNeverHearsOfNewer) return true;
-  if (std::holds_alternative<SessionExchange>(message)) return false;
-  const auto* ack = std::get_if<MirrorAck>(&message);
-  return ack == nullptr || ack->answer != MirrorAck::Answer::kStale;
+// Does sabotage keep the message from the node?
+bool SimServer::heard(ServerId from, const Message& message) {
+  if (sabotaged(Sabotage::kNeverHearsOfNewer)) {
+    if (std::holds_alternative<SessionExchange>(message)) return false;
+    const auto* ack = std::get_if<MirrorAck>(&message);
+    return ack == nullptr || ack->answer != MirrorAck::Answer::kStale;
+  }
+  if (sabotaged(Sabotage::kForgetsAlternate) && std::holds_alternative<WhereIs>(message)) {
+    return false;
+  }
+  const auto* batch = std::get_if<MirrorBatch>(&message);
+  if (sabotaged(Sabotage::kAcksUnapplied) && batch != nullptr && !batch->snapshot) {
+    const MirrorAck ack{batch->session, batch->epoch, batch->sequence, MirrorAck::Answer::kApplied};
+    world_.network.send(peers_.at(from).channel, peers_.at(from).end, share(ack));
+    return false;
+  }
+  return true;
 }
 
 void SimServer::on_peer_message(ServerId peer, const MessagePtr& message) {
   world_.note("peer message", place_, peer.value, message->index());
-  if (heard(*message)) {
-    learned_.message(*node_, *message);
-    node_->on_message(world_.heap.now(), peer, *message, out_);
-  }
+  const bool is_heard = heard(peer, *message);
+  if (is_heard || sabotaged(Sabotage::kNeverHearsOfNewer)) learned_.message(*node_, *message);
+  if (is_heard) node_->on_message(world_.heap.now(), peer, *message, out_);
+  world_.invariants.on_message(*node_, learned_, *message);
   settle();
 }
 
@@ -166,72 +214,122 @@ void SimServer::handle(const HttpRequest& request, Reply reply) {
   here([this, request, reply = std::move(reply)] { answer(request, reply); });
 }
 
-void SimServer::answer(const HttpRequest& request, const Reply& reply) {
-  const RequestInfo info{request.token, request.cache, request.evicted};
-  const std::uint64_t cold_before = node_->counters().takeovers_cold;
-  Decision decision = node_->on_request(world_.heap.now(), world_.wall(), info);
-  world_.note("request", place_, request.token.session.low, static_cast<unsigned>(decision.kind));
-  if (node_->counters().takeovers_cold > cold_before) cold_start_(request.token);
-  settle();
+// As server/io/front: a request whose token does not open begins a session.
+SessionToken SimServer::token_of(const HttpRequest& request) {
+  const SessionToken& token = request.token;
+  if (token_is_young(token.issued, token.flags, wall(), setup_.node.token_ttl)) return token;
+  ++tokens_refused_;
+  world_.note("too old", place_, token.session.low);
+  SessionToken fresh;
+  fresh.session = {random_.next(), random_.next()};
+  fresh.primary = id();
+  fresh.issued = wall();
+  fresh.flags = kNewSession;
+  return fresh;
+}
+
+Decision SimServer::decide(const HttpRequest& request) {
+  const SessionToken& token = request.token;
+  const NodeCounters before = node_->counters();
+  const auto known = node_->report(token.session);
+  Decision decision = node_->on_request(world_.heap.now(), wall(),
+                                        RequestInfo{token, request.cache, request.evicted});
+  world_.note("request", place_, token.session.low, static_cast<unsigned>(decision.kind));
+  watch_takeover(token, before, known);
   const bool moved = decision.kind == Decision::Kind::kRefer &&
                      (decision.refer.flags & (kNewSession | kTakeover)) == 0;
-  if (sabotage_ == Sabotage::kServesWhatItLost && moved) decision.kind = Decision::Kind::kServe;
+  if (sabotaged(Sabotage::kServesWhatItLost) && moved) decision.kind = Decision::Kind::kServe;
+  const bool took = node_->counters().takeovers_warm > before.takeovers_warm;
+  if (sabotaged(Sabotage::kRefusesTakeovers) && took) decision.kind = Decision::Kind::kUnavailable;
+  return decision;
+}
+
+void SimServer::watch_takeover(const SessionToken& token, const NodeCounters& before,
+                               const std::optional<SessionReport>& known) {
+  const NodeCounters& now = node_->counters();
+  if (now.takeovers_cold > before.takeovers_cold) {
+    if (setup_.forgets) learned_.forget(token.session);
+    watcher_.cold_start(place_, token);
+    watcher_.takeover(place_, token.session, token.epoch.server);
+  } else if (now.takeovers_warm > before.takeovers_warm && known) {
+    watcher_.takeover(place_, token.session, known->epoch.server);
+  }
+}
+
+void SimServer::answer(HttpRequest request, const Reply& reply) {
+  request.token = token_of(request);
+  if (sabotaged(Sabotage::kSwallowsRequests) && random_.chance(kSabotagedShare)) return;
+  const Decision decision = decide(request);
+  settle();
+  learned_.epoch(request.token.session, request.token.epoch);
+  HttpResponse response;
   switch (decision.kind) {
     case Decision::Kind::kServe:
       world_.invariants.on_served(*node_, learned_, request.token);
-      return after(kRetrieval, [this, request, reply] { retrieve(request, reply, {}); });
+      return execute(request, reply, std::nullopt);
     case Decision::Kind::kGuest:
       world_.invariants.on_guest(*node_, request.token, decision.refer);
-      return after(kRetrieval, [this, request, reply, elsewhere = decision.refer] {
-        retrieve(request, reply, elsewhere);
-      });
+      return execute(request, reply, decision.refer);
     case Decision::Kind::kWait:
       waiting_.emplace(request.token.session, std::pair(request, reply));
       return;
-    case Decision::Kind::kRefer: {
+    case Decision::Kind::kRefer:
       world_.invariants.on_referral(*node_, request.token, decision.refer);
-      HttpResponse response;
       response.status = 421;
       response.refer = decision.refer;
       return reply(response);
-    }
     case Decision::Kind::kGone:
     case Decision::Kind::kUnavailable:
-      HttpResponse response;
       response.status = 503;
+      response.cause = (request.token.flags & kNewSession) != 0 ? kNoPlace : "refused";
       return reply(response);
   }
 }
 
+// A guest's session is `elsewhere`.
+void SimServer::execute(const HttpRequest& request, const Reply& reply,
+                        const std::optional<SessionToken>& elsewhere) {
+  if (request.post) {
+    world_.invariants.require(world_.origin.execute(request.id), "a POST is executed twice");
+  }
+  after(kRetrieval, [this, request, reply, elsewhere] { retrieve(request, reply, elsewhere); });
+}
+
 void SimServer::retrieve(const HttpRequest& request, const Reply& reply,
                          const std::optional<SessionToken>& elsewhere) {
-  const auto content = world_.origin.content(request.item);
-  Comparison result = node_->on_retrieved(
-      world_.heap.now(), {request.token.session, request.cache,
-                          ItemKey::of(Origin::target(request.item)), request.announced, content});
-  if (sabotage_ == Sabotage::kReusesUnseen && !request.announced.empty()) {
-    result.answer = Comparison::Answer::kReuseByValidator;
-  }
   HttpResponse response;
-  response.status = result.answer == Comparison::Answer::kSend ? 200 : 304;
-  response.reuse_by_mirror = result.answer == Comparison::Answer::kReuseByMirror;
-  response.etag = result.validator;
-  response.version = world_.origin.version(request.item);
+  response.status = 200;
   response.server = node_->self();
-  response.token = elsewhere;
-  if (!elsewhere) response.token = node_->token_to_set(world_.wall(), request.token);
-  if (response.token && !elsewhere) {
-    SessionToken& token = *response.token;
-    if (sabotage_ == Sabotage::kNamesItselfTwice) token.alternate = token.primary;
-    if (sabotage_ == Sabotage::kKeepsEpochOnTakeover && (request.token.flags & kTakeover) != 0) {
-      token.epoch = request.token.epoch;
+  if (!request.post) {
+    const auto content = world_.origin.content(request.item);
+    Comparison result = node_->on_retrieved(
+        world_.heap.now(), {request.token.session, request.cache,
+                            ItemKey::of(Origin::target(request.item)), request.announced, content});
+    if (sabotaged(Sabotage::kReusesUnseen) && !request.announced.empty()) {
+      result.answer = Comparison::Answer::kReuseByValidator;
     }
-    world_.invariants.on_token(*node_, learned_, request.token, token);
+    response.status = result.answer == Comparison::Answer::kSend ? 200 : 304;
+    response.reuse_by_mirror = result.answer == Comparison::Answer::kReuseByMirror;
+    response.etag = result.validator;
+    response.version = world_.origin.version(request.item);
   }
+  response.token = elsewhere;
+  if (!elsewhere) set_token(request, response);
   node_->on_request_end(request.token.session);
   world_.note("response", place_, static_cast<unsigned>(response.status), response.version);
   settle();
   reply(response);
+}
+
+void SimServer::set_token(const HttpRequest& request, HttpResponse& response) {
+  response.token = node_->token_to_set(wall(), request.token);
+  if (!response.token) return;
+  SessionToken& token = *response.token;
+  if (sabotaged(Sabotage::kNamesItselfTwice)) token.alternate = token.primary;
+  if (sabotaged(Sabotage::kKeepsEpochOnTakeover) && (request.token.flags & kTakeover) != 0) {
+    token.epoch = request.token.epoch;
+  }
+  world_.invariants.on_token(*node_, learned_, request.token, token);
 }
 
 void SimServer::decide_waiting(SessionId session) {
@@ -255,6 +353,7 @@ void SimServer::settle() {
   push_status(true);
   const auto settled = node_->take_settled();
   for (const SessionId session : settled) decide_waiting(session);
+  if (++events_ % kBoundsInterval == 0) check_bounds();
   const Instant next = node_->next_deadline();
   if (next == kNever) return;
   const Instant wake = std::max(next, world_.heap.now() + kRound);

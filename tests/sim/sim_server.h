@@ -1,5 +1,5 @@
 // A tandem-server of the simulation: a real node, and around it what its shell does: the control
-// connection with registration and status, links to peers, requests, the node's deadlines.
+// connections with registration and status, links to peers, requests, the node's deadlines.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "server/core/node.h"
 #include "tests/sim/host.h"
@@ -17,32 +18,43 @@ namespace tandem::sim {
 class SimServer {
  public:
   using Reply = std::function<void(const HttpResponse&)>;
-  // Opens a control connection to the balancer; nothing if that is not possible now.
-  using Connect = std::function<std::optional<Network::ChannelId>(Network::Handlers)>;
+  // Opens a control connection to the balancer with this number; nothing if that is not possible
+  // now.
+  using Connect =
+      std::function<std::optional<Network::ChannelId>(std::size_t balancer, Network::Handlers)>;
+  // A request makes this server start a session empty, or take it over from `from`.
+  struct Watcher {
+    std::function<void(Place at, const SessionToken&)> cold_start;
+    std::function<void(Place at, SessionId session, ServerId from)> takeover;
+  };
+  struct Setup {
+    NodeOptions node;
+    NodeOptions bounds;  // what it may hold; differs from `node` under kIgnoresBounds alone
+    std::size_t balancers = 1;
+    bool forgets = false;  // its bounds are so tight that it forgets sessions and where they went
+    Sabotage sabotage = Sabotage::kNone;
+  };
 
-  SimServer(World& world, Place place, NodeOptions options, std::string zone, Connect connect)
+  SimServer(World& world, Place place, Setup setup, Connect connect, const Watcher& watcher)
       : world_(world),
         place_(place),
-        options_(std::move(options)),
-        zone_(std::move(zone)),
-        connect_(std::move(connect)) {}
+        setup_(std::move(setup)),
+        connect_(std::move(connect)),
+        watcher_(watcher),
+        random_(world.random.fork(10'000 + place)) {}
 
   Host& host() { return host_; }
   const Host& host() const { return host_; }
   Place place() const { return place_; }
-  ServerId id() const { return ServerId::of(options_.name); }
-  const std::string& name() const { return options_.name; }
+  ServerId id() const { return ServerId::of(name()); }
+  const std::string& name() const { return setup_.node.name; }
   const Node* node() const { return node_.get(); }
-  const NodeOptions& options() const { return options_; }
-  // Told when a request makes this server start a session empty.
-  void on_cold_start(std::function<void(const SessionToken&)> told) {
-    cold_start_ = std::move(told);
-  }
-  void set_sabotage(Sabotage sabotage) { sabotage_ = sabotage; }
+  Instant started() const { return started_; }
 
   void start();
   void kill();
   void drain(bool draining);
+  void check_bounds() const { world_.invariants.on_bounds(*node_, setup_.bounds); }
 
   // A link to another server; told as closed by `closed`. `channel` is set by the time it is used.
   using ChannelHolder = std::shared_ptr<Network::ChannelId>;
@@ -61,15 +73,26 @@ class SimServer {
   // A request has arrived (the process may stand still). The reply may never come.
   void handle(const HttpRequest& request, Reply reply);
 
+  std::uint64_t tokens_refused() const { return tokens_refused_; }
+
  private:
   struct PeerLink {
     Network::ChannelId channel;
     std::size_t end;
   };
+  struct ControlLink {
+    std::optional<Network::ChannelId> channel;
+    ViewPtr view;  // the last one of this connection; null: none yet
+  };
   void here(std::function<void()> work) { host_.run(host_.incarnation(), std::move(work)); }
   void after(Duration delay, std::function<void()> work);
-  void connect_control();
-  void on_control_message(const MessagePtr& message);
+  UnixSeconds wall() const { return world_.wall(skew_); }
+  bool sabotaged(Sabotage how) const { return setup_.sabotage == how; }
+
+  void connect_control(std::size_t balancer);
+  void on_control_message(std::size_t balancer, const MessagePtr& message);
+  void follow();
+  bool leads(std::size_t balancer) const;
   void leave_offline_peers();
   bool is_current(ServerId peer, Network::ChannelId channel) const {
     const auto found = peers_.find(peer);
@@ -77,31 +100,43 @@ class SimServer {
   }
   void push_status(bool urgent_only);
   void status_tick();
+
   void on_peer_message(ServerId peer, const MessagePtr& message);
-  void answer(const HttpRequest& request, const Reply& reply);
+  bool heard(ServerId from, const Message& message);
+
+  SessionToken token_of(const HttpRequest& request);
+  void answer(HttpRequest request, const Reply& reply);
+  Decision decide(const HttpRequest& request);
+  void execute(const HttpRequest& request, const Reply& reply,
+               const std::optional<SessionToken>& elsewhere);
   void retrieve(const HttpRequest& request, const Reply& reply,
                 const std::optional<SessionToken>& elsewhere);
   void decide_waiting(SessionId session);
-  bool heard(const Message& message) const;
+  void set_token(const HttpRequest& request, HttpResponse& response);
+  void watch_takeover(const SessionToken& token, const NodeCounters& before,
+                      const std::optional<SessionReport>& known);
   void settle();  // at the end of every event here: flush, send, ask for the next deadline
 
   World& world_;
   const Place place_;
-  const NodeOptions options_;
-  const std::string zone_;
+  const Setup setup_;
   const Connect connect_;
-  Sabotage sabotage_ = Sabotage::kNone;
-  std::function<void(const SessionToken&)> cold_start_;
+  const Watcher& watcher_;
+  Random random_;
   Host host_;
+  std::uint64_t tokens_refused_ = 0;
   // Of the process that lives now.
+  Instant started_{};
   std::unique_ptr<Node> node_;
   Learned learned_;
   PeerOutbox out_;
-  std::optional<Network::ChannelId> control_;
+  std::vector<ControlLink> controls_;
   std::map<ServerId, PeerLink> peers_;
   std::multimap<SessionId, std::pair<HttpRequest, Reply>> waiting_;  // until peers have answered
-  ViewPtr view_;
+  ViewPtr view_;                                                     // the one that is followed
   Instant wakes_ = kNever;
+  UnixSeconds skew_ = 0;
+  std::uint64_t events_ = 0;
 };
 
 }  // namespace tandem::sim

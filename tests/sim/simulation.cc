@@ -1,7 +1,5 @@
 #include "tests/sim/simulation.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -11,68 +9,109 @@ namespace {
 constexpr Duration kRelink = 500ms;
 constexpr Duration kRegistration = 500ms;  // the first clients come after this
 constexpr Duration kQuiet = 2s;            // at the end, without requests
+constexpr std::size_t kBoundsFactor = 4;   // by which kIgnoresBounds passes them
+
+// What a server works with that does not care for its bounds.
+NodeOptions without_bounds(NodeOptions node) {
+  node.sessions_max *= kBoundsFactor;
+  node.provisional_max *= kBoundsFactor;
+  node.notes_max *= kBoundsFactor;
+  node.mirror.reference_bytes_max *= kBoundsFactor;
+  node.mirror.content_bytes_max *= kBoundsFactor;
+  return node;
+}
 
 }  // namespace
 
 Simulation::Simulation(const SimulationOptions& options)
     : options_(options),
       world_(options.seed, options.faults, options.items),
-      devil_(world_.random.fork(3)) {
-  for (Place place = 0; place < options.servers; ++place) {
-    NodeOptions node = options.node;
-    node.name = "s" + std::to_string(place);
-    if (options.zones > 0) node.zone = "z" + std::to_string(place % options.zones);
+      watcher_{.cold_start = [this](Place place,
+                                    const SessionToken& token) { on_cold_start(place, token); },
+               .takeover = [this](Place place, SessionId session,
+                                  ServerId from) { on_takeover(place, session, from); }},
+      devil_(world_, servers_, balancers_,
+             {.start_server = [this](Place place) { start_server(place); },
+              .server_died = [this](Place place) { on_server_died(place); },
+              .balancer_died =
+                  [this](Place place) {
+                    for (const auto& client : clients_) client->on_balancer_killed(place);
+                    for (const auto& bot : bots_) bot->on_balancer_killed(place);
+                  }},
+             world_.random.fork(3)) {
+  build_servers();
+  for (std::size_t i = 0; i < options.balancers; ++i) {
+    balancers_.push_back(std::make_unique<SimBalancer>(
+        world_, options.servers + i, servers_,
+        SimBalancer::Options{.balancers = static_cast<std::uint32_t>(options.balancers),
+                             .token_ttl = options.node.token_ttl,
+                             .sabotage = options.sabotage}));
+  }
+  build_clients();
+}
+
+void Simulation::build_servers() {
+  for (Place place = 0; place < options_.servers; ++place) {
+    SimServer::Setup setup;
+    setup.node = options_.node;
+    setup.node.name = "s" + std::to_string(place);
+    if (options_.zones > 0) setup.node.zone = "z" + std::to_string(place % options_.zones);
+    setup.bounds = setup.node;
+    setup.balancers = options_.balancers;
+    setup.forgets = options_.tight;
+    const double broken = options_.sabotaged_share * static_cast<double>(options_.servers);
+    if (static_cast<double>(place) < broken) setup.sabotage = options_.sabotage;
+    if (setup.sabotage == Sabotage::kIgnoresBounds) setup.node = without_bounds(setup.node);
     servers_.push_back(std::make_unique<SimServer>(
-        world_, place, node, node.zone, [this, place](Network::Handlers handlers) {
-          return balancer_->accept(place, std::move(handlers));
-        }));
-    const bool broken =
-        static_cast<double>(place) < options.sabotaged_share * static_cast<double>(options.servers);
-    if (broken) servers_.back()->set_sabotage(options.sabotage);
-    servers_.back()->on_cold_start(
-        [this, place](const SessionToken& token) { on_cold_start(place, token); });
+        world_, place, std::move(setup),
+        [this, place](std::size_t balancer, Network::Handlers handlers) {
+          return balancers_[balancer]->accept(place, std::move(handlers));
+        },
+        watcher_));
   }
-  balancer_ = std::make_unique<SimBalancer>(world_, options.servers, servers_);
-  for (std::size_t i = 0; i < options.clients; ++i) {
-    ClientOptions client = options.client;
-    client.library =
-        static_cast<double>(i) >= options.ordinary_share * static_cast<double>(options.clients);
-    clients_.push_back(std::make_unique<SimClient>(world_, *balancer_, client,
-                                                   world_.random.fork(1000 + i), report_.clients));
+}
+
+void Simulation::build_clients() {
+  ClientOptions client = options_.client;
+  client.token_ttl = options_.node.token_ttl;
+  const auto ordinary = options_.ordinary_share * static_cast<double>(options_.clients);
+  for (std::size_t i = 0; i < options_.clients; ++i) {
+    client.library = static_cast<double>(i) >= ordinary;
+    clients_.push_back(std::make_unique<SimClient>(
+        world_, balancers_, client, world_.random.fork(1'000'000 + i), report_.clients));
   }
-  for (std::size_t i = 0; i < options.bots; ++i) {
-    ClientOptions bot = options.client;
-    bot.library = bot.keeps_token = false;
-    bots_.push_back(std::make_unique<SimClient>(world_, *balancer_, bot,
-                                                world_.random.fork(5000 + i), report_.clients));
+  client.library = client.keeps_token = false;
+  for (std::size_t i = 0; i < options_.bots; ++i) {
+    bots_.push_back(std::make_unique<SimClient>(
+        world_, balancers_, client, world_.random.fork(2'000'000 + i), report_.clients));
   }
 }
 
 SimulationReport Simulation::run() {
   start_all();
   run_until(world_.heap.now() + options_.calm_start);
-  storming_ = true;
-  every(options_.faults.kills_per_minute, [this] { kill_one(); });
-  every(options_.faults.pauses_per_minute, [this] { pause_one(); });
-  every(options_.faults.partitions_per_minute, [this] { split_some(); });
-  every(options_.faults.drains_per_minute, [this] { drain_one(); });
+  devil_.begin();
   run_until(world_.heap.now() + options_.storm);
-  calm();
+  devil_.rest();
   const Instant calmed = world_.heap.now();
   run_until(calmed + options_.served_within);
-  for (const auto& client : clients_) {
-    world_.invariants.require(client->last_served() >= calmed,
-                              "a client is not served although all is well again");
-    client->stop();
-  }
-  for (const auto& bot : bots_) bot->stop();
+  if (world_.invariants.violations() == 0) check_served(calmed);
   run_until(world_.heap.now() + kQuiet);
-  check_recovered();
+  for (const auto& server : servers_) {
+    if (server->host().alive()) add_counters(*server);
+  }
+  if (world_.invariants.violations() == 0) check_recovered();
   report_.seed = options_.seed;
   report_.hash = world_.transcript.hash();
   report_.events = world_.heap.executed();
+  report_.hours =
+      std::chrono::duration<double, std::ratio<3600>>(world_.heap.now().time_since_epoch()).count();
   report_.violations = world_.invariants.violations();
   report_.texts = world_.invariants.texts();
+  report_.devil = devil_.counts();
+  report_.orders_executed = world_.origin.executed();
+  for (const auto& server : servers_) report_.tokens_refused += server->tokens_refused();
+  for (const auto& balancer : balancers_) report_.tokens_refused += balancer->tokens_refused();
   return report_;
 }
 
@@ -82,6 +121,7 @@ void Simulation::run_until(Instant end) {
 }
 
 void Simulation::start_all() {
+  for (const auto& balancer : balancers_) balancer->start();
   for (Place place = 0; place < servers_.size(); ++place) start_server(place);
   world_.heap.after(kRegistration, [this] {
     for (const auto& client : clients_) client->start();
@@ -89,7 +129,8 @@ void Simulation::start_all() {
   });
   const Duration change = options_.item_change;
   if (change > Duration{}) {
-    every(60.0 * 1e9 / static_cast<double>(change.count()), [this] { world_.origin.change_one(); });
+    devil_.every(60.0 * 1e9 / static_cast<double>(change.count()),
+                 [this] { world_.origin.change_one(); });
   }
 }
 
@@ -130,97 +171,11 @@ void Simulation::try_link(Place a, Place b) {
   at_b.on_peer_open(at_a.id(), at_a.host().incarnation(), *channel, 1);
 }
 
-// --- the devil ----------------------------------------------------------------------------------
+// --- what is watched ----------------------------------------------------------------------------
 
-void Simulation::every(double per_minute, std::function<void()> work) {
-  if (per_minute <= 0) return;
-  const auto mean = static_cast<std::uint64_t>(60e9 / per_minute);
-  world_.heap.after(Duration(devil_.below(2 * mean) + 1), [this, per_minute, work] {
-    work();
-    every(per_minute, work);
-  });
-}
-
-Duration Simulation::between(Duration low, Duration high) {
-  return low + Duration(devil_.below(static_cast<std::uint64_t>((high - low).count()) + 1));
-}
-
-void Simulation::kill_one() {
-  SimServer& server = *servers_[devil_.below(servers_.size())];
-  if (!storming_ || !server.host().alive()) return;
-  if (options_.faults.one_at_a_time && world_.heap.now() < mended_) return;
-  ++report_.kills;
-  server.kill();
-  balancer_->on_killed(server.place());
-  const Duration down = between(options_.faults.down_min, options_.faults.down_max);
-  mended_ = world_.heap.now() + down + options_.faults.mend_time;
-  world_.heap.after(down, [this, place = server.place()] {
-    if (!servers_[place]->host().alive()) start_server(place);
-  });
-}
-
-void Simulation::pause_one() {
-  Host& host = servers_[devil_.below(servers_.size())]->host();
-  if (!storming_ || !host.alive() || host.paused()) return;
-  ++report_.pauses;
-  world_.note("pause");
-  host.pause();
-  const Duration time = between(options_.faults.pause_min, options_.faults.pause_max);
-  world_.heap.after(time, [&host, incarnation = host.incarnation()] {
-    if (host.incarnation() == incarnation) host.resume();
-  });
-}
-
-std::set<Place> Simulation::some_servers(double largest_share) {
-  const double most = largest_share * static_cast<double>(servers_.size());
-  const std::size_t count = 1 + devil_.below(std::max<std::uint64_t>(1, std::uint64_t(most)));
-  std::set<Place> some;
-  while (some.size() < count) some.insert(devil_.below(servers_.size()));
-  return some;
-}
-
-void Simulation::split_some() {
-  if (!storming_) return;
-  ++report_.partitions;
-  const Faults& faults = options_.faults;
-  Network::Cut cut = Network::Cut::kBothWays;
-  if (devil_.chance(faults.one_way_share)) {
-    cut = devil_.chance(0.5) ? Network::Cut::kWhatTheySend : Network::Cut::kWhatTheyGet;
-  }
-  std::set<Place> spared;
-  if (devil_.chance(faults.spares_balancer_share)) spared.insert(servers_.size());
-  const auto id = world_.network.split(some_servers(faults.largest_share), spared, cut);
-  partitions_.insert(id);
-  world_.note("split", id, static_cast<unsigned>(cut), spared.size());
-  world_.heap.after(between(faults.partition_min, faults.partition_max), [this, id] {
-    world_.note("heal", id);
-    world_.network.heal(id);
-    partitions_.erase(id);
-  });
-}
-
-void Simulation::drain_one() {
-  SimServer& server = *servers_[devil_.below(servers_.size())];
-  if (!storming_ || !server.host().alive()) return;
-  ++report_.drains;
-  server.drain(true);
-  world_.heap.after(options_.faults.drain_time, [&server, life = server.host().incarnation()] {
-    if (server.host().alive() && server.host().incarnation() == life) server.drain(false);
-  });
-}
-
-// Ends all faults: everything lives, runs and is reached.
-void Simulation::calm() {
-  storming_ = false;
-  world_.note("calm");
-  world_.network.calm();
-  for (const auto id : std::exchange(partitions_, {})) world_.network.heal(id);
-  for (Place place = 0; place < servers_.size(); ++place) {
-    Host& host = servers_[place]->host();
-    if (!host.alive()) start_server(place);
-    if (host.paused()) host.resume();
-    servers_[place]->drain(false);
-  }
+void Simulation::on_server_died(Place place) {
+  died_[servers_[place]->id()] = world_.heap.now();
+  add_counters(*servers_[place]);
 }
 
 // A session starts empty here. Has another living server what it lost?
@@ -230,75 +185,26 @@ void Simulation::on_cold_start(Place place, const SessionToken& token) {
     const auto report = server->node()->report(token.session);
     if (!report || report->epoch < token.epoch || report->mirror_entries == 0) continue;
     ++report_.cold_though_warm_elsewhere;
+    world_.invariants.require(!keeps_mirrors(), "a mirror was lost that somebody has");
     world_.note("cold", place, token.session.low, server->place());
     return;
   }
 }
 
-// --- when all should be well again --------------------------------------------------------------
-
-void Simulation::check_recovered() {
-  if (world_.invariants.violations() > 0) return;
-  for (const auto& client : clients_) {
-    if (options_.exact && client->token()) check_session(*client->token());
-  }
-  for (const auto& server : servers_) {
-    world_.invariants.on_bounds(*server->node(), server->options());
-    const NodeCounters& one = server->node()->counters();
-    report_.nodes.takeovers_warm += one.takeovers_warm;
-    report_.nodes.takeovers_cold += one.takeovers_cold;
-    report_.nodes.sessions_lost += one.sessions_lost;
-    report_.nodes.thirds_chosen += one.thirds_chosen;
-    report_.nodes.mirror_snapshots_sent += one.mirror_snapshots_sent;
-    report_.nodes.mirror_gaps += one.mirror_gaps;
-    report_.nodes.mirror_stale += one.mirror_stale;
-  }
+// Where nothing happens but that processes die, a session leaves no server that lives: those that
+// move are at most those that the dead one served.
+void Simulation::on_takeover(Place at, SessionId session, ServerId from) {
+  const Instant before = std::exchange(changed_hands_[session], world_.heap.now());
+  if (!keeps_mirrors() || servers_[at]->id() == from) return;
+  const auto died = died_.find(from);
+  world_.invariants.require(died != died_.end() && died->second >= before,
+                            "a session leaves a server that did not fail");
 }
 
-// One server serves it, one other holds its copy, and nobody else claims it.
-void Simulation::check_session(const SessionToken& token) {
-  std::vector<std::string> claims;
-  std::optional<SessionReport> primary;
-  for (const auto& server : servers_) {
-    const auto report = server->node()->report(token.session);
-    if (!report || report->role == Role::kAlternate) continue;
-    claims.push_back(server->name() + " at " + to_text(report->epoch));
-    // A session may have been moved since its client's last request.
-    if (server->id() == token.primary || report->epoch > token.epoch) primary = report;
-  }
-  const std::string text = fmt::format("{}: {}", to_text(token), fmt::join(claims, ", "));
-  world_.invariants.require(claims.size() == 1, "not served by exactly one server " + text);
-  world_.invariants.require(primary.has_value(), "served by neither the token's primary nor under a newer epoch " + text);
-  if (!primary || primary->role == Role::kProvisional) return;
-  world_.invariants.require(primary->copy_complete, "no complete copy of " + text);
-  for (const auto& server : servers_) {
-    if (server->id() != primary->alternate) continue;
-    const auto copy = server->node()->report(token.session);
-    world_.invariants.require(
-        copy && copy->epoch == primary->epoch && copy->mirror_entries == primary->mirror_entries,
-        "the alternate's copy differs " + text);
-  }
-}
-
-std::string to_text(const SimulationReport& report) {
-  const ClientCounts& clients = report.clients;
-  std::string text = fmt::format(
-      "seed {}: {} events, transcript {:016x}, {} violations\n"
-      "  {} kills, {} pauses, {} partitions, {} drains\n"
-      "  {} requests, {} failed, {} fetched, {} reused by mirror, {} by validator, {} moved,"
-      " slowest {:.3f} s\n"
-      "  {} warm and {} cold ({} with a copy elsewhere) takeovers, {} sessions given up, {} third "
-      "copies, {} snapshots,"
-      " {} gaps, {} stale\n",
-      report.seed, report.events, report.hash, report.violations, report.kills, report.pauses,
-      report.partitions, report.drains, clients.requests, clients.failed, clients.fetched,
-      clients.reused_by_mirror, clients.reused_by_validator, clients.moved,
-      static_cast<double>(clients.slowest.count()) * 1e-9, report.nodes.takeovers_warm,
-      report.nodes.takeovers_cold, report.cold_though_warm_elsewhere, report.nodes.sessions_lost,
-      report.nodes.thirds_chosen, report.nodes.mirror_snapshots_sent, report.nodes.mirror_gaps,
-      report.nodes.mirror_stale);
-  for (const std::string& violation : report.texts) text += "  " + violation + "\n";
-  return text;
+void Simulation::add_counters(const SimServer& server) {
+  SimulationReport one;
+  one.nodes = server.node()->counters();
+  report_.add(one);
 }
 
 }  // namespace tandem::sim

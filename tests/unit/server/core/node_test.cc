@@ -364,6 +364,19 @@ TEST_F(NodeTest, IdleSessionExpiresOnPrimaryAndAlternate) {
   EXPECT_FALSE(node("b").report(kSession));
 }
 
+TEST_F(NodeTest, WhoeverSeesANewerTokenServesNoOlderOneEvenWhileItAsks) {
+  start({"a", "b"});
+  const SessionToken held = confirmed("a");
+  drop_ = [](const std::string&, const std::string&, const Message& message) {
+    return std::holds_alternative<WhereIs>(message);
+  };
+  SessionToken newer = with_flags(held, kTakeover | kMustServe);
+  newer.epoch = held.epoch.raised_by(id("c"));
+  EXPECT_EQ(node("a").on_request(now_, wall_, {newer, kCache, {}}).kind, Decision::Kind::kWait);
+  EXPECT_FALSE(node("a").report(kSession)) << "it is not the primary, whatever it will hear";
+  EXPECT_NE(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Decision::Kind::kServe);
+}
+
 TEST_F(NodeTest, ViewThatSaysWeAreOfflineDoesNotStopUs) {
   start({"a", "b", "c"});
   const SessionToken held = confirmed("a");
