@@ -1,5 +1,5 @@
-"""Keys rotate under a running cluster: processes take the new key file at different times, some by a
-signal and some by themselves, and no session and no link is lost."""
+"""Keys rotate under a running cluster: processes take the new key file at different times, some by
+a signal and some by themselves, and no session and no link is lost."""
 
 import os
 import shutil
@@ -134,7 +134,8 @@ class Rotation(Case):
 
     def test_rotation_says_what_it_does(self):
         said = self.tandemctl("keygen", "--rotate", self.master)
-        self.assertRegex(said, r"seals from \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; 0 dropped, 2 listed")
+        self.assertRegex(
+            said, r"seals from \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC; 0 dropped, 2 listed")
         with open(self.master, encoding="ascii") as master:
             times = [int(line.split()[1]) for line in master if line.startswith("tandem")]
         self.assertEqual(times[0], 0)
