@@ -60,8 +60,9 @@ class Tree:
         program = next(p for p in (self.build / command[0], self.build / "bin" / command[0],
                                    *self.build.rglob(command[0])) if p.is_file())
         try:
-            done = subprocess.run([program, *command[1:]], cwd=self.source, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, timeout=CHECK_TIMEOUT_S)
+            done = subprocess.run([program, *command[1:]], cwd=self.source,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  timeout=CHECK_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             return "red (time is up)"
         return "green" if done.returncode == 0 else "red"

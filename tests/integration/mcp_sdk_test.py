@@ -1,11 +1,10 @@
 """Stock clients and servers of the Model Context Protocol, from its TypeScript SDK, with
-affinity = "header:Mcp-Session-Id". tools/mcp installs the SDK; without it the test is left out."""
+affinity = "header:Mcp-Session-Id". tools/mcp installs the SDK; without it there is no such test."""
 
 import json
 import os
 import shutil
 import subprocess
-import unittest
 
 from case import Case, main
 from cluster import Balancer, Server, build_folder, get
@@ -32,8 +31,6 @@ class App:
         return json.loads(get(self.port, "/sessions")[1])
 
 
-@unittest.skipUnless(os.path.isdir(os.path.join(SDK, "node_modules")) and shutil.which("node"),
-                     "the SDK is not installed: tools/mcp")
 class Sdk(Case):
     @classmethod
     def set_up_class(cls):

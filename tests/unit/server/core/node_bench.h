@@ -176,7 +176,8 @@ class NodeBench : public ::testing::Test {
                            unsigned flags = kNewSession) {
     return SessionToken{session, {}, id(at), {}, wall_, static_cast<std::uint8_t>(flags)};
   }
-  // Serves a request to its end and gives the token that the client has then. Fails if it is not served.
+  // Serves a request to its end and gives the token that the client has then. Fails if it is not
+  // served.
   SessionToken served(const std::string& at, const SessionToken& token) {
     const Decision decision = request(at, token);
     EXPECT_EQ(decision.kind, Decision::Kind::kServe) << "at " << at;
