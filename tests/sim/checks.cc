@@ -48,7 +48,7 @@ void Simulation::check_session(const SessionToken& token) {
   }
   const auto text = [&] { return fmt::format("{}: {}", to_text(token), fmt::join(claims, ", ")); };
   invariants.require(claims.size() == 1, "not served by exactly one server", text);
-  invariants.require(primary.has_value(), "neither the token's primary serves nor a newer one", text);
+  invariants.require(primary.has_value(), "neither the token's primary nor a newer one", text);
   if (!primary || primary->role == Role::kProvisional) return;
   invariants.require(primary->copy_complete, "no complete copy", text);
   for (const auto& server : servers_) {
