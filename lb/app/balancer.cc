@@ -253,7 +253,7 @@ AdminSnapshot Balancer::snapshot() {
     const SocketAddress resolved = cluster_->address_of(record.data_address);
     const auto state = membership.state_of(record.id);
     snapshot.servers.push_back({std::move(record), resolved ? resolved.text() : std::string{},
-                                state.connected, state.left, state.drain_wanted});
+                                state.connected, state.left, state.drain_wanted, state.drained});
   }
   snapshot.counts = workers_->counts();
   snapshot.counts.push_back({"access_log_lost_total", "Access lines that could not be written",

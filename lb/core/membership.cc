@@ -127,8 +127,10 @@ void Membership::on_message(Instant now, ConnectionId from, const Message& messa
   liveness.on_heard(now);
   std::string_view why = "heard again";
   if (const auto* report = std::get_if<StatusReport>(&message)) {
-    if (report->status.sequence > member->record.status.sequence)
+    if (report->status.sequence > member->record.status.sequence) {
+      member->says_draining = report->status.draining;
       on_status(*member, report->status);
+    }
   } else if (const auto* backing = std::get_if<Backing>(&message)) {
     n_plus_one_.on_backing(member->record.id, *backing);
   } else if (std::holds_alternative<Leave>(message)) {
@@ -214,6 +216,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
     n_plus_one_.forget(id);
   }
   record.incarnation = hello.incarnation;
+  member.says_draining = message.status.draining;
   on_status(member, message.status);
   std::get<Liveness>(member.health).on_connected(now);
   record.online = true;
@@ -413,7 +416,11 @@ Membership::MemberState Membership::state_of(ServerId server) const {
   if (name == names_.end()) return {};
   const Member& member = members_.find(name->second)->second;
   const auto* liveness = std::get_if<Liveness>(&member.health);
-  return {member.connection != 0, liveness != nullptr && liveness->left(), member.drain_wanted};
+  const bool heard = member.record.kind == ServerKind::kPlain || member.says_draining;
+  return {.connected = member.connection != 0,
+          .left = liveness != nullptr && liveness->left(),
+          .drain_wanted = member.drain_wanted,
+          .drained = member.drain_wanted && heard && member.record.status.primaries == 0};
 }
 
 Membership::Member* Membership::registered_on(ConnectionId connection) {

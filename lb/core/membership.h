@@ -125,6 +125,7 @@ class Membership {
     bool connected = false;  // a control connection (kTandem)
     bool left = false;       // announced its shutdown
     bool drain_wanted = false;
+    bool drained = false;  // as wanted, and it has no session left, by what it says since then
   };
   MemberState state_of(ServerId server) const;
   // Who would be over capacity after which death, as of the last status published; with view() and
@@ -144,8 +145,9 @@ class Membership {
     ServerRecord record;
     ConnectionId connection = 0;  // 0: none
     bool drain_wanted = false;
-    bool status_new = false;   // not told yet
-    std::uint64_t serial = 0;  // of the probe under way
+    bool says_draining = false;  // the server itself
+    bool status_new = false;     // not told yet
+    std::uint64_t serial = 0;    // of the probe under way
     std::variant<Liveness, HealthCheck> health;
   };
 

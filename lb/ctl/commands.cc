@@ -3,8 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/core.h>
 
+#include <chrono>
 #include <ctime>
+#include <optional>
 #include <ostream>
+#include <sstream>
+#include <thread>
 
 #include "common/net/key_file.h"
 #include "lb/ctl/admin_client.h"
@@ -58,10 +62,67 @@ int run_status(const std::string& admin_url, bool json, CtlStreams streams) {
   return relay(admin_url, "GET", json ? "/status" : "/status?format=table", streams);
 }
 
-int run_drain(const std::string& admin_url, const std::string& server, bool off,
+namespace {
+
+// What GET /drain says: "draining 81".
+struct DrainProgress {
+  std::string state;
+  std::uint64_t left = 0;
+};
+
+std::optional<DrainProgress> read_progress(const std::string& text) {
+  DrainProgress progress;
+  std::istringstream words(text);
+  if (!(words >> progress.state >> progress.left)) return std::nullopt;
+  return progress;
+}
+
+int await_drain(const Address& admin, const std::string& server, const DrainOptions& options,
+                CtlStreams streams) {
+  const auto began = std::chrono::steady_clock::now();
+  const std::string target = "/drain?server=" + percent_encoded(server);
+  const char* before = options.redraw ? "\r" : "";
+  const char* after = options.redraw ? "\x1b[K" : "\n";
+  std::uint64_t shown = 0;
+  for (;;) {
+    const auto answer = ask_admin(admin, "GET", target);
+    if (!answer) return complain(streams, answer.error().message);
+    const auto progress = read_progress(answer->body);
+    if (answer->status != 200 || !progress) return complain(streams, answer->body);
+    const bool ends = progress->state != "draining";
+    if (progress->left != shown && (!ends || progress->state == "drained")) {
+      streams.out << before << fmt::format("{}: {} sessions left", server, progress->left) << after
+                  << std::flush;
+      shown = progress->left;
+    }
+    if (ends && options.redraw) streams.out << "\n";
+    if (progress->state == "drained" || progress->state == "left") {
+      streams.out << fmt::format("{} is drained\n", server);
+      return 0;
+    }
+    if (progress->state == "offline") return complain(streams, server + " is offline");
+    if (ends) return complain(streams, server + " was taken back");
+    const bool late = options.deadline > Duration{} &&
+                      std::chrono::steady_clock::now() - began >= options.deadline;
+    if (late) {
+      if (options.redraw) streams.out << "\n";
+      return complain(streams, fmt::format("the deadline has passed: {} sessions are left on {}, "
+                                           "which goes on draining",
+                                           progress->left, server));
+    }
+    std::this_thread::sleep_for(options.interval);
+  }
+}
+
+}  // namespace
+
+int run_drain(const std::string& admin_url, const std::string& server, const DrainOptions& options,
               CtlStreams streams) {
-  return relay(admin_url, "POST",
-               fmt::format("/drain?server={}&on={}", percent_encoded(server), !off), streams);
+  const int told =
+      relay(admin_url, "POST",
+            fmt::format("/drain?server={}&on={}", percent_encoded(server), !options.off), streams);
+  if (told != 0 || options.off || !options.wait) return told;
+  return await_drain(*parse_admin_url(admin_url), server, options, streams);
 }
 
 namespace {

@@ -33,8 +33,16 @@ int run_explain(const std::string& admin_url, const std::string& what, bool json
 // Where the server's sessions and load would go.
 int run_explain_death(const std::string& admin_url, const std::string& server, bool json,
                       CtlStreams streams);
-// Gives the server no new sessions, or (`off`) takes it back.
-int run_drain(const std::string& admin_url, const std::string& server, bool off,
+struct DrainOptions {
+  bool off = false;     // takes it back
+  bool wait = true;     // until no session is left, showing how many are
+  bool redraw = false;  // one line, drawn again and again: for a terminal
+  Duration deadline{};  // waits no longer; 0: for ever
+  Duration interval = 500ms;
+};
+// Drains the server, or takes it back. 1 if sessions are left at the deadline, or if the server is
+// offline or was taken back meanwhile; it goes on draining.
+int run_drain(const std::string& admin_url, const std::string& server, const DrainOptions& options,
               CtlStreams streams);
 // Has the balancer read its conf file again.
 int run_reload(const std::string& admin_url, CtlStreams streams);

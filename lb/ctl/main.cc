@@ -1,4 +1,6 @@
 // tandemctl: makes keys, and speaks with a running balancer.
+#include <unistd.h>
+
 #include <iostream>
 #include <string>
 
@@ -10,7 +12,8 @@ int main(int argc, char** argv) {
   using tandem::CommandLine;
   CommandLine line("tandemctl", "Looks after a Tandem cluster.");
   std::string file = "cluster.key", admin = tandem::kAdminUrlDefault, server, what, dying;
-  bool json = false, off = false, rotate = false;
+  bool json = false, hurries = false, rotate = false;
+  tandem::DrainOptions draining;
   tandem::RotateOptions rotation;
   const auto takes_admin = [&](CommandLine& command) {
     command.option("--admin", "URL", admin, "The balancer's admin listener.");
@@ -35,9 +38,13 @@ int main(int argc, char** argv) {
   explain.option("--if-dies", "SERVER", dying, "Where the sessions of this server would go.");
   explain.flag("--json", json, "All of it, as JSON.");
   takes_admin(explain);
-  CommandLine& drain = line.command("drain", "Gives a server no new sessions.");
+  CommandLine& drain = line.command(
+      "drain", "Gives a server no new sessions, moves those that it has, and waits for that.");
   drain.positional("NAME", server, "The server.");
-  drain.flag("--off", off, "Takes it back.");
+  drain.duration("--deadline", draining.deadline,
+                 "Waits no longer than this; the server goes on draining. For ever if not said.");
+  drain.flag("--no-wait", hurries, "Does not wait until no session is left.");
+  drain.flag("--off", draining.off, "Takes it back.");
   takes_admin(drain);
   CommandLine& reload = line.command("reload", "Has a balancer read its conf file again.");
   takes_admin(reload);
@@ -57,6 +64,8 @@ int main(int argc, char** argv) {
     return tandem::run_explain_death(admin, dying, json, streams);
   }
   if (explain.chosen()) return tandem::run_explain(admin, what, json, streams);
-  if (drain.chosen()) return tandem::run_drain(admin, server, off, streams);
+  draining.wait = !hurries;
+  draining.redraw = ::isatty(STDOUT_FILENO) == 1;
+  if (drain.chosen()) return tandem::run_drain(admin, server, draining, streams);
   return tandem::run_reload(admin, streams);
 }

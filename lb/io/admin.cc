@@ -23,7 +23,8 @@ void write_server(JsonWriter& json, const AdminSnapshot::Server& server) {
   json.begin_object().member("name", record.name).member("id", record.id.value);
   json.member("kind", record.kind == ServerKind::kTandem ? "tandem" : "plain");
   json.member("state", state_name(server)).member("online", record.online);
-  json.member("draining", record.status.draining).member("connected", server.connected);
+  json.member("draining", record.status.draining).member("drained", server.drained);
+  json.member("connected", server.connected);
   json.member("address", record.data_address).member("resolved", server.resolved);
   json.member("peer_address", record.peer_address);
   json.member("zone", record.zone).member("group", record.group);
@@ -93,6 +94,21 @@ AdminResponse answer_drain(const AdminRequest& request, AdminTarget& target) {
   }
   return {
       200, kText, fmt::format("{} is {}\n", name, on == "false" ? "taken back" : "to drain"), {}};
+}
+
+AdminResponse answer_drain_progress(const AdminRequest& request, AdminTarget& target) {
+  const std::string name = request.parameter("server");
+  const AdminSnapshot snapshot = target.snapshot();
+  for (const AdminSnapshot::Server& server : snapshot.servers) {
+    if (server.record.name != name) continue;
+    const bool drained = server.record.online && server.drained;
+    return {200,
+            kText,
+            fmt::format("{} {}\n", drained ? "drained" : state_name(server),
+                        server.record.status.primaries),
+            {}};
+  }
+  return {404, kText, fmt::format("no server is called {}\n", name), {}};
 }
 
 AdminResponse answer_reload(AdminTarget& target) {
@@ -201,6 +217,10 @@ AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target) {
   if (!post && !get) {
     return {404, kText, "there is /healthz, /metrics, /status, /explain, /drain and /reload\n", {}};
   }
+  if (request.path == "/drain" && request.method == "GET") {
+    return answer_drain_progress(request, target);
+  }
+  if (request.path == "/drain" && request.method != "POST") return not_allowed("GET, HEAD, POST");
   if (request.method != (post ? "POST" : "GET")) return not_allowed(post ? "POST" : "GET, HEAD");
   if (request.path == "/drain") return answer_drain(request, target);
   if (request.path == "/reload") return answer_reload(target);

@@ -5,6 +5,7 @@
 //   GET  /status                      JSON; with ?format=table a table for people
 //   GET  /explain?...                 why a client is where it is (lb/io/explainer)
 //   POST /drain?server=NAME&on=true   gives a server no new sessions; on=false takes it back
+//   GET  /drain?server=NAME           how far that is: a state and the sessions left, "draining 81"
 //   POST /reload                      reads the conf file again; 422 with the complaints if it is
 //   bad
 //
@@ -36,6 +37,7 @@ struct AdminSnapshot {
     bool connected = false;
     bool left = false;
     bool drain_wanted = false;
+    bool drained = false;
   };
   std::string conf_file;
   bool serving = false;

@@ -38,6 +38,10 @@ NodeOptions node_options(const Conf& conf) {
   // A content that fits no frame is not sent: the alternate then validates it.
   options.mirror.content_sent_max =
       std::min<std::size_t>(conf.source.validate_body_max, kFrameContentBytesMax);
+  options.swap.drain_rate = conf.drain_rate;
+  options.swap.rebalances = conf.rebalance.enabled;
+  options.swap.rebalance_rate = conf.rebalance.rate;
+  options.swap.spread_percent = conf.rebalance.spread;
   return options;
 }
 

@@ -16,6 +16,7 @@
 namespace tandem::server {
 namespace {
 
+constexpr Duration kDrainStep = 100ms;    // how often draining looks whether it is over
 constexpr Duration kLeaveStep = 10ms;     // how often leaving looks whether it is done
 constexpr Duration kMirrorPatience = 5s;  // a dead peer must not hold us
 constexpr Duration kLetGoPatience = 3s;   // for balancers to let go of their connections
@@ -39,6 +40,7 @@ Server::Server(std::string conf_file, Loaded<Conf> loaded)
       self_(hello(conf_)),
       driver_(loop_, node_options(conf_)),
       leave_timer_(loop_, [this] { go_on_leaving(); }),
+      drain_timer_(loop_, [this] { watch_drain(); }),
       started_(loop_.now()) {}
 
 Server::~Server() = default;
@@ -137,9 +139,24 @@ void Server::run() {
 
 void Server::on_drain(bool draining) {
   if (phase_ != Phase::kServing) return;
-  log::info("{}", draining ? "draining: no new sessions" : "taking sessions again");
+  const Status status = driver_.node().status();
+  if (draining == status.draining) return;
   driver_.node().set_draining(draining);
   driver_.touched();
+  if (draining) {
+    log::info("draining: no new sessions, {} move to their alternates", status.primaries);
+    drain_timer_.set_after(kDrainStep);
+  } else {
+    log::info("taking sessions again");
+    drain_timer_.cancel();
+  }
+}
+
+// Says once that it is over; sessions that come later, confirmed only now, are moved as well.
+void Server::watch_drain() {
+  if (!driver_.node().drained()) return drain_timer_.set_after(kDrainStep);
+  log::info("drained: {} moved, {} left here", driver_.node().counters().swaps_done,
+            driver_.node().status().primaries);
 }
 
 void Server::on_signal(int number) {
@@ -195,12 +212,14 @@ void Server::on_view(const ViewPtr& view) {
   peers_->on_view(view);
 }
 
-// First what is under way ends and mirrors catch up, while requests still come: those of sessions
-// with a warm alternate are referred there, the others are served. Then the balancers are told, and
-// once they send nobody here any more and have let go of their connections, we close: so no request
-// is on its way to a connection that we close.
+// First the sessions move to their alternates, what is under way ends, and mirrors catch up, while
+// requests still come: they are referred to where their session went, or served. Then the balancers
+// are told, and once they send nobody here any more and have let go of their connections, we close:
+// so no request is on its way to a connection that we close.
 void Server::begin_leaving() {
-  log::info("leaving: requests under way may take {} ms", conf_.drain_timeout / 1ms);
+  log::info("leaving: {} sessions move to their alternates, requests under way may take {} ms",
+            driver_.node().status().primaries, conf_.drain_timeout / 1ms);
+  drain_timer_.cancel();
   phase_ = Phase::kFinishing;
   leave_by_ = loop_.now() + conf_.drain_timeout;
   mirrored_by_ = loop_.now() + kMirrorPatience;
@@ -218,8 +237,14 @@ void Server::go_on_leaving() {
       break;
     case Phase::kFinishing: {
       const bool mirrored = driver_.node().gauges().lag_sessions == 0 || now >= mirrored_by_;
-      if (!late && (front_->requests_in_flight() > 0 || !mirrored)) return;
-      if (late) log::warn("requests are still under way after drain_timeout: cut off");
+      const bool drained = driver_.node().drained();
+      if (!late && (!drained || front_->requests_in_flight() > 0 || !mirrored)) return;
+      if (front_->requests_in_flight() > 0) {
+        log::warn("requests are still under way after drain_timeout: cut off");
+      }
+      const auto left = driver_.node().status().primaries;
+      log::info("{} sessions moved, {} left to be taken over", driver_.node().counters().swaps_done,
+                left);
       phase_ = Phase::kLeft;
       leave_by_ = now + kLetGoPatience;
       links_->leave();

@@ -52,6 +52,7 @@ class Server final : private AdminTarget, private ViewFollower {
   void use_keys(ClusterKeys keys);
   void reload();
   void on_signal(int number);
+  void watch_drain();
   void begin_leaving();
   void go_on_leaving();
 
@@ -72,6 +73,7 @@ class Server final : private AdminTarget, private ViewFollower {
   std::unique_ptr<AdminServer> admin_;
   std::optional<KeyFileWatch> key_watch_;  // of conf_.key_file
   Timer leave_timer_;
+  Timer drain_timer_;  // while draining, until it is over
   Instant started_;
   Instant leave_by_ = kNever;     // the end of this phase
   Instant mirrored_by_ = kNever;  // how long mirrors are waited for

@@ -113,6 +113,20 @@ Table<MirrorConf> mirror_table() {
   return table;
 }
 
+Table<RebalanceConf> rebalance_table() {
+  Table<RebalanceConf> table("Moving sessions from servers that have many to those that have few.");
+  table.option(
+      "enabled", &RebalanceConf::enabled, boolean(),
+      "Whether this server gives sessions to others when one has come that takes sessions, "
+      "or when they differ by more than chance explains.");
+  table.option("rate", &RebalanceConf::rate, integer(1, 1000000),
+               "The most sessions that it gives in a second.");
+  table.option("spread", &RebalanceConf::spread, integer(1, 100),
+               "Percent. Sessions are moved until those of the fullest and of the emptiest server, "
+               "each for its capacity, differ by no more than this part of the mean.");
+  return table;
+}
+
 Table<Conf> top_table() {
   Table<Conf> table("The conf file of tandem-server.");
   table
@@ -173,12 +187,17 @@ Table<Conf> top_table() {
                "The status is told to the balancers at least this often. Keep it at their "
                "status_interval: a server that is silent for three of theirs is offline if it "
                "fails a probe, too.");
-  table.option("drain_timeout", &Conf::drain_timeout, duration(0s, 24h),
-               "After SIGTERM, requests under way may take this long, and mirrors may catch up.");
+  table.option(
+      "drain_timeout", &Conf::drain_timeout, duration(0s, 24h),
+      "After SIGTERM, sessions may move to their alternates, requests under way may end and "
+      "mirrors may catch up for this long.");
+  table.option("drain_rate", &Conf::drain_rate, integer(1, 1000000),
+               "While draining, the most sessions that move to their alternates in a second.");
   table.table("limits", &Conf::limits, http_limits_table());
   table.table("source", &Conf::source, source_table());
   table.table("session", &Conf::session, session_table());
   table.table("mirror", &Conf::mirror, mirror_table());
+  table.table("rebalance", &Conf::rebalance, rebalance_table());
   table.table("admin", &Conf::admin, admin_table());
   return table;
 }

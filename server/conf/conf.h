@@ -54,6 +54,12 @@ struct MirrorConf {
   std::uint32_t entries_max = 4096;  // items mirrored for one client cache
 };
 
+struct RebalanceConf {
+  bool enabled = true;
+  std::uint32_t rate = 100;   // sessions a second
+  std::uint32_t spread = 10;  // percent
+};
+
 struct Conf {
   std::string name;
   Address listen;
@@ -67,11 +73,13 @@ struct Conf {
   std::string zone;
   std::string group = "default";
   Duration status_interval = 1s;
-  Duration drain_timeout = 30s;  // SIGTERM: requests under way may take this long
+  Duration drain_timeout = 30s;     // SIGTERM: sessions move and requests end within this time
+  std::uint32_t drain_rate = 1000;  // sessions moved in a second
   HttpLimitsConf limits;
   SourceConf source;
   SessionConf session;
   MirrorConf mirror;
+  RebalanceConf rebalance;
   AdminConf admin;
 };
 

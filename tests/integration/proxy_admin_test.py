@@ -63,7 +63,7 @@ class Admin(Case):
         self.assertIn('"program":"tandem-lb"', self.ctl("status", "--json"))
 
     def test_tandemctl_drains_and_takes_back(self):
-        self.ctl("drain", "app1")
+        self.ctl("drain", "app1", "--no-wait")
         until(lambda: self.lb.servers()["app1"]["state"] == "draining", "app1 to drain")
         self.assertIn("no server is called app9", self.ctl("drain", "app9", status=1))
         self.ctl("drain", "app1", "--off")

@@ -99,7 +99,7 @@ class Life(Case):
         drained = first.body.decode()
         with Traffic(self.lb.port) as traffic:
             out = subprocess.run(
-                [program("tandemctl"), "drain", drained, "--admin",
+                [program("tandemctl"), "drain", drained, "--no-wait", "--admin",
                  f"http://127.0.0.1:{self.lb.admin_port}"],
                 capture_output=True, text=True, timeout=PATIENCE)
             self.assertEqual(out.returncode, 0, out.stderr)

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -18,6 +20,11 @@ class CommandsTest : public ::testing::Test {
   CommandsTest() {
     auto opened =
         AdminServer::open(loop_, SocketAddress::loopback(0), [this](const AdminRequest& r) {
+          if (r.path == "/drain" && r.method == "GET") {
+            const std::size_t asked = asked_++;
+            return AdminResponse{
+                200, "text/plain", progress_.at(std::min(asked, progress_.size() - 1)) + "\n", {}};
+          }
           return AdminResponse{status_,
                                "text/plain",
                                std::string(r.method) + " " + r.path + "?" + r.query + "\n",
@@ -38,6 +45,8 @@ class CommandsTest : public ::testing::Test {
   std::unique_ptr<AdminServer> server_;
   std::thread thread_;
   std::atomic<int> status_{200};
+  std::vector<std::string> progress_{"drained 0"};  // set before it is asked for
+  std::atomic<std::size_t> asked_{0};
   std::string url_;
   std::ostringstream out_, err_;
 };
@@ -49,9 +58,46 @@ TEST_F(CommandsTest, StatusAsksForATableOrJson) {
 }
 
 TEST_F(CommandsTest, DrainNamesTheServer) {
-  EXPECT_EQ(run_drain(url_, "a b", false, streams()), 0);
-  EXPECT_EQ(run_drain(url_, "a", true, streams()), 0);
+  EXPECT_EQ(run_drain(url_, "a b", {.wait = false}, streams()), 0);
+  EXPECT_EQ(run_drain(url_, "a", {.off = true}, streams()), 0);
   EXPECT_EQ(out_.str(), "POST /drain?server=a%20b&on=true\nPOST /drain?server=a&on=false\n");
+}
+
+TEST_F(CommandsTest, DrainShowsWhatIsLeftUntilNothingIs) {
+  progress_ = {"draining 12", "draining 12", "draining 5", "drained 0"};
+  EXPECT_EQ(run_drain(url_, "a", {.interval = 1ms}, streams()), 0);
+  EXPECT_EQ(out_.str(),
+            "POST /drain?server=a&on=true\na: 12 sessions left\na: 5 sessions left\n"
+            "a: 0 sessions left\na is drained\n");
+  EXPECT_EQ(err_.str(), "");
+}
+
+TEST_F(CommandsTest, DrainRedrawsOneLineOnATerminal) {
+  progress_ = {"draining 12", "drained 0"};
+  EXPECT_EQ(run_drain(url_, "a", {.redraw = true, .interval = 1ms}, streams()), 0);
+  EXPECT_EQ(out_.str(),
+            "POST /drain?server=a&on=true\n\ra: 12 sessions left\x1b[K"
+            "\ra: 0 sessions left\x1b[K\na is drained\n");
+}
+
+TEST_F(CommandsTest, DrainSaysAtTheDeadlineHowManyAreLeft) {
+  progress_ = {"draining 12"};
+  EXPECT_EQ(run_drain(url_, "a", {.deadline = 3ms, .interval = 1ms}, streams()), 1);
+  EXPECT_EQ(err_.str(),
+            "tandemctl: the deadline has passed: 12 sessions are left on a, which goes on "
+            "draining\n");
+}
+
+TEST_F(CommandsTest, DrainOfAServerThatIsGoneOrTakenBackFails) {
+  progress_ = {"offline 3"};
+  EXPECT_EQ(run_drain(url_, "a", {}, streams()), 1);
+  asked_ = 0;
+  progress_ = {"online 3"};
+  EXPECT_EQ(run_drain(url_, "a", {}, streams()), 1);
+  EXPECT_EQ(err_.str(), "tandemctl: a is offline\ntandemctl: a was taken back\n");
+  asked_ = 0;
+  progress_ = {"left 0"};
+  EXPECT_EQ(run_drain(url_, "a", {}, streams()), 0) << "an orderly shutdown";
 }
 
 TEST_F(CommandsTest, ExplainTellsASessionFromAToken) {

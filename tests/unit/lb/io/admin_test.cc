@@ -113,6 +113,21 @@ TEST_F(AdminTest, MetricsAreInTheExpositionFormat) {
   }
 }
 
+TEST_F(AdminTest, DrainTellsHowFarItIs) {
+  auto& server = target.now.servers[0];
+  server.record.online = true;
+  EXPECT_EQ(ask("GET", "/drain", "server=nobody").status, 404);
+  const std::string name = "server=" + server.record.name;
+  server.record.status.draining = true;
+  server.record.status.primaries = 7;
+  EXPECT_EQ(ask("GET", "/drain", name).body, "draining 7\n");
+  server.drained = true;
+  server.record.status.primaries = 0;
+  EXPECT_EQ(ask("GET", "/drain", name).body, "drained 0\n");
+  server.record.online = false;
+  EXPECT_EQ(ask("GET", "/drain", name).body, "offline 0\n");
+}
+
 TEST_F(AdminTest, DrainNamesAServer) {
   EXPECT_EQ(ask("POST", "/drain", "server=a&on=true").status, 200);
   EXPECT_EQ(ask("POST", "/drain", "server=a").status, 200);
@@ -131,8 +146,8 @@ TEST_F(AdminTest, ABadReloadTellsItsComplaints) {
 }
 
 TEST_F(AdminTest, WrongMethodsAndPathsAreRefused) {
-  EXPECT_EQ(ask("GET", "/drain").status, 405);
-  EXPECT_EQ(ask("GET", "/drain").allow, "POST");
+  EXPECT_EQ(ask("PUT", "/drain").status, 405);
+  EXPECT_EQ(ask("PUT", "/drain").allow, "GET, HEAD, POST");
   EXPECT_EQ(ask("POST", "/status").status, 405);
   EXPECT_EQ(ask("GET", "/").status, 404);
 }
