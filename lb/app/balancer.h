@@ -78,7 +78,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::unique_ptr<Control> control_;  // null: plain servers alone
   std::unique_ptr<Explainer> explainer_;
   std::unique_ptr<AdminServer> admin_;
-  std::vector<std::string> front_, tls_;  // as bound
+  std::vector<std::string> front_, tls_;   // as bound
   std::optional<KeyFileWatch> key_watch_;  // of key_file()
   Timer count_timer_;
   Timer drain_timer_;
