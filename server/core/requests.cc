@@ -107,6 +107,7 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
       return serve(now, request, take_over(now, *session, ruling.epoch));
     case Ruling::Kind::kStartEmpty:
       if ((token.flags & kKnownOnly) != 0) return {Decision::Kind::kGone, token.session, {}};
+      if (session != nullptr) state_.lose(now, *session, ruling.epoch);  // a copy that is too old
       return serve(now, request, start_empty(now, token, ruling.epoch));
     case Ruling::Kind::kGuest:
       ++state_.counters.guests;

@@ -26,8 +26,8 @@ class Tree:
     """A copy of the tracked files, and its build."""
 
     def __init__(self, place):
-        self.source = place / "tree"
-        self.build = place / "build"
+        self.source = place
+        self.build = place / "build" / "quick"
 
     def refresh(self):
         names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True,
@@ -40,12 +40,14 @@ class Tree:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target)
         for path in list(self.source.rglob("*")):
-            if path.is_file() and str(path.relative_to(self.source)) not in wanted:
+            name = path.relative_to(self.source)
+            if path.is_file() and name.parts[0] != "build" and str(name) not in wanted:
                 path.unlink()
-        done = subprocess.run(
-            ["cmake", "-S", self.source, "-B", self.build, "-G", "Ninja",
-             "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1 -w"],
-            capture_output=True, text=True)
+        launcher = [str(self.source / "tests/breakages/compile")]
+        if ccache := shutil.which("ccache"):
+            launcher.append(ccache)
+        done = subprocess.run(["cmake", "--preset", "quick", "-DCCACHE=" + ";".join(launcher)],
+                              cwd=self.source, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(done.stdout + done.stderr)
 

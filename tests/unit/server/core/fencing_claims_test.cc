@@ -70,6 +70,60 @@ TEST_F(FencingClaims, ACopyOfAnOlderEpochIsDroppedBeforeTheNewerOnesSnapshotHasC
   outbox(second).take();
 }
 
+TEST_F(FencingClaims, AFormerPrimaryThatMissedATakeoverIsToldByTheNextOneAtOnce) {
+  start({"a", "b", "c"});
+  deaf_.insert("a");  // no view tells it that it is thought dead
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  cut("a", second);
+  seats_["a"].online = false;
+  publish();
+  const SessionToken moved = served(second, with_flags(held, kTakeover));
+  ASSERT_EQ(moved.alternate, id(third));
+  ASSERT_EQ(node("a").status().primaries, 1u) << "it cannot know";
+  kill(second);
+  served(third, with_flags(moved, kTakeover));
+  EXPECT_EQ(node("a").status().primaries, 0u) << "its link to the third was there all the time";
+}
+
+TEST_F(FencingClaims, WhoLosesASessionReleasesItsCopy) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  ASSERT_TRUE(node(second).report(kSession));
+  tell("a", third, entry({9, id(third)}, true));
+  EXPECT_FALSE(node(second).report(kSession)) << "it could be taken over from, at an older epoch";
+  EXPECT_EQ(request(second, held).refer.epoch, (Epoch{9, id(third)}));
+}
+
+TEST_F(FencingClaims, ACopyOfAnOlderEpochGivesWayToASessionThatIsBegunAnew) {
+  start({"a", "b", "c", "d", "e"});
+  const SessionToken held = confirmed("a");
+  const std::string second = name_of(held.alternate);
+  std::vector<std::string> others;
+  for (const char* name : {"b", "c", "d", "e"}) {
+    if (name != second) others.push_back(name);
+  }
+  // One remembers that another served it under a newer epoch, and that one is gone.
+  tell(others[0], others[1], MirrorRelease{kSession, {9, id(others[1])}, {}, 0, 0});
+  kill(others[1]);
+  seats_[others[1]].online = false;
+  publish();
+  const Decision decision = request(second, with_flags(held, kReferred));
+  EXPECT_EQ(decision.kind, Kind::kServe);
+  EXPECT_EQ(node(second).report(kSession)->epoch, (Epoch{10, id(second)}));
+  EXPECT_EQ(node("a").status().primaries, 0u) << "it has been told";
+}
+
+TEST_F(FencingClaims, AReleaseThatWasOvertakenByANewCopyIsVoid) {
+  start({"a", "b"});
+  const SessionToken held = confirmed("a");
+  tell("b", "a", MirrorRelease{kSession, held.epoch, {}, 1, 0});
+  EXPECT_TRUE(node("b").report(kSession)) << "it has been fed since";
+  tell("b", "a", MirrorRelease{kSession, held.epoch, {}, 1000, 0});
+  EXPECT_FALSE(node("b").report(kSession));
+}
+
 TEST_F(FencingClaims, AReleaseThatKnowsANewerEpochEndsAnyCopy) {
   start({"a", "b", "c", "d"});
   const SessionToken held = confirmed("a");

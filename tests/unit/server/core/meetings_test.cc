@@ -243,6 +243,61 @@ TEST_F(MeetingsTest, WhoWasCutOffTellsAllThatItServes) {
   EXPECT_EQ(a_.state.table.count(Role::kPrimary), 0u);
 }
 
+TEST_F(MeetingsTest, AnOldCopyOfWhichItsPrimaryKnowsNothingIsDropped) {
+  for (const bool swapped : {false, true}) {
+    End& primary = swapped ? b_ : a_;
+    End& holder = swapped ? a_ : b_;
+    const SessionId id = an_id();
+    serve(primary, id, {4, primary.id()}, ServerId{77});
+    hold(holder, id, {3, primary.id()});
+    link();
+    settle();
+    EXPECT_EQ(holder.state.table.find(id), nullptr) << "whoever of the two begins";
+    cut();
+  }
+}
+
+TEST_F(MeetingsTest, AMeetingThatIsCutOffIsHeldAgain) {
+  const SessionId id = an_id();
+  serve(a_, id, {3, a_.id()}, ServerId{77});
+  hold(b_, id, {4, ServerId{78}});
+  link();
+  settle();
+  a_.meetings.on_thought_dead();  // it has all to tell, and the link goes down before
+  cut();
+  link();
+  settle();
+  EXPECT_EQ(a_.state.table.count(Role::kPrimary), 0u);
+}
+
+TEST_F(MeetingsTest, WhoWasAloneTellsAllThatItServes) {
+  const SessionId id = an_id();
+  serve(a_, id, {3, a_.id()}, ServerId{77});
+  hold(b_, id, {4, ServerId{78}});
+  link();
+  settle();
+  cut();
+  link();
+  settle();
+  ASSERT_EQ(a_.state.table.count(Role::kPrimary), 1u) << "they share nothing";
+  a_.meetings.on_link_down(b_.id(), true);
+  cut();
+  link();
+  settle();
+  EXPECT_EQ(a_.state.table.count(Role::kPrimary), 0u);
+}
+
+TEST_F(MeetingsTest, AFormerPrimaryThatWasToldOfAnOlderEpochIsStillOwedTheNewer) {
+  const SessionId id = an_id();
+  Session& session = serve(a_, id, {5, a_.id()}, {});
+  session.formers = {b_.id()};
+  a_.state.partners.update(session);
+  a_.meetings.on_told(b_.id(), {{{id, {3, a_.id()}, true}}, true, 1});
+  EXPECT_EQ(session.formers, (std::vector<ServerId>{b_.id()}));
+  a_.meetings.on_told(b_.id(), {{{id, {5, a_.id()}, true}}, true, 2});
+  EXPECT_TRUE(session.formers.empty());
+}
+
 TEST(RangeDigest, TellsSetsApartByRange) {
   RangeDigest one, other;
   EXPECT_EQ(one.of(0, 0).digest, 0u);

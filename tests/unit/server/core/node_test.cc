@@ -377,6 +377,26 @@ TEST_F(NodeTest, WhoeverSeesANewerTokenServesNoOlderOneEvenWhileItAsks) {
   EXPECT_NE(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Decision::Kind::kServe);
 }
 
+class CrowdedNodeTest : public NodeBench {
+ protected:
+  NodeOptions options_for(const std::string& name) override {
+    NodeOptions options = NodeBench::options_for(name);
+    if (name == "b") options.sessions_max = 2;
+    return options;
+  }
+};
+
+TEST_F(CrowdedNodeTest, OfACopyThatHadToMakeRoomTheEpochIsRemembered) {
+  start({"a", "b"});
+  confirmed("a");
+  ASSERT_TRUE(node("b").report(kSession));
+  pass(1s);
+  confirmed("b", {8, 1});
+  confirmed("b", {8, 2});
+  EXPECT_FALSE(node("b").report(kSession));
+  EXPECT_EQ(node("b").gauges().notes, 1u);
+}
+
 TEST_F(NodeTest, ViewThatSaysWeAreOfflineDoesNotStopUs) {
   start({"a", "b", "c"});
   const SessionToken held = confirmed("a");

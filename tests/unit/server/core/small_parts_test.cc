@@ -123,6 +123,22 @@ TEST(Exchange, NotesTellOfNewerEpochs) {
   EXPECT_EQ(rule_on_entry(kPeer, {kOne, {5, kPeer}, true}, nullptr, {}), ExchangeRuling::kAgree);
 }
 
+TEST(Partners, ARaisedEpochChangesWhatIsComparedThoughTheTiesStay) {
+  MirrorPool pool{MirrorOptions{}};
+  Session session(kOne, pool);
+  session.role = Role::kAlternate;
+  session.primary = session.fed_by = kPeer;
+  session.epoch = {3, kPeer};
+  Partners partners;
+  partners.update(session);
+  const std::uint64_t before = partners.shared(kPeer).of(0, 0).digest;
+  session.epoch = {5, kPeer};
+  partners.update(session);
+  EXPECT_NE(partners.shared(kPeer).of(0, 0).digest, before);
+  partners.remove(session);
+  EXPECT_TRUE(partners.shared(kPeer).empty());
+}
+
 TEST(Partners, FollowTheSession) {
   using Tie = Partners::Tie;
   MirrorPool pool{MirrorOptions{}};

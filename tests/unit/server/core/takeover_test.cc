@@ -139,6 +139,14 @@ TEST_F(Takeover, AHolderTakesOverWhenThePrimaryItselfDoesNotKnowTheSession) {
   EXPECT_EQ(ruling.epoch, (Epoch{8, kMe}));
 }
 
+TEST_F(Takeover, ACopyIsNothingWhereANewerEpochIsKnown) {
+  const SessionToken sent = token({5, kPeer}, kMe, kMustServe);
+  const Finding newer{{8, kThird}, {}, {}, {kThird, kPeer}};
+  const Ruling ruling = ask(sent, {As::kAlternate, {7, kPeer}, {}, &newer});
+  EXPECT_EQ(ruling.kind, Kind::kStartEmpty);
+  EXPECT_EQ(ruling.epoch, (Epoch{9, kMe}));
+}
+
 TEST_F(Takeover, StateOlderThanTheTokenIsNothing) {
   for (const As as : {As::kPrimary, As::kAlternate, As::kNote}) {
     const Epoch known{4, as == As::kPrimary ? kMe : kPeer};
