@@ -114,7 +114,7 @@ def main():
             print(f"{entry['file']:44} {entry['name']}")
         return 0
 
-    tree = Tree(options.place)
+    tree = Tree(options.place.resolve())
     print("building the unbroken tree", flush=True)
     tree.refresh()
     if complaint := tree.make([command[0] for command in conf["checks"]]):

@@ -56,6 +56,16 @@ TEST_F(FencingClaims, AResponseWhoseHeadIsWrittenAfterTheLossSetsNoTokenAndLeave
   EXPECT_EQ(retrieved("a", {sent.validator}, "text").answer, Answer::kReuseByValidator);
 }
 
+TEST_F(FencingClaims, WhoHasBecomeTheAlternateMeanwhileSetsNoToken) {
+  start({"a", "b"});
+  const SessionToken held = confirmed("a");
+  ASSERT_EQ(request("a", held).kind, Kind::kServe);
+  const SessionToken moved = served("b", with_flags(held, kTakeover));
+  ASSERT_EQ(moved.alternate, id("a"));
+  ASSERT_EQ(node("a").report(kSession)->role, Role::kAlternate);
+  EXPECT_FALSE(node("a").token_to_set(wall_, held)) << "it would name itself the primary";
+}
+
 TEST_F(FencingClaims, ACopyOfAnOlderEpochIsDroppedBeforeTheNewerOnesSnapshotHasCome) {
   start({"a", "b", "c"});
   const SessionToken held = confirmed("a");
