@@ -98,8 +98,9 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
     state_.notes.put(now, token.session, {token.epoch, token.alternate});
     session = nullptr;
   }
-  if (session == nullptr) learn(now, token);
-  if (ruling.kind == Ruling::Kind::kAsk) return {Decision::Kind::kWait, token.session, {}};
+  const bool asks = ruling.kind == Ruling::Kind::kAsk;
+  if (session == nullptr) learn(now, token, asks);
+  if (asks) return {Decision::Kind::kWait, token.session, {}};
   switch (ruling.kind) {
     case Ruling::Kind::kServe:
       return serve(now, request, *session);
@@ -120,10 +121,11 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
   return referral(Decision::Kind::kRefer, ruling.refer, wall);
 }
 
-// A token may be newer than the note that is here.
-void Requests::learn(Instant now, const SessionToken& token) {
+// A token may be newer than the note that is here. While its request waits, requests of the same
+// session with older tokens may be waiting, too: they learn of it even where nothing was known.
+void Requests::learn(Instant now, const SessionToken& token, bool asks) {
   const ForwardingNote* note = state_.notes.find(now, token.session);
-  if (note == nullptr || note->epoch >= token.epoch) return;
+  if (note == nullptr ? !asks : note->epoch >= token.epoch) return;
   const bool of_client = token.flags == kNoFlags && token.alternate != state_.self;
   state_.notes.put(now, token.session, {token.epoch, of_client ? token.alternate : ServerId{}});
 }

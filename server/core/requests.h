@@ -26,7 +26,7 @@ class Requests {
   Decision serve(Instant now, const RequestInfo& request, Session& session);
   Decision decide_new(Instant now, UnixSeconds wall, const RequestInfo& request);
   Decision decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request);
-  void learn(Instant now, const SessionToken& token);
+  void learn(Instant now, const SessionToken& token, bool asks);
   Ruling rule_or_ask(Instant now, const SessionToken& token);
   Known known(Instant now, SessionId id) const;
   Session& take_over(Instant now, Session& session, Epoch epoch);

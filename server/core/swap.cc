@@ -31,9 +31,8 @@ void Swap::on_command(Instant now, ServerId from, const SwapCommand& command,
     session->fed_by = ServerId{};
     note_coming(now, *session, SessionAccount::Came::kSwapped);
     answer.next = alternates_.provide_after_swap(now, *session, from);
-    for (const ServerId former : session->formers) {
-      if (former != from) state_.tell(former, *session);
-    }
+    // Also whom the answer is for: it may be lost, and nothing else would tell.
+    for (const ServerId former : session->formers) state_.tell(former, *session);
   } else if (ruling.answer == SwapAnswer::Answer::kRefused) {
     ++state_.counters.swaps_refused_here;
   }
