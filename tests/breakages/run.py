@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 """Breaks the session code on purpose, one line at a time, and sees whether the tests notice.
 
-Each entry of breakages.toml replaces one text in one source file. It is applied to a copy of the
-tree, and the checks are built and run one after another until one is red. An entry whose text
-is no longer found, or that does not compile, is a mistake in the list and fails the run as well.
+Each entry of the lists beside this file replaces one text in one source file. It is applied to a
+copy of the tree, and the checks are built and run one after another until one is red. An entry
+whose text is no longer found, or that does not compile, is a mistake in the list and fails the run
+as well.
 
 Exits 0 if at least --at-least per cent of the breakages are caught and the list is sound.
 """
@@ -105,9 +106,10 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="the verdicts, to a file")
     options = parser.parse_args()
 
-    with open(HERE / "breakages.toml", "rb") as file:
-        conf = tomllib.load(file)
-    entries = [e for e in conf["breakage"]
+    checks = tomllib.loads((HERE / "checks.toml").read_text())["checks"]
+    listed = [entry for path in sorted(HERE.glob("*.toml"))
+              for entry in tomllib.loads(path.read_text()).get("breakage", [])]
+    entries = [e for e in listed
                if not options.only or any(text in e["name"] for text in options.only)]
     if options.list:
         for entry in entries:
@@ -117,16 +119,16 @@ def main():
     tree = Tree(options.place.resolve())
     print("building the unbroken tree", flush=True)
     tree.refresh()
-    if complaint := tree.make([command[0] for command in conf["checks"]]):
+    if complaint := tree.make([command[0] for command in checks]):
         sys.exit(complaint)
-    for command in conf["checks"]:
+    for command in checks:
         if tree.run(command) != "green":
             sys.exit(f"{' '.join(command)} is red without any breakage")
 
     verdicts = []
     for number, entry in enumerate(entries, 1):
         begun = time.monotonic()
-        verdict, detail = attempt(tree, entry, conf["checks"])
+        verdict, detail = attempt(tree, entry, checks)
         verdicts.append({"name": entry["name"], "file": entry["file"], "verdict": verdict,
                          "detail": detail})
         print(f"{number:3}/{len(entries)}  {verdict:9} {time.monotonic() - begun:5.0f} s  "
