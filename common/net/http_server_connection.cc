@@ -253,6 +253,7 @@ void HttpServerConnection::respond(int status, std::string_view fields, std::str
   with_date += server_.dates_.at(loop_.unix_now());
   with_date += "\r\n";
   with_date += fields;
+  handler_ = nullptr;  // an answer in one piece reads no more of the request, and has to say so
   start_response(status, http::standard_reason(status), with_date, body.size());
   send_body(body);
   end_response();

@@ -225,6 +225,14 @@ TEST_F(HttpServerTest, AnAnswerMayTakeLongerThanTheClientsTimeouts) {
   EXPECT_FALSE(app.aborted);
 }
 
+TEST_F(HttpServerTest, ALateAnswerWithoutTheRequestsBodySaysThatTheConnectionEnds) {
+  Raw client(loop, at);
+  app.waiting = [&] { loop.defer([&] { app.current->respond(421, {}, "elsewhere"); }); };
+  client.talk("POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody",
+              [&] { return ends_with(client.text, "elsewhere"); });
+  EXPECT_NE(client.text.find("Connection: close\r\n"), std::string::npos) << client.text;
+}
+
 TEST_F(HttpServerTest, HandsOverATunnel) {
   Raw client(loop, at);
   client.talk("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nearly",
