@@ -68,11 +68,15 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerO
     state.lose(now, *session, batch.epoch);
     session = nullptr;
   }
-  if (ruling.answer == MirrorAck::Answer::kApplied && session == nullptr) {
+  if (ruling.answer == MirrorAck::Answer::kApplied && batch.primary == state.self) {
     // Nobody is the alternate of what is its own: who was primary, and has forgotten it, has its
     // clients come to the copy.
-    const bool own = batch.primary == state.self;
-    if (own || state.draining || state.table.to_displace(Role::kAlternate) != nullptr) {
+    ruling.answer = MirrorAck::Answer::kRefused;
+    if (session != nullptr) state.lose(now, *session, batch.epoch);
+    session = nullptr;
+  }
+  if (ruling.answer == MirrorAck::Answer::kApplied && session == nullptr) {
+    if (state.draining || state.table.to_displace(Role::kAlternate) != nullptr) {
       ruling.answer = MirrorAck::Answer::kRefused;
     } else {
       session = &state.create(now, batch.session, Role::kAlternate, batch.epoch);
