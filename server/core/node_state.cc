@@ -58,6 +58,9 @@ void NodeState::lose(Instant now, Session& session, Epoch newer) {
     mail.post(holder, MirrorRelease{session.id, newer, ServerId{}, session.stream.next, 0});
   }
   const SessionId id = session.id;
+  // Who fed our copy may be the older one, and hear of the newer from nobody else.
+  const ServerId feeder = session.serves() ? ServerId{} : session.fed_by;
+  if (feeder && feeder != newer.server) mail.tell(feeder, {id, newer, false});
   drop(session);
   notes.put(now, id, {newer, ServerId{}});
 }
