@@ -146,20 +146,15 @@ bool Node::Parts::overtaken(ServerId from, const MirrorRelease& release,
 void Node::Parts::on(Instant now, ServerId from, const MirrorRelease& release) {
   Session* session = state.table.find(release.session);
   if (session == nullptr) {
-    state.notes.put(now, release.session, {release.epoch, release.alternate});
-  } else if (session->epoch > release.epoch) {
-    state.tell(from, *session);
-  } else if (session->epoch < release.epoch) {
-    state.lose(now, *session, release.epoch);
-    state.notes.put(now, release.session, {release.epoch, release.alternate});
-  } else if (session->serves()) {
-    return;
-  } else if (overtaken(from, release, *session)) {
-    return;
-  } else if (from == session->fed_by || from == session->primary) {
-    state.lose(now, *session, release.epoch);
-    state.notes.put(now, release.session, {release.epoch, release.alternate});
+    return state.notes.put(now, release.session, {release.epoch, release.alternate});
   }
+  if (session->epoch > release.epoch) return state.tell(from, *session);
+  // Of our own epoch it ends a copy, if it comes from who feeds it and is of this stream.
+  const bool ends_copy = !session->serves() && !overtaken(from, release, *session) &&
+                         (from == session->fed_by || from == session->primary);
+  if (session->epoch == release.epoch && !ends_copy) return;
+  state.lose(now, *session, release.epoch);
+  state.notes.put(now, release.session, {release.epoch, release.alternate});
 }
 
 void Node::Parts::expire(Instant now) {
