@@ -232,7 +232,7 @@ struct SessionDigest {
   bool operator==(const SessionDigest&) const = default;
 };
 
-// server -> all that it is linked with: a client of this session is here, and nobody else can say
+// server -> all that it is linked with: a client of the session is here, and nobody else can say
 // where it is served.
 struct WhereIs {
   SessionId session;
@@ -285,7 +285,7 @@ struct SwapAnswer {
   bool operator==(const SwapAnswer&) const = default;
 };
 
-// balancer -> server: what do you know of this session? For `tandemctl explain`.
+// balancer -> server: what do you know of the session? For `tandemctl explain`.
 struct SessionQuery {
   std::uint64_t number = 0;  // the balancer's; comes back with the account
   SessionId session;

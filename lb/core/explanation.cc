@@ -214,7 +214,7 @@ class Explainer {
         say("{} has a copy as well, of epoch {}.", name(answer.server), other.epoch.counter);
       }
     }
-    if (!anybody && !plain(out_.primary)) say("No server that answered knows this session.");
+    if (!anybody && !plain(out_.primary)) say("No server that answered knows the session.");
     if (silent > 0) say("{} server(s) did not answer.", silent);
   }
 

@@ -99,7 +99,7 @@ std::size_t find_affinity_mark(std::string_view value) {
 ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity) {
   ClientClaim claim;
   if (head.has(FieldId::kTandemSession) || head.has(FieldId::kTandemCache)) {
-    claim.library = true;
+    claim.with_library = true;
     claim.token = head.value(FieldId::kTandemSession);
     return claim;
   }

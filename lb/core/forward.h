@@ -42,8 +42,8 @@ struct AffinityOptions {
 
 // What a client says of its session.
 struct ClientClaim {
-  std::string_view token;  // as sent, in the head's buffer; empty: none
-  bool library = false;    // speaks Tandem-Session and Tandem-Cache; wants no cookie
+  std::string_view token;     // as sent, in the head's buffer; empty: none
+  bool with_library = false;  // speaks Tandem-Session and Tandem-Cache; wants no cookie
 };
 ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity);
 
@@ -76,9 +76,9 @@ enum class Persistence : std::uint8_t {
 };
 
 struct ResponseEdits {
-  std::string_view token;   // the client's token is to be set; empty: not
-  bool library = false;     // as Tandem-Session, else as the affinity says
-  bool client_tls = false;  // for Secure
+  std::string_view token;     // the client's token is to be set; empty: not
+  bool with_library = false;  // as Tandem-Session, else as the affinity says
+  bool client_tls = false;    // for Secure
   const AffinityOptions* affinity = nullptr;
   Persistence persistence = Persistence::kSilent;
   bool from_tandem = false;  // Tandem-Reuse and Tandem-Server of a tandem-server are passed on
@@ -100,7 +100,7 @@ struct OwnResponse {
   Persistence persistence = Persistence::kSilent;
   // The client's token is taken back: its cookie is made to expire, or the library is told so.
   const AffinityOptions* forget = nullptr;
-  bool library = false;
+  bool with_library = false;
   bool client_tls = false;
 };
 inline constexpr std::size_t kCookiePathBytesMax = 512;

@@ -173,7 +173,8 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
       !edits.token.empty() && !says(head, "no-store") && !says(head, "private");
   if (make_private) drop |= bits({FieldId::kCacheControl});
   // The first line of the application's header gets the token; there should be no other.
-  const bool appends = !edits.token.empty() && !edits.library && !edits.affinity->header.empty();
+  const bool appends =
+      !edits.token.empty() && !edits.with_library && !edits.affinity->header.empty();
   bool appended = false;
   copy_fields(head, out, [&](const Field& f, auto&& flush) {
     if (appends && !appended && is_affinity_field(head, f, *edits.affinity)) {
@@ -193,7 +194,7 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
   if (edits.upgrade) out.put("Connection: upgrade\r\n");
   if (make_private) put_private(head, out);
   if (!edits.token.empty()) {
-    if (edits.library) {
+    if (edits.with_library) {
       out.field("Tandem-Session: ", edits.token);
     } else if (!appends) {
       put_cookie(edits.affinity->cookie, edits.token, edits.client_tls, out);
@@ -218,7 +219,7 @@ std::size_t write_own_response(const OwnResponse& response, char* out_bytes) {
   put_number(text.size() + 1, out);
   out.put("\r\nCache-Control: no-store\r\n");
   if (response.status == 503) out.put("Retry-After: 1\r\n");
-  if (response.forget != nullptr && response.library) {
+  if (response.forget != nullptr && response.with_library) {
     out.field("Tandem-Session: ", kNoToken);
   } else if (response.forget != nullptr && response.forget->header.empty()) {
     put_cookie(response.forget->cookie, "", response.client_tls, out);

@@ -36,7 +36,7 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
 
   ResponseEdits edits;
   edits.token = token_for_client(head);
-  edits.library = library_;
+  edits.with_library = library_;
   edits.client_tls = client_->tls();
   edits.affinity = &state_.options.affinity;
   edits.from_tandem = pool_->is_tandem();
@@ -139,7 +139,7 @@ void Relay::answer(int status, std::string_view text) {
   own.status = status;
   own.text = text;
   own.head_only = method_ == http::Method::kHead;
-  own.library = library_;
+  own.with_library = library_;
   own.client_tls = client_->tls();
   if (forget_token_) own.forget = &state_.options.affinity;
   if (!keep_) own.persistence = Persistence::kClose;

@@ -8,7 +8,7 @@ namespace tandem {
 // table of opened tokens, the seal itself.
 void Relay::read_claim(const http::RequestHead& head) {
   const ClientClaim claim = client_claim(head, state_.options.affinity);
-  library_ = claim.library;
+  library_ = claim.with_library;
   if (claim.token.empty()) return;
   const UnixSeconds wall = state_.loop.unix_now();
   auto& last = client_->last_token();
@@ -78,7 +78,7 @@ void Relay::reject_lost() {
   state_.counts.lost_rejected.add();
   const LossPolicy& policy = state_.options.on_lost;
   forget_token_ = policy.ends_session();
-  answer(policy.reject_status, "the servers of this session are gone");
+  answer(policy.reject_status, "the servers of the session are gone");
 }
 
 void Relay::prepare_token() {

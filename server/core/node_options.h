@@ -132,7 +132,7 @@ struct NodeCounters {
   std::uint64_t exchange_entries_sent = 0;
   std::uint64_t batches_unanswered = 0;   // taken for lost
   std::uint64_t letters_resent = 0;       // releases and exchanges
-  std::uint64_t questions_asked = 0;      // of all peers: where is this session?
+  std::uint64_t questions_asked = 0;      // of all peers: where is the session?
   std::uint64_t questions_found = 0;      // somebody knew
   std::uint64_t questions_timed_out = 0;  // not all peers answered in time
   std::uint64_t questions_refused = 0;    // over questions_max: nobody was asked

@@ -42,7 +42,7 @@ class WaitingRoom {
   // False: it is full.
   bool add(HttpExchange& exchange, const http::RequestHead& head, const http::Framing& framing,
            const SessionToken& token);
-  // Those of this session, in the order in which they came.
+  // Those of the session, in the order in which they came.
   Guests take(SessionId session);
 
   std::size_t size() const { return size_; }

@@ -34,7 +34,7 @@ SimClient::SimClient(World& world, Balancers& balancers, ClientOptions options, 
       options_(options),
       random_(random),
       counts_(counts),
-      cache_id_{options.library ? random_.next() | 1 : 0},
+      cache_id_{options.with_library ? random_.next() | 1 : 0},
       preferred_(random_.below(balancers.size())) {}
 
 void SimClient::start() {

@@ -26,8 +26,8 @@ struct ClientOptions {
   double nap_chance = 0.02;    // instead of a request
   Duration nap_max = 10s;
   std::size_t cache_items = 12;
-  bool library = true;      // announces its cache id; else an ordinary client
-  bool keeps_token = true;  // false: a bot without cookies
+  bool with_library = true;  // announces its cache id; else an ordinary client
+  bool keeps_token = true;   // false: a bot without cookies
   Duration retry = 200ms;
   UnixSeconds token_ttl = 1800;
   bool keeps_session = true;  // nothing in this world may make it lose its session

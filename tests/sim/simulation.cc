@@ -76,11 +76,11 @@ void Simulation::build_clients() {
   client.token_ttl = options_.node.token_ttl;
   const auto ordinary = options_.ordinary_share * static_cast<double>(options_.clients);
   for (std::size_t i = 0; i < options_.clients; ++i) {
-    client.library = static_cast<double>(i) >= ordinary;
+    client.with_library = static_cast<double>(i) >= ordinary;
     clients_.push_back(std::make_unique<SimClient>(
         world_, balancers_, client, world_.random.fork(1'000'000 + i), report_.clients));
   }
-  client.library = client.keeps_token = false;
+  client.with_library = client.keeps_token = false;
   for (std::size_t i = 0; i < options_.bots; ++i) {
     bots_.push_back(std::make_unique<SimClient>(
         world_, balancers_, client, world_.random.fork(2'000'000 + i), report_.clients));

@@ -160,7 +160,7 @@ TEST_F(ExplanationTest, APlainServersSessionIsInItsTokenAlone) {
 TEST_F(ExplanationTest, WhoDoesNotAnswerIsCounted) {
   in_.answers[2].account.reset();
   const Explanation found = run();
-  EXPECT_TRUE(says(found, "No server that answered knows this session"));
+  EXPECT_TRUE(says(found, "No server that answered knows the session"));
   EXPECT_TRUE(says(found, "1 server(s) did not answer"));
 }
 

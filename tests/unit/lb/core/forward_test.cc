@@ -160,13 +160,13 @@ TEST(ClientClaim, TheHeaderComesBeforeTheCookie) {
   affinity.cookie.name = "t";
   const Request library("GET / HTTP/1.1\r\nHost: h\r\nCookie: t=c\r\nTandem-Session: s\r\n\r\n");
   EXPECT_EQ(client_claim(library.head, affinity).token, "s");
-  EXPECT_TRUE(client_claim(library.head, affinity).library);
+  EXPECT_TRUE(client_claim(library.head, affinity).with_library);
   const Request browser("GET / HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\nCookie: t=c\r\n\r\n");
   EXPECT_EQ(client_claim(browser.head, affinity).token, "c");
-  EXPECT_FALSE(client_claim(browser.head, affinity).library);
+  EXPECT_FALSE(client_claim(browser.head, affinity).with_library);
   const Request first("GET / HTTP/1.1\r\nHost: h\r\nTandem-Cache: 1\r\n\r\n");
   EXPECT_EQ(client_claim(first.head, affinity).token, "");
-  EXPECT_TRUE(client_claim(first.head, affinity).library);
+  EXPECT_TRUE(client_claim(first.head, affinity).with_library);
 }
 
 // --- responses
@@ -255,7 +255,7 @@ TEST(ClientClaim, TheTokenIsInTheApplicationsHeader) {
   const Request one("GET / HTTP/1.1\r\nHost: h\r\nCookie: tandem=c\r\nmcp-session-id: id" +
                     kSuffix + "\r\n\r\n");
   EXPECT_EQ(client_claim(one.head, kByHeader).token, kToken72);
-  EXPECT_FALSE(client_claim(one.head, kByHeader).library);
+  EXPECT_FALSE(client_claim(one.head, kByHeader).with_library);
   const Request none("GET / HTTP/1.1\r\nHost: h\r\nCookie: tandem=c\r\nMcp-Session-Id: id\r\n\r\n");
   EXPECT_EQ(client_claim(none.head, kByHeader).token, "");
   const Request library("GET / HTTP/1.1\r\nHost: h\r\nTandem-Session: s\r\nMcp-Session-Id: id" +
@@ -292,7 +292,7 @@ TEST(WriteResponseHead, TheTokenIsAppendedToTheApplicationsValue) {
   for (int i = 0; i < 20; ++i) many += "Mcp-Session-Id: x\r\n";
   const std::string out = written(many + "\r\n", edits);
   EXPECT_EQ(out.find(kSuffix), out.rfind(kSuffix));
-  edits.library = true;
+  edits.with_library = true;
   EXPECT_EQ(
       written("HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nCache-Control: no-store\r\n\r\n", edits),
       "HTTP/1.1 200 OK\r\nMcp-Session-Id: x\r\nCache-Control: no-store\r\nTandem-Session: " +
@@ -311,10 +311,10 @@ TEST(OwnResponse, TakesATokenBack) {
   EXPECT_NE(text().find("\r\nSet-Cookie: tandem=; Path=/; Domain=example.org; Max-Age=0; Secure; "
                         "HttpOnly; SameSite=Lax\r\n"),
             std::string::npos);
-  response.library = true;
+  response.with_library = true;
   EXPECT_NE(text().find("\r\nTandem-Session: none\r\n"), std::string::npos);
   EXPECT_EQ(text().find("Set-Cookie"), std::string::npos);
-  response.library = false;
+  response.with_library = false;
   affinity.header = "Mcp-Session-Id";  // the application's clients know what to do
   EXPECT_EQ(text().find("Set-Cookie"), std::string::npos);
   affinity = {};
