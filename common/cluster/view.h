@@ -56,6 +56,10 @@ struct ServerRecord {
   bool online = false;
   bool left = false;  // offline because it announced its shutdown: it ends what it has begun
   Status status;
+  // Its neighbours on the buddy ring: the one before it and the one after it. The same one twice
+  // if there are two; nobody if it is offline or alone.
+  ServerId first_buddy;
+  ServerId second_buddy;
 
   // Chosen for new sessions, as primary or alternate?
   bool takes_sessions() const { return online && !status.draining; }

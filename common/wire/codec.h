@@ -30,7 +30,7 @@ inline constexpr std::size_t kFrameChangesMax = 8192;
 // The longest name, zone, group, address or reason.
 inline constexpr std::size_t kWireTextBytesMax = 1024;
 // The most servers in a view or an update of their status.
-inline constexpr std::size_t kWireServersMax = 4096;
+inline constexpr std::size_t kWireServersMax = 16384;
 
 // Appends the frame of a message to `bytes`. An error (and `bytes` as before) if it is longer than
 // kFrameBytesMax.

@@ -95,6 +95,41 @@ struct Leave {
   bool operator==(const Leave&) const = default;
 };
 
+// What was seen of a server that looks dead.
+enum class Seen : std::uint8_t {
+  kUnknown,
+  kClosed,       // its connection ended
+  kSilent,       // it did not answer in time
+  kUnreachable,  // no connection to it could be made
+};
+
+// server -> its balancers, balancer -> master: this one looks dead from here. Verify it.
+struct FailureReport {
+  ServerId suspect;
+  std::uint64_t incarnation = 0;  // of the suspect, as far as is known; 0: not known
+  Seen seen = Seen::kUnknown;
+
+  bool operator==(const FailureReport&) const = default;
+};
+
+// master -> server: contact this server yourself, and say (Looked) whether you can.
+struct Look {
+  std::uint64_t number = 0;  // the master's; comes back with the answer
+  ServerId server;
+  std::string peer_address;  // where, should its view not say
+
+  bool operator==(const Look&) const = default;
+};
+
+// server -> master.
+struct Looked {
+  std::uint64_t number = 0;
+  ServerId server;
+  bool reached = false;  // it answered: a ping, or anything else since the question
+
+  bool operator==(const Looked&) const = default;
+};
+
 // --- peer wire --------------------------------------------------------------------------------
 
 // One change of a mirror: the client's cache now holds this item with this content, or no longer
@@ -285,6 +320,29 @@ struct SwapAnswer {
   bool operator==(const SwapAnswer&) const = default;
 };
 
+// Both ways between buddies, and in answer to Suspect and Look: are you there?
+struct Ping {
+  std::uint64_t number = 0;  // the sender's; comes back
+
+  bool operator==(const Ping&) const = default;
+};
+
+// The answer, at once.
+struct Pong {
+  std::uint64_t number = 0;
+
+  bool operator==(const Pong&) const = default;
+};
+
+// buddy -> the suspect's other buddy: it looks dead from here, and is reported. Look too.
+struct Suspect {
+  ServerId suspect;
+  std::uint64_t incarnation = 0;  // as of FailureReport
+  Seen seen = Seen::kUnknown;
+
+  bool operator==(const Suspect&) const = default;
+};
+
 // balancer -> server: what do you know of the session? For `tandemctl explain`.
 struct SessionQuery {
   std::uint64_t number = 0;  // the balancer's; comes back with the account
@@ -330,6 +388,7 @@ struct SessionAccount {
 using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
                              Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
                              SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck,
-                             Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents>;
+                             Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents,
+                             FailureReport, Look, Looked, Ping, Pong, Suspect>;
 
 }  // namespace tandem

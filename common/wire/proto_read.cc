@@ -58,6 +58,8 @@ bool get(wire::ServerRecord& from, ServerRecord& to) {
   to.incarnation = from.incarnation();
   to.online = from.online();
   to.left = from.left();
+  to.first_buddy = ServerId{from.first_buddy()};
+  to.second_buddy = ServerId{from.second_buddy()};
   return take(*from.mutable_data_address(), to.data_address) &&
          take(*from.mutable_peer_address(), to.peer_address) &&
          take(*from.mutable_zone(), to.zone) && take(*from.mutable_group(), to.group) &&
@@ -135,6 +137,43 @@ bool get(wire::ViewUpdate& from, ViewUpdate& to) {
 
 bool get(wire::StatusUpdate& from, StatusUpdate& to) {
   return get_all(*from.mutable_entries(), to.entries, kWireServersMax);
+}
+
+// What a newer process has seen and is not known here is no fault.
+Seen seen_of(int from) {
+  const bool known = from >= wire::CLOSED && from <= wire::UNREACHABLE;
+  return known ? static_cast<Seen>(from) : Seen::kUnknown;
+}
+
+bool get(const wire::FailureReport& from, FailureReport& to) {
+  to = {ServerId{from.suspect()}, from.incarnation(), seen_of(from.seen())};
+  return static_cast<bool>(to.suspect);
+}
+
+bool get(const wire::Suspect& from, Suspect& to) {
+  to = {ServerId{from.suspect()}, from.incarnation(), seen_of(from.seen())};
+  return static_cast<bool>(to.suspect);
+}
+
+bool get(wire::Look& from, Look& to) {
+  to.number = from.number();
+  to.server = ServerId{from.server()};
+  return to.server && take(*from.mutable_peer_address(), to.peer_address);
+}
+
+bool get(const wire::Looked& from, Looked& to) {
+  to = {from.number(), ServerId{from.server()}, from.reached()};
+  return static_cast<bool>(to.server);
+}
+
+bool get(const wire::Ping& from, Ping& to) {
+  to.number = from.number();
+  return true;
+}
+
+bool get(const wire::Pong& from, Pong& to) {
+  to.number = from.number();
+  return true;
 }
 
 bool get(wire::Drain& from, Drain& to) {
@@ -312,6 +351,18 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<SessionAccount>(*envelope.mutable_session_account(), message);
     case wire::Envelope::kMailAck:
       return get_as<MailAck>(*envelope.mutable_mail_ack(), message);
+    case wire::Envelope::kPing:
+      return get_as<Ping>(*envelope.mutable_ping(), message);
+    case wire::Envelope::kPong:
+      return get_as<Pong>(*envelope.mutable_pong(), message);
+    case wire::Envelope::kSuspect:
+      return get_as<Suspect>(*envelope.mutable_suspect(), message);
+    case wire::Envelope::kFailureReport:
+      return get_as<FailureReport>(*envelope.mutable_failure_report(), message);
+    case wire::Envelope::kLook:
+      return get_as<Look>(*envelope.mutable_look(), message);
+    case wire::Envelope::kLooked:
+      return get_as<Looked>(*envelope.mutable_looked(), message);
     case wire::Envelope::kMirrorWant:
       return get_as<MirrorWant>(*envelope.mutable_mirror_want(), message);
     case wire::Envelope::kMirrorContents:

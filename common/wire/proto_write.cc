@@ -42,6 +42,8 @@ void put(const ServerRecord& from, wire::ServerRecord& to) {
   to.set_incarnation(from.incarnation);
   to.set_online(from.online);
   to.set_left(from.left);
+  to.set_first_buddy(from.first_buddy.value);
+  to.set_second_buddy(from.second_buddy.value);
   put(from.status, *to.mutable_status());
 }
 
@@ -209,6 +211,38 @@ struct Writer {
     to.set_behind(from.behind);
   }
 
+  void operator()(const FailureReport& from) const {
+    wire::FailureReport& to = *envelope.mutable_failure_report();
+    to.set_suspect(from.suspect.value);
+    to.set_incarnation(from.incarnation);
+    to.set_seen(static_cast<wire::Seen>(from.seen));
+  }
+
+  void operator()(const Look& from) const {
+    wire::Look& to = *envelope.mutable_look();
+    to.set_number(from.number);
+    to.set_server(from.server.value);
+    to.set_peer_address(from.peer_address);
+  }
+
+  void operator()(const Looked& from) const {
+    wire::Looked& to = *envelope.mutable_looked();
+    to.set_number(from.number);
+    to.set_server(from.server.value);
+    to.set_reached(from.reached);
+  }
+
+  void operator()(const Ping& from) const { envelope.mutable_ping()->set_number(from.number); }
+
+  void operator()(const Pong& from) const { envelope.mutable_pong()->set_number(from.number); }
+
+  void operator()(const Suspect& from) const {
+    wire::Suspect& to = *envelope.mutable_suspect();
+    to.set_suspect(from.suspect.value);
+    to.set_incarnation(from.incarnation);
+    to.set_seen(static_cast<wire::Seen>(from.seen));
+  }
+
   void operator()(const WhereIs& from) const {
     put(from.session, *envelope.mutable_where_is()->mutable_session());
   }
@@ -248,6 +282,10 @@ static_assert(static_cast<int>(MirrorAck::Answer::kApplied) == wire::MirrorAck::
 static_assert(static_cast<int>(SwapAnswer::Answer::kTaken) == wire::SwapAnswer::TAKEN &&
               static_cast<int>(SwapAnswer::Answer::kRefused) == wire::SwapAnswer::REFUSED &&
               static_cast<int>(SwapAnswer::Answer::kStale) == wire::SwapAnswer::STALE);
+static_assert(static_cast<int>(Seen::kUnknown) == wire::UNKNOWN &&
+              static_cast<int>(Seen::kClosed) == wire::CLOSED &&
+              static_cast<int>(Seen::kSilent) == wire::SILENT &&
+              static_cast<int>(Seen::kUnreachable) == wire::UNREACHABLE);
 static_assert(static_cast<int>(WhereAnswer::As::kNothing) == wire::WhereAnswer::NOTHING &&
               static_cast<int>(WhereAnswer::As::kPrimary) == wire::WhereAnswer::PRIMARY &&
               static_cast<int>(WhereAnswer::As::kCopy) == wire::WhereAnswer::COPY &&

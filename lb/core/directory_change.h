@@ -1,0 +1,87 @@
+// What a change of membership is to the directory (lb/io/directory): one transaction. Rows are
+// whole, so that of two changes of one row the later alone matters. The same rows, read back, are
+// what a restarted balancer begins with.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+#include "common/base/time.h"
+
+namespace tandem {
+
+enum class ServerState : std::uint8_t {
+  kOnline,
+  kOffline,   // confirmed dead
+  kLeft,      // announced its shutdown
+  kHeldBack,  // answers, but went and came too often: stays offline for a while
+};
+
+// A tandem-server. Plain servers are the conf's matter and have no row.
+struct ServerRow {
+  ServerId id;
+  std::string name;
+  std::string data_address;
+  std::string peer_address;
+  std::string zone;
+  std::string group;
+  std::uint32_t capacity = 0;
+  std::uint32_t threshold = 0;
+  ServerState state = ServerState::kOffline;
+  std::uint64_t incarnation = 0;
+
+  bool operator==(const ServerRow&) const = default;
+};
+
+// Its place on the ring. Both nobody: it is offline or alone, and has no such row.
+struct BuddiesRow {
+  ServerId server;
+  ServerId first;   // before it on the ring
+  ServerId second;  // after it
+
+  bool operator==(const BuddiesRow&) const = default;
+};
+
+// What an administrator reads of, later.
+struct MembershipEvent {
+  enum class Kind : std::uint8_t {
+    kJoined,         // registered, and not known before
+    kReturned,       // online again
+    kOffline,        // confirmed dead
+    kLeft,           // shut down
+    kHeldBack,       // see ServerState
+    kRemoved,        // out of the registry
+    kMostLooksDead,  // the master believed nobody; of no server
+    kMostIsBack,     // and that is over
+  };
+  Kind kind = Kind::kJoined;
+  Instant at;       // the shell knows what the wall clock said then
+  ServerId server;  // nobody: of the cluster
+  std::string name;
+  std::string text;  // why
+
+  bool operator==(const MembershipEvent&) const = default;
+};
+
+// One transaction: all of it or nothing.
+struct DirectoryChange {
+  std::uint64_t view_version = 0;   // that the view has with it
+  std::vector<ServerRow> servers;   // put in, or in the place of what is there
+  std::vector<BuddiesRow> buddies;  // the same
+  std::vector<ServerId> removed;    // out of the registry, with their buddies
+  std::vector<MembershipEvent> events;
+
+  bool operator==(const DirectoryChange&) const = default;
+};
+
+// What is read at the start. Servers and buddies in any order.
+struct DirectoryContents {
+  std::uint64_t view_version = 0;  // 0: the directory is new
+  std::vector<ServerRow> servers;
+  std::vector<BuddiesRow> buddies;
+};
+
+}  // namespace tandem
