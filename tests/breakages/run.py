@@ -26,9 +26,10 @@ CHECK_TIMEOUT_S = 180
 class Tree:
     """A copy of the tracked files, and its build."""
 
-    def __init__(self, place):
+    def __init__(self, place, jobs):
         self.source = place
         self.build = place / "build" / "quick"
+        self.jobs = ["-j", str(jobs)] if jobs else []
 
     def refresh(self):
         names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True,
@@ -54,7 +55,8 @@ class Tree:
 
     def make(self, targets):
         """Empty if it builds, else what the compiler said."""
-        done = subprocess.run(["ninja", "-C", self.build, *targets], capture_output=True, text=True)
+        done = subprocess.run(["ninja", "-C", self.build, *self.jobs, *targets],
+                              capture_output=True, text=True)
         return "" if done.returncode == 0 else "\n" + "\n".join(
             line for line in done.stdout.splitlines() if ": error: " in line or "FAILED" in line)
 
@@ -103,6 +105,7 @@ def main():
     parser.add_argument("--at-least", type=float, default=95, help="per cent that must be caught")
     parser.add_argument("--list", action="store_true", help="names and files, and end")
     parser.add_argument("--place", type=pathlib.Path, default=ROOT / "build" / "breakages")
+    parser.add_argument("--jobs", type=int, help="compile this many files at a time")
     parser.add_argument("--json", type=pathlib.Path, help="the verdicts, to a file")
     options = parser.parse_args()
 
@@ -116,7 +119,7 @@ def main():
             print(f"{entry['file']:44} {entry['name']}")
         return 0
 
-    tree = Tree(options.place.resolve())
+    tree = Tree(options.place.resolve(), options.jobs)
     print("building the unbroken tree", flush=True)
     tree.refresh()
     if complaint := tree.make([command[0] for command in checks]):

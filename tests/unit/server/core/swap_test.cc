@@ -350,6 +350,28 @@ TEST_F(SwapTest, WhatWasSentAfterTheCommandIsNotTakenForMirrored) {
             Comparison::Answer::kReuseByValidator);
 }
 
+TEST_F(SwapTest, WhatWasSentBeforeTheAnswerCameMakesTheMirrorsDiffer) {
+  start({"a", "b"});
+  fill("a", 1);
+  request("a", held_[100]);  // under way over the swap
+  std::vector<Message> late;
+  drop_ = [&late](const auto& from, const auto&, const Message& message) {
+    if (from == "b") late.push_back(message);
+    return from == "b";
+  };
+  drain("a");
+  pass_slowly(2010ms);
+  ASSERT_EQ(primaries("b"), 1u);
+  retrieved("a", {}, "late", ItemKey::of("/late"), session(100));
+  node("a").on_request_end(session(100));
+  drop_ = nullptr;
+  for (const Message& message : late) node("a").on_message(now_, id("b"), message, outbox("a"));
+  settle();
+  EXPECT_EQ(node("a").report(session(100))->role, Role::kAlternate);
+  EXPECT_EQ(node("b").report(session(100))->mirror_entries, 1u);
+  EXPECT_EQ(node("a").report(session(100))->mirror_entries, 1u);
+}
+
 // --- rebalancing --------------------------------------------------------------------------------
 
 TEST_F(SwapTest, AServerThatJoinsGetsItsShareWarm) {
