@@ -1,9 +1,12 @@
 #include "tests/sim/sim_server.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <variant>
 
 #include "common/session/token_codec.h"
+#include "tests/sim/message_text.h"
 
 namespace tandem::sim {
 namespace {
@@ -14,6 +17,13 @@ constexpr Duration kRound = 50us;              // of an event loop
 constexpr Duration kRetrieval = 1ms;           // from the origin
 constexpr std::uint64_t kBoundsInterval = 16;  // events between two looks at all bounds
 constexpr double kSabotagedShare = 0.2;
+
+std::string explain(const SessionToken& token, const Decision& decision) {
+  constexpr const char* kKinds[] = {"serves", "refers", "has no place", "waits", "a guest", "gone"};
+  const bool names = decision.kind == Decision::Kind::kRefer || decision.kind == Decision::Kind::kGuest;
+  return fmt::format("{} {}{}", to_text(token), kKinds[static_cast<std::size_t>(decision.kind)],
+                     names ? " " + to_text(decision.refer) : "");
+}
 
 MessagePtr share(Message message) { return std::make_shared<const Message>(std::move(message)); }
 
@@ -201,6 +211,10 @@ bool SimServer::heard(ServerId from, const Message& message) {
 
 void SimServer::on_peer_message(ServerId peer, const MessagePtr& message) {
   world_.note("peer message", place_, peer.value, message->index());
+  world_.explain([&] {
+    const std::string text = to_text(*message);
+    return text.empty() ? text : fmt::format("{} <- {:x}: {}", name(), peer.value, text);
+  });
   const bool is_heard = heard(peer, *message);
   if (is_heard || sabotaged(Sabotage::kNeverHearsOfNewer)) learned_.message(*node_, *message);
   if (is_heard) node_->on_message(world_.heap.now(), peer, *message, out_);
@@ -235,6 +249,7 @@ Decision SimServer::decide(const HttpRequest& request) {
   Decision decision = node_->on_request(world_.heap.now(), wall(),
                                         RequestInfo{token, request.cache, request.evicted});
   world_.note("request", place_, token.session.low, static_cast<unsigned>(decision.kind));
+  world_.explain([&] { return fmt::format("{}: {}", name(), explain(token, decision)); });
   watch_takeover(token, before, known);
   const bool moved = decision.kind == Decision::Kind::kRefer &&
                      (decision.refer.flags & (kNewSession | kTakeover)) == 0;

@@ -29,6 +29,14 @@ class Transcript {
                    static_cast<unsigned long long>(b), static_cast<unsigned long long>(c));
     }
   }
+  // Only for who reads it: `text` makes the line, and is called only then.
+  template <class Text>
+  void explain(Instant now, const Text& text) {
+    if (file_ == nullptr) return;
+    const double seconds = static_cast<double>(now.time_since_epoch().count()) * 1e-9;
+    const std::string line = text();
+    if (!line.empty()) std::fprintf(file_, "%.6f   %s\n", seconds, line.c_str());
+  }
   std::uint64_t hash() const { return hash_; }
 
  private:

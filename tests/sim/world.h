@@ -102,6 +102,10 @@ struct World {
   void note(std::string_view what, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0) {
     transcript.note(heap.now(), what, a, b, c);
   }
+  template <class Text>
+  void explain(const Text& text) {
+    transcript.explain(heap.now(), text);
+  }
 
   EventHeap heap;
   Random random;
