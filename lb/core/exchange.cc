@@ -36,6 +36,8 @@ std::uint16_t Exchange::failure() const { return reached_ ? 502 : 503; }
 Verdict Exchange::take_over() {
   note_failed();
   if (responding_ || attempts_ >= kAttemptsMax) return give_up(failure(), true);
+  // Whoever referred to a server that then died could not know: it was no going in circles.
+  referrals_in_row_ = 0;
   return Verdict{Step::kTakeover, 0, true};
 }
 
@@ -89,10 +91,11 @@ Verdict Exchange::on_timeout() { return give_up(504, true); }
 
 Verdict Exchange::on_referral() {
   if (responding_) return Verdict{Step::kAbort, 0, false};
-  if (referrals_ >= kReferralsMax || !whole_ || attempts_ >= kAttemptsMax) {
+  if (referrals_in_row_ >= kReferralsMax || !whole_ || attempts_ >= kAttemptsMax) {
     return give_up(502, false);
   }
   ++referrals_;
+  ++referrals_in_row_;
   reached_ = false;
   return Verdict{Step::kRefer, 0, false};
 }

@@ -40,8 +40,8 @@ struct Verdict {
 
 class Exchange {
  public:
-  static constexpr unsigned kReferralsMax = 2;
-  static constexpr unsigned kAttemptsMax = 6;  // sendings in all, the first one included
+  static constexpr unsigned kReferralsMax = 2;  // in a row; who takes over may refer anew
+  static constexpr unsigned kAttemptsMax = 6;   // sendings in all, the first one included
 
   // GET HEAD OPTIONS PUT DELETE TRACE may be executed twice, no other method may; but a whole-cache
   // validation may (POST kValidationPath, common/session/validation.h): it only asks, and what it
@@ -111,6 +111,7 @@ class Exchange {
   std::uint8_t failed_count_ = 0;
   std::uint8_t attempts_ = 0;
   std::uint8_t referrals_ = 0;
+  std::uint8_t referrals_in_row_ = 0;
   std::uint8_t sendings_ = 0;
   bool idempotent_ = true;
   bool reused_ = false;

@@ -48,6 +48,11 @@ Route to_server(const ViewIndex& index, ServerId server, RouteKind kind, std::ui
 
 }  // namespace
 
+bool supersedes(const SessionToken& referral, const SessionToken* known) {
+  return known != nullptr && known->session == referral.session &&
+         (referral.flags & kNewSession) == 0 && referral.epoch >= known->epoch;
+}
+
 Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
             std::span<const ServerId> failed, LossPolicy on_lost) {
   if (token == nullptr) {

@@ -78,13 +78,18 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
+// Is what a referral says of the client's session (`known`: its token, or an earlier referral;
+// null: it has none) to be routed by, should the server that it names fail? The client's token may
+// lead back to who referred, who does not know of the failure.
+bool supersedes(const SessionToken& referral, const SessionToken* known);
+
 // Where a request with this token (null: none) goes. `failed` are the servers that have failed for
 // this request already; they count as offline.
 Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
             std::span<const ServerId> failed = {}, LossPolicy on_lost = {});
 
-// The token for this one request, to be sealed for a tandem-server: `client` is the client's token,
-// null for a new session, which gets the id `fresh`.
+// The token for this one request, to be sealed for a tandem-server: `client` is the token that it
+// was routed by, null for a new session, which gets the id `fresh`.
 SessionToken request_token(const Route& route, const SessionToken* client, const ViewIndex& index,
                            SessionId fresh, UnixSeconds wall);
 

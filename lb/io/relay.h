@@ -97,6 +97,7 @@ class Relay final : private UpstreamHandler {
   std::string_view seal_plain_token(bool lasting);
   void reject_lost();
   const SessionToken* client_token() const { return has_token_ ? &client_token_ : nullptr; }
+  const SessionToken* newest_token() const { return has_token_ ? &newest_token_ : nullptr; }
 
   // relay_response.cc: the response
   void pass_head(const http::ResponseHead& head, http::Framing framing, std::span<char> body,
@@ -150,6 +151,7 @@ class Relay final : private UpstreamHandler {
   Route route_;
   SessionId fresh_;
   SessionToken client_token_;
+  SessionToken newest_token_;  // the same, or what a referral said of the session
   SealedToken client_text_{};
   SealedToken request_token_{};
   SealedToken response_token_{};

@@ -121,6 +121,7 @@ void Relay::refer(std::string_view token, bool complete) {
   const std::uint32_t slot = genuine ? state_.index.slot(opened.token.primary) : ViewIndex::kNoSlot;
   if (slot == ViewIndex::kNoSlot) return carry_out(exchange_.on_bad_response());
   state_.counts.referrals.add();
+  if (supersedes(opened.token, newest_token())) newest_token_ = opened.token;
   request_token_ = text;
   seal_request_ = referred_ = true;
   route_.slot = slot;

@@ -26,7 +26,7 @@ void Relay::read_claim(const http::RequestHead& head) {
     last.generation = state_.codec.generation();
   }
   has_token_ = true;
-  client_token_ = last.token;
+  client_token_ = newest_token_ = last.token;
   client_text_ = last.text;
 }
 
@@ -46,9 +46,9 @@ void Relay::route_first() {
   take_over();
 }
 
-// Routes by the token and what has failed so far; at first nothing has.
+// Routes by what is known of the session and what has failed so far; at first nothing has.
 void Relay::take_over() {
-  route_ = route(client_token(), state_.index, state_.assignment, exchange_.failed(),
+  route_ = route(newest_token(), state_.index, state_.assignment, exchange_.failed(),
                  state_.options.on_lost);
   switch (route_.kind) {
     case RouteKind::kUnavailable:
@@ -88,7 +88,7 @@ void Relay::prepare_token() {
   if (!seal_request_) return;
   const UnixSeconds wall = state_.loop.unix_now();
   SessionToken token;
-  if (has_token_) token = client_token_;
+  if (has_token_) token = newest_token_;
   if (!has_token_) token.session = fresh_;
   if (!has_token_) token.primary = pool_->id();
   token.flags = flags;

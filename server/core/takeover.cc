@@ -15,8 +15,10 @@ struct Case {
   bool flag(TokenFlags one) const { return (token.flags & one) != 0; }
   bool asked() const { return known.finding != nullptr; }
   bool can_go_to(ServerId server) const {
-    return server && server != self && online(server) && !is_ignorant(server);
+    return server && server != self && online(server) && !is_ignorant(server) && !failed(server);
   }
+  // Has the balancer met it in vain? (In a referral the primary is who gets it.)
+  bool failed(ServerId server) const { return flag(kTakeover) && server == token.primary; }
   bool is_ignorant(ServerId server) const {
     if (!asked()) return false;
     const auto& all = known.finding->ignorant;

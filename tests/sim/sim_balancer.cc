@@ -313,6 +313,7 @@ void SimBalancer::refer(CallId id, const SessionToken& refer) {
     call.cause = "referred to a stranger";
     return answer(id, 502);
   }
+  if (supersedes(refer, call.client ? &*call.client : nullptr)) call.client = refer;
   call.request.token = refer;
   attempt(id, refer.primary, random_.chance(kReusedShare));
 }

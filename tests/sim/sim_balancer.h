@@ -53,7 +53,7 @@ class SimBalancer {
  private:
   struct Call {
     Exchange exchange;
-    std::optional<SessionToken> client;  // its token
+    std::optional<SessionToken> client;  // its token, or what a referral said of its session
     HttpRequest request;                 // with the token of the attempt under way
     Reply reply;
     std::uint64_t attempt = 0;

@@ -20,7 +20,8 @@ constexpr double kSabotagedShare = 0.2;
 
 std::string explain(const SessionToken& token, const Decision& decision) {
   constexpr const char* kKinds[] = {"serves", "refers", "has no place", "waits", "a guest", "gone"};
-  const bool names = decision.kind == Decision::Kind::kRefer || decision.kind == Decision::Kind::kGuest;
+  const bool names =
+      decision.kind == Decision::Kind::kRefer || decision.kind == Decision::Kind::kGuest;
   return fmt::format("{} {}{}", to_text(token), kKinds[static_cast<std::size_t>(decision.kind)],
                      names ? " " + to_text(decision.refer) : "");
 }

@@ -274,6 +274,23 @@ TEST(Exchange, ReferredAtMostTwice) {
   EXPECT_EQ(exchange.retries(), 0u);
 }
 
+// A server that refers to one that then dies could not know; the bound of attempts stays.
+TEST(Exchange, WhoTakesOverMayReferAnew) {
+  Exchange exchange(true);
+  for (unsigned round = 0; round < 2; ++round) {
+    exchange.on_attempt(kA, false);
+    EXPECT_EQ(exchange.on_referral().step, Step::kRefer);
+    exchange.on_attempt(kB, false);
+    EXPECT_EQ(exchange.on_referral().step, Step::kRefer);
+    exchange.on_attempt(ServerId{7 + round}, false);
+    const Step after = exchange.on_connect_failed().step;
+    EXPECT_EQ(after, round == 0 ? Step::kTakeover : Step::kAnswer);
+  }
+  EXPECT_EQ(exchange.attempts(), Exchange::kAttemptsMax);
+  EXPECT_EQ(exchange.referrals(), 4u);
+  EXPECT_EQ(exchange.retries(), 1u);
+}
+
 // The referring server executed nothing, so that a POST may go on if the next connection fails.
 TEST(Exchange, AReferralForgetsThatAServerWasReached) {
   Exchange exchange(kPost);

@@ -198,6 +198,35 @@ TEST(Route, WhenAllAreOverTheirThresholdTheNewSessionMustBeServed) {
   EXPECT_EQ(r.flags, kNewSession | kMustServe);
 }
 
+// The client's token names a, which referred to b: when b is dead, a cannot know it yet.
+TEST(Route, AfterAReferralTheServerThatItNamedIsTheOneThatFailed) {
+  Cluster cluster({record("a"), record("b"), record("c")});
+  const SessionToken client = token(kA, kB);
+  SessionToken referral = token(kB, kC, 4);
+  referral.flags = kReferred;
+  ASSERT_TRUE(supersedes(referral, &client));
+  const std::array failed{kB};
+  const Route r = cluster.to(&referral, failed);
+  EXPECT_EQ(r.kind, RouteKind::kTakeover);
+  EXPECT_EQ(cluster.at(r), kC);
+  const SessionToken sent = request_token(r, &referral, cluster.index, {}, kWall);
+  EXPECT_EQ(sent.flags, kTakeover);
+  EXPECT_EQ(sent.epoch, referral.epoch);
+}
+
+TEST(Supersedes, NeitherWhatIsOlderNorWhatIsNew) {
+  const SessionToken client = token(kA, kB);
+  EXPECT_TRUE(supersedes(client, &client));
+  EXPECT_FALSE(supersedes(client, nullptr));
+  EXPECT_FALSE(supersedes(token(kB, kA, 2), &client));
+  SessionToken other = token(kB, kC, 4);
+  other.flags = kNewSession | kMustServe;
+  EXPECT_FALSE(supersedes(other, &client));
+  other.flags = kReferred;
+  other.session = SessionId{1, 3};
+  EXPECT_FALSE(supersedes(other, &client));
+}
+
 TEST(RequestToken, OfANewSessionNamesTheChosenServer) {
   Cluster cluster({record("a")});
   const Route r = cluster.to(nullptr);

@@ -53,6 +53,20 @@ TEST_F(Takeover, AlternateRefersToTheLivingPrimaryOfANewerEpoch) {
   EXPECT_EQ(ruling.refer.flags, kMustServe);
 }
 
+// Routed by a referral to the holder of a copy, which has died since: its token names the holder.
+TEST_F(Takeover, NobodyIsReferredToWhomTheBalancerHasJustMetInVain) {
+  SessionToken sent = token({5, kPeer}, kMe, kTakeover);
+  sent.primary = kThird;
+  const Known note{As::kNote, {5, kPeer}, kThird};
+  EXPECT_EQ(ask(sent, note).kind, Kind::kAsk);
+  const Finding found{{5, kPeer}, {}, kFourth, {kPeer}};
+  const Ruling ruling = ask(sent, {As::kNote, {5, kPeer}, kThird, &found});
+  ASSERT_EQ(ruling.kind, Kind::kRefer);
+  EXPECT_EQ(ruling.refer.primary, kFourth);
+  const Finding only_the_dead{{5, kPeer}, {}, kThird, {kPeer}};
+  EXPECT_EQ(ask(sent, {As::kNote, {5, kPeer}, kThird, &only_the_dead}).kind, Kind::kStartEmpty);
+}
+
 TEST_F(Takeover, AlternateTakesOverWhenTheViewSaysThatThePrimaryIsGone) {
   online_.erase(kPeer);
   const Ruling ruling = ask(token({5, kPeer}, kMe), {As::kAlternate, {5, kPeer}, {}});
