@@ -101,6 +101,8 @@ enum class Seen : std::uint8_t {
   kClosed,       // its connection ended
   kSilent,       // it did not answer in time
   kUnreachable,  // no connection to it could be made
+  kHostSilent,   // kSilent, and its host does not answer either
+  kHostAnswers,  // kSilent, but its host answers: the process is dead or frozen
 };
 
 // server -> its balancers, balancer -> master: this one looks dead from here. Verify it.
@@ -330,6 +332,8 @@ struct Ping {
 // The answer, at once.
 struct Pong {
   std::uint64_t number = 0;
+  // The one who answers pings next, in so many microseconds. 0: it does not take the turn.
+  std::uint64_t next_us = 0;
 
   bool operator==(const Pong&) const = default;
 };

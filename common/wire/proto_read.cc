@@ -141,7 +141,7 @@ bool get(wire::StatusUpdate& from, StatusUpdate& to) {
 
 // What a newer process has seen and is not known here is no fault.
 Seen seen_of(int from) {
-  const bool known = from >= wire::CLOSED && from <= wire::UNREACHABLE;
+  const bool known = from >= wire::CLOSED && from <= wire::HOST_ANSWERS;
   return known ? static_cast<Seen>(from) : Seen::kUnknown;
 }
 
@@ -173,6 +173,7 @@ bool get(const wire::Ping& from, Ping& to) {
 
 bool get(const wire::Pong& from, Pong& to) {
   to.number = from.number();
+  to.next_us = from.next_us();
   return true;
 }
 

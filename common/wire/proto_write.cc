@@ -234,7 +234,11 @@ struct Writer {
 
   void operator()(const Ping& from) const { envelope.mutable_ping()->set_number(from.number); }
 
-  void operator()(const Pong& from) const { envelope.mutable_pong()->set_number(from.number); }
+  void operator()(const Pong& from) const {
+    wire::Pong& to = *envelope.mutable_pong();
+    to.set_number(from.number);
+    to.set_next_us(from.next_us);
+  }
 
   void operator()(const Suspect& from) const {
     wire::Suspect& to = *envelope.mutable_suspect();
@@ -285,7 +289,9 @@ static_assert(static_cast<int>(SwapAnswer::Answer::kTaken) == wire::SwapAnswer::
 static_assert(static_cast<int>(Seen::kUnknown) == wire::UNKNOWN &&
               static_cast<int>(Seen::kClosed) == wire::CLOSED &&
               static_cast<int>(Seen::kSilent) == wire::SILENT &&
-              static_cast<int>(Seen::kUnreachable) == wire::UNREACHABLE);
+              static_cast<int>(Seen::kUnreachable) == wire::UNREACHABLE &&
+              static_cast<int>(Seen::kHostSilent) == wire::HOST_SILENT &&
+              static_cast<int>(Seen::kHostAnswers) == wire::HOST_ANSWERS);
 static_assert(static_cast<int>(WhereAnswer::As::kNothing) == wire::WhereAnswer::NOTHING &&
               static_cast<int>(WhereAnswer::As::kPrimary) == wire::WhereAnswer::PRIMARY &&
               static_cast<int>(WhereAnswer::As::kCopy) == wire::WhereAnswer::COPY &&

@@ -122,7 +122,7 @@ class Maker {
       case 22:
         return MirrorContents{u64(), many([this] { return content(); }), flip()};
       case 23:
-        return FailureReport{ServerId{u32() | 1}, u64(), static_cast<Seen>(below(4))};
+        return FailureReport{ServerId{u32() | 1}, u64(), static_cast<Seen>(below(6))};
       case 24:
         return Look{u64(), ServerId{u32() | 1}, text()};
       case 25:
@@ -130,9 +130,9 @@ class Maker {
       case 26:
         return Ping{u64()};
       case 27:
-        return Pong{u64()};
+        return Pong{u64(), u64()};
       default:
-        return Suspect{ServerId{u32() | 1}, u64(), static_cast<Seen>(below(4))};
+        return Suspect{ServerId{u32() | 1}, u64(), static_cast<Seen>(below(6))};
     }
   }
 
