@@ -66,11 +66,26 @@ struct ServerRecord {
   bool operator==(const ServerRecord&) const = default;
 };
 
+// Names one view. Two balancers may use the same number, so a number alone says nothing.
+struct ViewId {
+  std::uint64_t maker = 0;  // View::maker
+  std::uint64_t version = 0;
+
+  bool operator==(const ViewId&) const = default;
+};
+
+// Which of two views counts is decided by who tells them (common/cluster/view_sources.h); of one
+// maker's the one with the greater version is newer. Versions are a logical clock: whoever begins
+// to make views, or learns of another's, goes on above the greatest that it knows.
 struct View {
   std::uint64_t version = 0;          // grows with every change but those of status
   std::uint32_t balancers = 1;        // how many balancers assign sessions
   std::vector<ServerRecord> servers;  // in the order of round robin; by name
+  std::uint64_t maker =
+      0;                  // the balancer that made it: random, another with every start; 0: unsaid
+  bool stand_in = false;  // made by a balancer that follows a master and cannot reach it
 
+  ViewId id() const { return {maker, version}; }
   // The server with this id, or null. Linear: a view of a few dozen servers; the paths that are
   // walked per request keep their own index.
   const ServerRecord* find(ServerId id) const {

@@ -12,6 +12,7 @@
 #include "common/base/ids.h"
 #include "common/cluster/n_plus_one.h"
 #include "common/cluster/view.h"
+#include "common/cluster/view_delta.h"
 #include "common/session/epoch.h"
 #include "common/session/validator.h"
 
@@ -63,11 +64,37 @@ struct StatusReport {
 // server -> balancer: Backing (common/cluster/n_plus_one.h), before the status that it belongs to,
 // when it has changed. Of its figures the last one told counts.
 
-// balancer -> server: the view, whole.
+// balancer -> server: the view, whole. Follower -> master: what it sees itself, whenever that has
+// changed, for the servers that are not registered with the master; with StatusUpdate the status of
+// these.
 struct ViewUpdate {
   View view;
 
   bool operator==(const ViewUpdate&) const = default;
+};
+
+// balancer -> server: ViewDelta (common/cluster/view_delta.h), the change from the view told before
+// on this connection; only to those who have said ViewRequest.
+
+// server or follower -> balancer: tell me the view whole, and its changes from then on. Asked again
+// when a change does not fit what was told before.
+struct ViewRequest {
+  bool operator==(const ViewRequest&) const = default;
+};
+
+// follower -> master, after Hello and then every status interval: I follow you. The newest view
+// that the follower knows, whoever made it: the master's go on above it.
+struct Follow {
+  ViewId view;
+
+  bool operator==(const Follow&) const = default;
+};
+
+// The answer: what the master's view is now.
+struct FollowAck {
+  ViewId view;
+
+  bool operator==(const FollowAck&) const = default;
 };
 
 // balancer -> server: the status of the servers in the view; does not change its version.
@@ -393,6 +420,8 @@ using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate,
                              Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
                              SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck,
                              Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents,
-                             FailureReport, Look, Looked, Ping, Pong, Suspect>;
+                             FailureReport, Look, Looked, Ping, Pong, Suspect,
+
+                             ViewDelta, ViewRequest, Follow, FollowAck>;
 
 }  // namespace tandem

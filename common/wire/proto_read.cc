@@ -131,8 +131,34 @@ bool get(wire::StatusReport& from, StatusReport& to) { return get(from.status(),
 bool get(wire::ViewUpdate& from, ViewUpdate& to) {
   to.view.version = from.version();
   to.view.balancers = from.balancers();
+  to.view.maker = from.maker();
+  to.view.stand_in = from.stand_in();
   return to.view.balancers > 0 &&
          get_all(*from.mutable_servers(), to.view.servers, kWireServersMax);
+}
+
+ViewId view_id(const wire::ViewId& from) { return {from.maker(), from.version()}; }
+
+bool get(wire::ViewDelta& from, ViewDelta& to) {
+  if (static_cast<std::size_t>(from.gone_size()) > kWireServersMax) return false;
+  to.from = view_id(from.from());
+  to.to = view_id(from.to());
+  to.balancers = from.balancers();
+  to.stand_in = from.stand_in();
+  for (const std::uint32_t server : from.gone()) to.gone.push_back(ServerId{server});
+  return to.balancers > 0 && get_all(*from.mutable_changed(), to.changed, kWireServersMax);
+}
+
+bool get(wire::ViewRequest&, ViewRequest&) { return true; }
+
+bool get(const wire::Follow& from, Follow& to) {
+  to.view = view_id(from.view());
+  return true;
+}
+
+bool get(const wire::FollowAck& from, FollowAck& to) {
+  to.view = view_id(from.view());
+  return true;
 }
 
 bool get(wire::StatusUpdate& from, StatusUpdate& to) {
@@ -368,6 +394,14 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<MirrorWant>(*envelope.mutable_mirror_want(), message);
     case wire::Envelope::kMirrorContents:
       return get_as<MirrorContents>(*envelope.mutable_mirror_contents(), message);
+    case wire::Envelope::kViewDelta:
+      return get_as<ViewDelta>(*envelope.mutable_view_delta(), message);
+    case wire::Envelope::kViewRequest:
+      return get_as<ViewRequest>(*envelope.mutable_view_request(), message);
+    case wire::Envelope::kFollow:
+      return get_as<Follow>(*envelope.mutable_follow(), message);
+    case wire::Envelope::kFollowAck:
+      return get_as<FollowAck>(*envelope.mutable_follow_ack(), message);
     case wire::Envelope::kPacked:  // the codec's
     case wire::Envelope::BODY_NOT_SET:
       return false;

@@ -47,6 +47,11 @@ void put(const ServerRecord& from, wire::ServerRecord& to) {
   put(from.status, *to.mutable_status());
 }
 
+void put(const ViewId& from, wire::ViewId& to) {
+  to.set_maker(from.maker);
+  to.set_version(from.version);
+}
+
 struct Writer {
   wire::Envelope& envelope;
 
@@ -81,6 +86,28 @@ struct Writer {
     to.set_version(from.view.version);
     to.set_balancers(from.view.balancers);
     for (const ServerRecord& server : from.view.servers) put(server, *to.add_servers());
+    to.set_maker(from.view.maker);
+    to.set_stand_in(from.view.stand_in);
+  }
+
+  void operator()(const ViewDelta& from) const {
+    wire::ViewDelta& to = *envelope.mutable_view_delta();
+    put(from.from, *to.mutable_from());
+    put(from.to, *to.mutable_to());
+    to.set_balancers(from.balancers);
+    to.set_stand_in(from.stand_in);
+    for (const ServerRecord& server : from.changed) put(server, *to.add_changed());
+    for (const ServerId server : from.gone) to.add_gone(server.value);
+  }
+
+  void operator()(const ViewRequest&) const { envelope.mutable_view_request(); }
+
+  void operator()(const Follow& from) const {
+    put(from.view, *envelope.mutable_follow()->mutable_view());
+  }
+
+  void operator()(const FollowAck& from) const {
+    put(from.view, *envelope.mutable_follow_ack()->mutable_view());
   }
 
   void operator()(const StatusUpdate& from) const {

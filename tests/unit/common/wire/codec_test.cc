@@ -39,6 +39,7 @@ class Maker {
             .first_buddy = ServerId{u32()},
             .second_buddy = ServerId{u32()}};
   }
+  ViewId view_id() { return {u64(), u64()}; }
   Content content() {
     std::string bytes = text();
     const Validator validator = Validator::of(bytes, flip());
@@ -71,7 +72,7 @@ class Maker {
       case 3:
         return StatusReport{status()};
       case 4:
-        return ViewUpdate{{u64(), u32() | 1, many([this] { return server(); })}};
+        return ViewUpdate{{u64(), u32() | 1, many([this] { return server(); }), u64(), flip()}};
       case 5:
         return StatusUpdate{many([this] {
           return StatusUpdate::Entry{ServerId{u32() | 1}, status()};
@@ -131,8 +132,21 @@ class Maker {
         return Ping{u64()};
       case 27:
         return Pong{u64(), u64()};
-      default:
+      case 28:
         return Suspect{ServerId{u32() | 1}, u64(), static_cast<Seen>(below(6))};
+      case 29:
+        return ViewDelta{view_id(),
+                         view_id(),
+                         u32() | 1,
+                         flip(),
+                         many([this] { return server(); }),
+                         many([this] { return ServerId{u32()}; })};
+      case 30:
+        return ViewRequest{};
+      case 31:
+        return Follow{view_id()};
+      default:
+        return FollowAck{view_id()};
     }
   }
 
@@ -181,7 +195,7 @@ MirrorBatch empty_batch() {
 }
 
 TEST(Codec, EveryMessageComesBackAsItWas) {
-  static_assert(std::variant_size_v<Message> == 29);  // a new one needs a case in Maker::message
+  static_assert(std::variant_size_v<Message> == 33);  // a new one needs a case in Maker::message
   for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
       const Message message = Maker(seed).message(kind);
@@ -254,6 +268,9 @@ TEST(FrameReader, RefusesWhatCannotBe) {
   EXPECT_TRUE(refused(Hello{.protocol = 0, .name = "a"}));
   EXPECT_TRUE(refused(Refused{endless}));
   EXPECT_TRUE(refused(ViewUpdate{{.version = 1, .balancers = 0, .servers = {}}}));
+  EXPECT_TRUE(refused(ViewDelta{.from = {}, .to = {}, .balancers = 0}));
+  EXPECT_FALSE(refused(ViewDelta{.gone = std::vector<ServerId>(kWireServersMax)}));
+  EXPECT_TRUE(refused(ViewDelta{.gone = std::vector<ServerId>(kWireServersMax + 1)}));
   EXPECT_TRUE(refused(StatusUpdate{{{ServerId{0}, {}}}}));
   EXPECT_TRUE(refused(MirrorRelease{}));  // of no session
   EXPECT_TRUE(refused(MailAck{}));        // of no letter
