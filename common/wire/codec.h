@@ -46,7 +46,10 @@ class FrameWriter {
   // The packing is shared with the reader of the connection, and outlives both.
   explicit FrameWriter(Packing& packing) : packing_(packing) {}
   // What the peer's Hello says that it reads; until then nothing is packed.
-  void set_packing(std::uint32_t version) { packs_ = version >= kPackingVersion; }
+  void set_packing(std::uint32_t version) {
+    packs_ = version > 0;
+    packing_.set_version(version);
+  }
 
   // Appends the message to `bytes`, or keeps it for a packed frame. Errors as of encode().
   Result<void> put(const Message& message, std::string& bytes);

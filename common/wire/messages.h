@@ -168,6 +168,10 @@ struct MirrorChange {
   ItemKey key;
   bool evicted = false;
   Validator validator;  // meaningless if evicted
+  // For so long from the batch's `as_of_ms` on it is what the source has promised to be current, to
+  // those who ask for it at `host` (server/core/freshness.h). 0: nothing of the kind is known.
+  std::uint32_t fresh_s = 0;
+  std::uint64_t host = 0;
 
   bool operator==(const MirrorChange&) const = default;
 };
@@ -188,8 +192,23 @@ struct MirrorBatch {
   bool snapshot = false;
   bool urgent = false;  // the sender waits for the answer, which is not to wait for others
   std::vector<MirrorChange> changes;
+  // A time on the receiver's clock (PromiseNews) that had passed when this was sent; of meaning
+  // only where a change is fresh.
+  std::uint64_t as_of_ms = 0;
 
   bool operator==(const MirrorBatch&) const = default;
+};
+
+// Both ways between servers when they meet, and now and then to who feeds us: what our clock reads,
+// so that the other can say by it until when something is fresh. And what is not fresh any more,
+// before its time.
+struct PromiseNews {
+  static constexpr std::size_t kEndedMax = 1024;
+  std::uint64_t clock_ms = 0;
+  std::vector<ItemKey> ended;
+  bool all_ended = false;  // more than could be listed
+
+  bool operator==(const PromiseNews&) const = default;
 };
 
 // alternate -> primary.
@@ -422,6 +441,6 @@ using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate,
                              Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents,
                              FailureReport, Look, Looked, Ping, Pong, Suspect,
 
-                             ViewDelta, ViewRequest, Follow, FollowAck>;
+                             ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews>;
 
 }  // namespace tandem

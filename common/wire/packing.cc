@@ -62,7 +62,8 @@ void Packing::pack_batch(const MirrorBatch& batch) {
   if (number) put_varint(packed_, batch.sequence);
   place.sequence = batch.sequence;
   if (batch.changes.size() != 1) put_varint(packed_, batch.changes.size());
-  for (const MirrorChange& change : batch.changes) pack_change(change, place);
+  std::optional<std::uint64_t> as_of_ms = batch.as_of_ms;
+  for (const MirrorChange& change : batch.changes) pack_change(change, place, as_of_ms);
   if (numbered) sent_.push_back({batch.session, batch.epoch, batch.sequence});
 }
 
@@ -81,18 +82,24 @@ SessionPlace& Packing::place_of(const MirrorBatch& batch, bool& is_new, std::siz
   return sent_sessions_.take(std::move(place));
 }
 
-void Packing::pack_change(const MirrorChange& change, SessionPlace& session) {
+// `as_of_ms`: of the batch, until a change has told it.
+void Packing::pack_change(const MirrorChange& change, SessionPlace& session,
+                          std::optional<std::uint64_t>& as_of_ms) {
   const auto found = item_places_.find(change.key);
   const bool new_key = found == item_places_.end();
   const bool cache = change.cache != session.cache;
   const bool validator =
       !change.evicted && (new_key || sent_items_[found->second].validator != change.validator);
+  const bool fresh = change.fresh_s > 0 && !change.evicted && version_ >= 2;
   std::uint8_t flags = 0;
   if (change.evicted) flags |= kEvicted;
   if (cache) flags |= kCache;
   if (new_key) flags |= kNewKey;
   if (validator) flags |= kValidator;
   if (validator && change.validator.has_digest) flags |= kDigest;
+  if (fresh) flags |= kFresh;
+  if (fresh && change.host != sent_promise_.host) flags |= kHost;
+  if (fresh && as_of_ms) flags |= kAsOf;
   packed_.push_back(static_cast<char>(flags));
   if (cache) put_fixed<8>(packed_, change.cache.value);
   session.cache = change.cache;
@@ -101,12 +108,15 @@ void Packing::pack_change(const MirrorChange& change, SessionPlace& session) {
   } else {
     put_varint(packed_, found->second);
   }
-  if (!validator) return;
-  put_fixed<4>(packed_, change.validator.crc);
-  put_varint(packed_, change.validator.length);
-  if (change.validator.has_digest) {
-    packed_.append(change.validator.digest.begin(), change.validator.digest.end());
+  if (validator) {
+    put_fixed<4>(packed_, change.validator.crc);
+    put_varint(packed_, change.validator.length);
+    if (change.validator.has_digest) {
+      packed_.append(change.validator.digest.begin(), change.validator.digest.end());
+    }
   }
+  if (fresh) pack_fresh(change, std::exchange(as_of_ms, std::nullopt));
+  if (!validator) return;
   if (!new_key) {
     sent_items_[found->second].validator = change.validator;
     return;
@@ -115,6 +125,15 @@ void Packing::pack_change(const MirrorChange& change, SessionPlace& session) {
   if (sent_items_.full()) item_places_.erase(sent_items_[at].key);
   item_places_.emplace(change.key, at);
   sent_items_.take({change.key, change.validator});
+}
+
+void Packing::pack_fresh(const MirrorChange& change, std::optional<std::uint64_t> as_of_ms) {
+  if (change.host != sent_promise_.host) put_fixed<8>(packed_, change.host);
+  sent_promise_.host = change.host;
+  if (as_of_ms) {
+    put_varint(packed_, *as_of_ms - std::exchange(sent_promise_.as_of_ms, *as_of_ms));
+  }
+  put_varint(packed_, change.fresh_s);
 }
 
 // An answer to a batch that came packed and numbered; any other goes as a message.

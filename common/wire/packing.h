@@ -19,8 +19,11 @@
 //            head: counter, server 32, number of formers and 128 if the primary is not the epoch's
 //            server, [primary 32], formers 32; number: 64-bit varint, else the last one plus 1;
 //            number of changes unless one; changes
-//   change   flags: evicted, cache, new key, validator, digest; [cache 64]; key 64 or its place;
-//            [crc 32, length, [digest 128]]; an evicted item with a new key takes no place
+//   change   flags: evicted, cache, new key, validator, digest, fresh, host, time; [cache 64]; key
+//   64
+//            or its place; [crc 32, length, [digest 128]]; [host 64, else the last one]; [time:
+//            what it is more than the last one]; [fresh]; an evicted item with a new key takes no
+//            place. The time is the batch's, with the first of its changes that is fresh
 //   answers  flags: kind, answer (2 bits), skip, epoch, run; [batches without an answer]; [counter,
 //            server 32, else the batch's]; [how many in a row]
 #pragma once
@@ -41,7 +44,8 @@
 namespace tandem {
 
 // What Hello says: the packed form that we read, and the greatest that we write.
-inline constexpr std::uint32_t kPackingVersion = 1;
+// 1 has no fresh changes.
+inline constexpr std::uint32_t kPackingVersion = 2;
 
 inline constexpr std::size_t kPackedSessionsMax = 1 << 14;
 inline constexpr std::size_t kPackedItemsMax = 1 << 14;
@@ -106,6 +110,8 @@ class Packing {
   Packing();
 
   // --- what is sent ---
+  // The version that the other end reads: 1 at least.
+  void set_version(std::uint32_t version) { version_ = version; }
   // Adds the message to packed(); false: it is of a kind that is not packed.
   bool pack(const Message& message);
   // The operations so far, whole; they are then begun anew.
@@ -126,16 +132,25 @@ class Packing {
     std::optional<Epoch> epoch;
   };
 
+  // Of whom the last fresh change spoke.
+  struct Promised {
+    std::uint64_t host = 0;
+    std::uint64_t as_of_ms = 0;
+  };
+
   void pack_batch(const MirrorBatch& batch);
   packing::SessionPlace& place_of(const MirrorBatch& batch, bool& is_new, std::size_t& at);
-  void pack_change(const MirrorChange& change, packing::SessionPlace& session);
+  void pack_change(const MirrorChange& change, packing::SessionPlace& session,
+                   std::optional<std::uint64_t>& as_of_ms);
+  void pack_fresh(const MirrorChange& change, std::optional<std::uint64_t> as_of_ms);
   bool pack_answer(const MirrorAck& ack);
   void end_run();
 
   bool unpack_batch(std::uint8_t flags, MirrorBatch& batch);
   packing::SessionPlace* session_place(bool is_new);
   bool unpack_head(packing::SessionPlace& place);
-  bool unpack_change(packing::SessionPlace& place, MirrorChange& change);
+  bool unpack_change(packing::SessionPlace& place, MirrorBatch& batch, MirrorChange& change);
+  bool unpack_fresh(std::uint8_t flags, MirrorBatch& batch, MirrorChange& change);
   bool begin_answers(std::uint8_t flags);
   MirrorAck next_answer();
 
@@ -145,6 +160,8 @@ class Packing {
   std::unordered_map<SessionId, std::size_t> session_places_;
   std::unordered_map<ItemKey, std::size_t> item_places_;
   packing::Ledger sent_;
+  Promised sent_promise_;
+  std::uint32_t version_ = kPackingVersion;
   std::string packed_;
   std::uint64_t run_ = 0;  // batches of received_ answered, not yet packed
 
@@ -152,6 +169,7 @@ class Packing {
   packing::Ring<packing::SessionPlace> come_sessions_{kPackedSessionsMax};
   packing::Ring<packing::ItemPlace> come_items_{kPackedItemsMax};
   packing::Ledger received_;
+  Promised come_promise_;
   CompactReader reader_;
   Answers answers_;
 };

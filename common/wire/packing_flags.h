@@ -17,8 +17,8 @@ inline constexpr std::uint8_t kOtherPrimary = 128;  // beside the number of form
 
 // Of a change.
 inline constexpr std::uint8_t kEvicted = 1 << 0, kCache = 1 << 1, kNewKey = 1 << 2,
-                              kValidator = 1 << 3, kDigest = 1 << 4;
-inline constexpr std::uint8_t kChangeFlags = 31;
+                              kValidator = 1 << 3, kDigest = 1 << 4, kFresh = 1 << 5,
+                              kHost = 1 << 6, kAsOf = 1 << 7;
 
 // Of answers.
 inline constexpr std::uint8_t kSkip = 1 << 4, kEpoch = 1 << 5, kRun = 1 << 6;

@@ -77,6 +77,8 @@ bool get(const wire::MirrorChange& from, MirrorChange& to) {
   to.cache = CacheId{from.cache()};
   to.key = ItemKey{from.key()};
   to.evicted = !from.has_validator();
+  to.fresh_s = from.fresh_s();
+  to.host = from.host();
   return to.cache && get(from.validator(), to.validator);
 }
 
@@ -217,8 +219,16 @@ bool get(wire::MirrorBatch& from, MirrorBatch& to) {
   to.sequence = from.sequence();
   to.snapshot = from.snapshot();
   to.urgent = from.urgent();
+  to.as_of_ms = from.as_of_ms();
   return get(from.session(), to.session) && get(from.epoch(), to.epoch) && to.primary &&
          to.sequence > 0 && get_all(*from.mutable_changes(), to.changes, kFrameChangesMax);
+}
+
+bool get(wire::PromiseNews& from, PromiseNews& to) {
+  to.clock_ms = from.clock_ms();
+  to.all_ended = from.all_ended();
+  for (const std::uint64_t key : from.ended()) to.ended.push_back(ItemKey{key});
+  return to.ended.size() <= PromiseNews::kEndedMax;
 }
 
 bool get(wire::MirrorAck& from, MirrorAck& to) {
@@ -354,6 +364,8 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<Leave>(*envelope.mutable_leave(), message);
     case wire::Envelope::kMirrorBatch:
       return get_as<MirrorBatch>(*envelope.mutable_mirror_batch(), message);
+    case wire::Envelope::kPromiseNews:
+      return get_as<PromiseNews>(*envelope.mutable_promise_news(), message);
     case wire::Envelope::kMirrorAck:
       return get_as<MirrorAck>(*envelope.mutable_mirror_ack(), message);
     case wire::Envelope::kMirrorRelease:

@@ -138,8 +138,18 @@ struct Writer {
       added.set_cache(change.cache.value);
       added.set_key(change.key.value);
       if (!change.evicted) put(change.validator, *added.mutable_validator());
+      added.set_fresh_s(change.fresh_s);
+      added.set_host(change.host);
     }
     to.set_urgent(from.urgent);
+    to.set_as_of_ms(from.as_of_ms);
+  }
+
+  void operator()(const PromiseNews& from) const {
+    wire::PromiseNews& to = *envelope.mutable_promise_news();
+    to.set_clock_ms(from.clock_ms);
+    for (const ItemKey key : from.ended) to.add_ended(key.value);
+    to.set_all_ended(from.all_ended);
   }
 
   void operator()(const MirrorAck& from) const {

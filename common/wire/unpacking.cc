@@ -43,7 +43,7 @@ bool Packing::unpack_batch(std::uint8_t flags, MirrorBatch& batch) {
   batch.snapshot = (flags & kSnapshot) != 0;
   batch.urgent = (flags & kUrgent) != 0;
   for (std::uint64_t i = 0; i < changes; ++i) {
-    if (!unpack_change(*place, batch.changes.emplace_back())) return false;
+    if (!unpack_change(*place, batch, batch.changes.emplace_back())) return false;
   }
   if ((flags & kKindMask) == kUnnumberedBatch) return true;
   if (received_.size() >= kUnansweredMax) return false;
@@ -80,16 +80,18 @@ bool Packing::unpack_head(SessionPlace& place) {
   return !reader_.failed() && place.primary;
 }
 
-bool Packing::unpack_change(SessionPlace& place, MirrorChange& change) {
+bool Packing::unpack_change(SessionPlace& place, MirrorBatch& batch, MirrorChange& change) {
   const std::uint8_t flags = reader_.byte();
   change.evicted = (flags & kEvicted) != 0;
   if ((flags & kCache) != 0) place.cache.value = reader_.fixed<8>();
   change.cache = place.cache;
   const bool new_key = (flags & kNewKey) != 0, validator = (flags & kValidator) != 0;
   const bool digest = (flags & kDigest) != 0;
-  // A new item has a validator, an evicted one none, and without one there is no digest.
-  const bool can_be = change.evicted ? !validator : validator || !new_key;
-  if (flags > kChangeFlags || !can_be || (digest && !validator)) return false;
+  // A new item has a validator, an evicted one none and is not fresh, and without one there is no
+  // digest.
+  const bool fresh = (flags & kFresh) != 0;
+  const bool can_be = change.evicted ? !validator && !fresh : validator || !new_key;
+  if (!can_be || (digest && !validator)) return false;
   ItemPlace* known = nullptr;
   if (new_key) {
     change.key.value = reader_.fixed<8>();
@@ -110,13 +112,23 @@ bool Packing::unpack_change(SessionPlace& place, MirrorChange& change) {
   } else if (!change.evicted) {
     change.validator = known->validator;
   }
-  if (reader_.failed() || !change.cache) return false;
+  if (!unpack_fresh(flags, batch, change) || !change.cache) return false;
   if (known == nullptr && validator) {
     come_items_.take({change.key, change.validator});
   } else if (validator) {
     known->validator = change.validator;
   }
   return true;
+}
+
+bool Packing::unpack_fresh(std::uint8_t flags, MirrorBatch& batch, MirrorChange& change) {
+  const bool fresh = (flags & kFresh) != 0;
+  if (!fresh) return (flags & (kHost | kAsOf)) == 0 && !reader_.failed();
+  if ((flags & kHost) != 0) come_promise_.host = reader_.fixed<8>();
+  if ((flags & kAsOf) != 0) batch.as_of_ms = come_promise_.as_of_ms += reader_.varint();
+  change.host = come_promise_.host;
+  change.fresh_s = static_cast<std::uint32_t>(reader_.varint(~std::uint32_t{0}));
+  return !reader_.failed() && change.fresh_s > 0;
 }
 
 bool Packing::begin_answers(std::uint8_t flags) {

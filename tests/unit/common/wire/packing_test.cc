@@ -93,6 +93,36 @@ TEST_F(PackingTest, EveryFieldMayChange) {
   EXPECT_EQ(carry_over(sent), sent);
 }
 
+TEST_F(PackingTest, WhatIsFreshCostsFewBytes) {
+  MirrorBatch batch = batch_of(1, 1);
+  batch.as_of_ms = 1'000'000'000;
+  batch.changes = {change_of(9, 1, "a"), change_of(9, 2, "b"), change_of(9, 3, "c")};
+  batch.changes[0].fresh_s = batch.changes[2].fresh_s = 3600;
+  batch.changes[0].host = batch.changes[2].host = 77;
+  EXPECT_EQ(carry_over({batch}), std::vector<Message>{batch});
+  batch.sequence = 2;
+  batch.as_of_ms += 100;
+  batch.changes = {batch.changes[0]};
+  EXPECT_EQ(carry_over({batch}), std::vector<Message>{batch});
+  EXPECT_EQ(bytes_, 4u + 1 + 2) << "time and term";
+  batch.sequence = 3;
+  batch.as_of_ms -= 1000;
+  batch.changes[0].host = 78;
+  batch.changes[0].fresh_s = ~std::uint32_t{0};
+  EXPECT_EQ(carry_over({batch}), std::vector<Message>{batch}) << "anything goes";
+}
+
+TEST_F(PackingTest, WhoReadsOnlyTheFirstVersionIsToldNothingFresh) {
+  MirrorBatch batch = batch_of(1, 1);
+  batch.as_of_ms = 5;
+  batch.changes = {change_of(9, 1, "a")};
+  batch.changes[0].fresh_s = 3600;
+  one_.set_version(1);
+  MirrorBatch plain = batch;
+  plain.as_of_ms = plain.changes[0].fresh_s = 0;
+  EXPECT_EQ(carry_over({batch}), std::vector<Message>{plain});
+}
+
 TEST_F(PackingTest, ManyAnswersAreOneNumber) {
   std::vector<Message> sent, answers;
   for (std::uint64_t i = 1; i <= 100; ++i) sent.push_back(batch_of(i, i));
@@ -226,6 +256,22 @@ TEST_F(PackingTest, RefusesWhatCannotBe) {
   EXPECT_TRUE(refused(known.substr(0, known.size() - 1) + "\1\4keykeyke"s)) << "no cache";
   EXPECT_TRUE(refused(known.substr(0, known.size() - 1) + "\1\6cachecackeykeyke"s))
       << "a new item without a validator";
+  const std::string item =
+      "cachecac"
+      "keykeyke"
+      "crc4"
+      "\1"s;
+  const std::string one = known.substr(0, known.size() - 1) + "\1"s;
+  EXPECT_FALSE(refused(one + "\x2e"s + item + "\1")) << "fresh for a second";
+  EXPECT_TRUE(refused(one + "\x2e"s + item + "\0"s)) << "fresh for no time";
+  EXPECT_TRUE(refused(one + "\x2e"s + item)) << "cut short";
+  EXPECT_TRUE(refused(one + "\x4e"s + item + "hosthost")) << "a host of what is not fresh";
+  EXPECT_TRUE(refused(one + "\x8e"s + item + "\1")) << "a time of what is not fresh";
+  EXPECT_TRUE(refused(one + "\x27"s +
+                      "cachecac"
+                      "keykeyke"
+                      "\1"))
+      << "gone, and fresh";
   EXPECT_TRUE(refused("\x02"sv)) << "an answer to nothing";
   EXPECT_TRUE(refused("\x42\xff\xff\x7f"sv)) << "answers to nothing";
 }
