@@ -30,6 +30,13 @@ Error error_of(int code, const char* message) {
   }
 }
 
+// SQLITE_TRACE_STMT: a statement begins to run.
+int count_statement(unsigned, void* context, void*, void*) {
+  auto& count = *static_cast<std::atomic<std::uint64_t>*>(context);
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return 0;
+}
+
 }  // namespace
 
 // --- Statement ---------------------------------------------------------------------------------
@@ -132,7 +139,12 @@ Result<Database> Database::open(const std::string& path, const DatabaseOptions& 
   }
   const auto timeout = std::chrono::duration_cast<std::chrono::milliseconds>(options.busy_timeout);
   sqlite3_busy_timeout(handle, static_cast<int>(timeout.count()));
-  auto done = database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  if (options.statements != nullptr) {
+    sqlite3_trace_v2(handle, SQLITE_TRACE_STMT, count_statement, options.statements);
+  }
+  auto done =
+      database.execute(options.durable ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"
+                                       : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
   if (!done) {
     done.error().message = fmt::format("{}: {}", path, done.error().message);
     return fail(std::move(done.error()));

@@ -5,6 +5,7 @@
 // processes): keep them off the path of requests, or short.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -64,6 +65,11 @@ class Statement {
 struct DatabaseOptions {
   bool create = true;          // make the file if it is missing
   Duration busy_timeout = 2s;  // how long to wait for another process's write
+  // Survive not only the end of the process but a power failure: one more fsync a commit.
+  bool durable = false;
+  // Counts every statement that runs, those of transactions, too; may be null; outlives the
+  // database. Written by the database's thread alone.
+  std::atomic<std::uint64_t>* statements = nullptr;
 };
 
 class Database {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,13 +59,22 @@ struct MembershipEvent {
     kMostIsBack,     // and that is over
   };
   Kind kind = Kind::kJoined;
-  Instant at;       // the shell knows what the wall clock said then
+  Instant at;
+  // Microseconds since 1970 UTC, and the event's name: no two have the same. Set by EventLog.
+  std::int64_t logged = 0;
   ServerId server;  // nobody: of the cluster
   std::string name;
   std::string text;  // why
 
   bool operator==(const MembershipEvent&) const = default;
 };
+
+// As the directory and administrators write them: "online", "held back".
+std::string_view state_word(ServerState state);
+std::string_view kind_word(MembershipEvent::Kind kind);
+// Nothing if there is no such word.
+std::optional<ServerState> state_of_word(std::string_view word);
+std::optional<MembershipEvent::Kind> kind_of_word(std::string_view word);
 
 // One transaction: all of it or nothing.
 struct DirectoryChange {
@@ -80,8 +90,11 @@ struct DirectoryChange {
 // What is read at the start. Servers and buddies in any order.
 struct DirectoryContents {
   std::uint64_t view_version = 0;  // 0: the directory is new
+  std::uint64_t writer = 0;        // the process that wrote the last change
+  std::uint64_t last_change = 0;   // and its number
   std::vector<ServerRow> servers;
   std::vector<BuddiesRow> buddies;
+  std::vector<MembershipEvent> events;  // the newest, oldest first; `at` is not known
 };
 
 }  // namespace tandem

@@ -32,6 +32,11 @@ std::string why_offline(Instant now, const Liveness& liveness) {
   return "it reports, but probes of its data port fail";
 }
 
+MembershipEvent::Kind event_of(const ServerRecord& record) {
+  if (record.online) return MembershipEvent::Kind::kReturned;
+  return record.left ? MembershipEvent::Kind::kLeft : MembershipEvent::Kind::kOffline;
+}
+
 bool online(const std::variant<Liveness, HealthCheck>& health) {
   return std::visit([](const auto& value) { return value.online(); }, health);
 }
@@ -181,7 +186,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   const Hello hello = greeted->second;
   hellos_.erase(greeted);
   std::string reason = objection(now, from, hello);  // another may have been faster
-  if (reason.empty() && members_.count(hello.name) == 0 && !make_room())
+  if (reason.empty() && members_.count(hello.name) == 0 && !make_room(now))
     reason = "too many servers";
   if (reason.empty() && message.data_address.empty()) reason = "no data address";
   if (!reason.empty()) {
@@ -219,6 +224,11 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   member.says_draining = message.status.draining;
   on_status(member, message.status);
   std::get<Liveness>(member.health).on_connected(now);
+  if (is_new || !record.online) {
+    directory_.note_event(
+        now, is_new ? MembershipEvent::Kind::kJoined : MembershipEvent::Kind::kReturned, hello.name,
+        "registered");
+  }
   record.online = true;
   record.left = false;
   ++version_;
@@ -229,11 +239,12 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
 }
 
 // A place for one more member: the room there is, or that of one that is offline.
-bool Membership::make_room() {
+bool Membership::make_room(Instant now) {
   if (members_.size() < kMembersMax) return true;
   for (auto it = members_.begin(); it != members_.end(); ++it) {
     if (it->second.record.online || it->second.record.kind == ServerKind::kPlain) continue;
     if (it->second.connection != 0) continue;
+    directory_.note_event(now, MembershipEvent::Kind::kRemoved, it->first, "to make room");
     names_.erase(it->second.record.id);
     members_.erase(it);
     return true;
@@ -249,6 +260,8 @@ void Membership::refuse(ConnectionId from, std::string reason, MembershipActions
 void Membership::on_status(Member& member, Status status) {
   status.draining = status.draining || member.drain_wanted;
   status_urgent_ = status_urgent_ || changes_choice(member.record.status, status);
+  figures_new_ = figures_new_ || member.record.status.capacity != status.capacity ||
+                 member.record.status.threshold != status.threshold;
   member.record.status = status;
   member.status_new = true;
   status_new_ = true;
@@ -349,7 +362,7 @@ Instant Membership::next_deadline() const {
   return next;
 }
 
-void Membership::sync_online(Instant, Member& member, std::string_view why,
+void Membership::sync_online(Instant now, Member& member, std::string_view why,
                              MembershipActions& actions) {
   const bool is_online = online(member.health);
   if (member.record.online == is_online) return;
@@ -358,12 +371,17 @@ void Membership::sync_online(Instant, Member& member, std::string_view why,
   member.record.left = liveness != nullptr && liveness->left();
   ++version_;
   view_new_ = true;
+  directory_.note_event(now, event_of(member.record), member.record.name, why);
   actions.push_back(Note{"server " + member.record.name +
                          (is_online ? " is online: " : " is offline: ") + std::string(why)});
 }
 
 void Membership::publish(Instant now, MembershipActions& actions) {
   const bool view_due = view_new_ && view_sent_ + kViewGap <= now;
+  if (view_due || (figures_new_ && !view_new_)) {
+    figures_new_ = false;
+    if (auto change = directory_.take(view())) actions.push_back(StoreChange{std::move(*change)});
+  }
   if (view_due) publish_view(now, actions);
   const Duration gap = status_urgent_ ? kViewGap : options_.status_interval;
   const bool status_due = status_new_ && status_sent_ + gap <= now;

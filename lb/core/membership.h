@@ -22,6 +22,8 @@
 #include "common/cluster/choose.h"
 #include "common/cluster/view.h"
 #include "common/wire/messages.h"
+#include "lb/core/directory_change.h"
+#include "lb/core/directory_record.h"
 #include "lb/core/health_check.h"
 #include "lb/core/liveness.h"
 #include "lb/core/n_plus_one_watch.h"
@@ -75,8 +77,12 @@ struct PublishStatus {
 struct Note {
   std::string text;
 };
+// To be written to the directory, in order; before the view that says the same.
+struct StoreChange {
+  DirectoryChange change;
+};
 using MembershipAction = std::variant<StartProbe, SendMessage, Broadcast, CloseConnection,
-                                      PublishView, PublishStatus, Note>;
+                                      PublishView, PublishStatus, StoreChange, Note>;
 using MembershipActions = std::vector<MembershipAction>;
 
 class Membership {
@@ -159,7 +165,7 @@ class Membership {
   void on_status(Member& member, Status status);
   std::string objection(Instant now, ConnectionId from, const Hello& hello) const;
   void refuse(ConnectionId from, std::string reason, MembershipActions& actions);
-  bool make_room();
+  bool make_room(Instant now);
   void put_plain(Instant now, const PlainServer& plain);
   void sync_online(Instant now, Member& member, std::string_view why, MembershipActions& actions);
   void publish(Instant now, MembershipActions& actions);
@@ -173,11 +179,13 @@ class Membership {
   std::map<ConnectionId, Hello> hellos_;                // greeted, not registered yet
   std::map<ConnectionId, std::string> connections_;     // registered: the member's name
   NPlusOneWatch n_plus_one_;
+  DirectoryRecord directory_;
   std::uint64_t version_;
   std::uint64_t serials_ = 0;
   bool view_new_ = true;        // not told yet
   bool status_new_ = false;     // of some members, not told yet
   bool status_urgent_ = false;  // at once
+  bool figures_new_ = false;    // capacities or thresholds, which the directory has not been told
   Instant view_sent_;
   Instant status_sent_;
 };
