@@ -83,6 +83,15 @@ void Alternates::on_link_up(ServerId peer) {
   given_up_.erase(peer);
 }
 
+std::vector<ServerId> Alternates::not_met(Instant now) const {
+  std::vector<ServerId> servers;
+  for (const auto& [server, since] : unlinked_since_) {
+    const bool met = state_.sender.link_number(server) != 0;
+    if (!met && !out_of_patience(now, server)) servers.push_back(server);
+  }
+  return servers;
+}
+
 void Alternates::on_fresh(Instant now, ServerId peer) {
   work_[{Tie::kPrimary, peer}] = SessionId{};
   work_[{Tie::kRelay, peer}] = SessionId{};

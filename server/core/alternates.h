@@ -44,6 +44,9 @@ class Alternates {
   // The peer was started anew, and has lost what it fed us.
   void on_fresh(Instant now, ServerId peer);
 
+  // Those that are online and have never had a link with this server, but may be about to.
+  std::vector<ServerId> not_met(Instant now) const;
+
   // Some of the work that is due, `moves_per_step` sessions at most.
   void step(Instant now);
   bool has_work() const { return relief_due_ || !work_.empty(); }

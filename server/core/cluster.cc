@@ -9,6 +9,7 @@ void Cluster::apply(const View& view) {
   View next = view;
   std::erase_if(next.servers,
                 [](const ServerRecord& server) { return server.kind != ServerKind::kTandem; });
+  has_view_ = true;
   thought_dead_ = false;
   for (ServerRecord& server : next.servers) {
     const ServerRecord* known = find(server.id);

@@ -27,6 +27,8 @@ class Cluster {
   // Does it stand in this server's zone? Not where zones are not named.
   bool shares_zone(ServerId server) const;
   const View& view() const { return view_; }
+  // Has a view come? A server that has just started knows of nobody.
+  bool has_view() const { return has_view_; }
   // Does the view say that this server is offline? Then others may have taken over its sessions.
   bool thought_dead() const { return thought_dead_; }
 
@@ -38,6 +40,7 @@ class Cluster {
   std::string zone_;
   View view_;
   std::unordered_map<ServerId, std::size_t> index_;  // into view_.servers
+  bool has_view_ = false;
   bool thought_dead_ = false;
 };
 

@@ -20,8 +20,8 @@ namespace tandem {
 // Dispatches to the parts; the decisions are theirs.
 class Node::Parts {
  public:
-  explicit Parts(NodeOptions options)
-      : state(std::move(options)),
+  Parts(NodeOptions options, Instant now)
+      : state(std::move(options), now),
         alternates(state),
         requests(state, alternates),
         meetings(state, alternates),
@@ -167,7 +167,8 @@ void Node::Parts::expire(Instant now) {
   state.notes.expire(now, state.options.expiries_per_step);
 }
 
-Node::Node(NodeOptions options, Instant now) : parts_(std::make_unique<Parts>(std::move(options))) {
+Node::Node(NodeOptions options, Instant now)
+    : parts_(std::make_unique<Parts>(std::move(options), now)) {
   parts_->at(now);
   parts_->state.cluster.set_own(parts_->state.status());
 }
@@ -216,6 +217,7 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutb
   state.sender.link_up(peer);
   state.wants.link_up(peer);
   parts_->alternates.on_link_up(peer);
+  state.questions.on_link_up(peer);
   for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
     for (const SessionId id : state.partners.of(tie, peer)) {
       state.sender.open(*state.table.find(id), peer);
@@ -280,6 +282,7 @@ void Node::on_view(Instant now, const ViewPtr& view, PeerOutbox& out) {
   state.cluster.apply(*view);
   state.cluster.set_own(state.status());
   parts_->alternates.on_cluster(now);
+  state.questions.release();
   parts_->swap.on_cluster(now);
   if (state.cluster.thought_dead() && !thought_dead_before) {
     parts_->meetings.on_thought_dead();

@@ -7,9 +7,10 @@
 
 namespace tandem {
 
-NodeState::NodeState(NodeOptions given)
+NodeState::NodeState(NodeOptions given, Instant now)
     : options(std::move(given)),
       self(ServerId::of(options.name)),
+      started(now),
       pool(options.mirror),
       freshness(options.fresh_items_max),
       table({.provisional_ttl = options.provisional_ttl,

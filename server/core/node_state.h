@@ -18,7 +18,7 @@
 namespace tandem {
 
 struct NodeState {
-  explicit NodeState(NodeOptions given);
+  NodeState(NodeOptions given, Instant now);
 
   // Displaces others until there is a place for one more of this role.
   void make_room(Instant now, Role role);
@@ -56,6 +56,7 @@ struct NodeState {
 
   NodeOptions options;
   ServerId self;
+  Instant started;
   bool draining = false;
   std::uint64_t status_sequence = 0;
   NodeCounters counters;

@@ -4,19 +4,40 @@
 
 namespace tandem {
 
-bool Questions::ask(Instant now, SessionId session, const std::vector<ServerId>& peers) {
-  if (peers.empty()) return false;
+Questions::Question* Questions::begin(Instant now, SessionId session) {
   if (questions_.size() >= questions_max_) {
     ++counters_.questions_refused;
-    return false;
+    return nullptr;
   }
-  ++counters_.questions_asked;
   Question& question = questions_[session];
-  question.awaited = peers;
   question.ends = now + patience_;
   ends_.emplace(question.ends, session);
+  return &question;
+}
+
+bool Questions::ask(Instant now, SessionId session, const std::vector<ServerId>& peers) {
+  Question* question = peers.empty() ? nullptr : begin(now, session);
+  if (question == nullptr) return false;
+  ++counters_.questions_asked;
+  question->awaited = peers;
   for (const ServerId peer : peers) unsent_.emplace_back(peer, session);
   return true;
+}
+
+bool Questions::hold(Instant now, SessionId session) { return begin(now, session) != nullptr; }
+
+// Of those that are not settled only the held ones await nobody.
+void Questions::release() {
+  for (auto end = ends_.begin(); end != ends_.end();) {
+    const SessionId session = end->second;
+    if (!questions_.at(session).awaited.empty()) {
+      ++end;
+      continue;
+    }
+    end = ends_.erase(end);
+    questions_.erase(session);
+    released_.push_back(session);
+  }
 }
 
 bool Questions::drain(const std::function<bool(ServerId)>& linked, Outbox<Message>& out) {
@@ -48,10 +69,21 @@ void Questions::on_answer(ServerId from, const WhereAnswer& answer) {
   heard_of(answer.session, question, from);
 }
 
+void Questions::on_link_up(ServerId peer) {
+  for (const auto& [ends, session] : ends_) {
+    const auto& awaited = questions_.at(session).awaited;
+    if (std::find(awaited.begin(), awaited.end(), peer) == awaited.end()) continue;
+    unsent_.emplace_back(peer, session);
+  }
+}
+
 void Questions::on_link_down(ServerId peer) {
   std::vector<SessionId> concerned;
   for (const auto& [ends, session] : ends_) concerned.push_back(session);
-  for (const SessionId session : concerned) heard_of(session, questions_.at(session), peer);
+  for (const SessionId session : concerned) {
+    Question& question = questions_.at(session);
+    if (!question.awaited.empty()) heard_of(session, question, peer);
+  }
 }
 
 // The newest epoch counts; of one epoch, what a server says of itself goes before what others say.
@@ -103,7 +135,9 @@ void Questions::step(Instant now) {
 
 std::vector<SessionId> Questions::take_settled() {
   taken_.insert(taken_.end(), settled_.begin(), settled_.end());
-  return std::exchange(settled_, {});
+  std::vector<SessionId> all = std::exchange(settled_, {});
+  for (const SessionId session : std::exchange(released_, {})) all.push_back(session);
+  return all;
 }
 
 }  // namespace tandem

@@ -3,8 +3,11 @@
 //
 // One question per session at a time. It is settled when every peer that was asked has answered or
 // lost its link, or after `patience`; what was found then holds for the requests that waited, and
-// is forgotten with the first step after it was taken. Nothing is asked twice: a question or an
-// answer that is lost costs the patience.
+// is forgotten with the first step after it was taken. A peer without a link is asked when its link
+// comes up. Nothing is asked twice: a question or an answer that is lost costs the patience.
+//
+// A server that has just started and has no view yet does not know whom to ask: its questions are
+// held until it does, for the same patience.
 #pragma once
 
 #include <cstddef>
@@ -40,11 +43,16 @@ class Questions {
   // Begins a question to these peers. False: nobody is there to ask, or there are too many
   // questions; the session is then as good as unknown to all. It must not have been asked about.
   bool ask(Instant now, SessionId session, const std::vector<ServerId>& peers);
+  // The same, but as yet it is not known who there is.
+  bool hold(Instant now, SessionId session);
+  // Now it is: those that were held are to be decided anew, as if nobody had been asked.
+  void release();
   bool waits(SessionId session) const;
   // What was found, once settled; null before, and when nothing was asked.
   const Finding* finding(SessionId session) const;
 
   void on_answer(ServerId from, const WhereAnswer& answer);
+  void on_link_up(ServerId peer);
   void on_link_down(ServerId peer);
 
   // Sends what is to be asked, as much as `out` has room for; true if all is gone.
@@ -68,6 +76,7 @@ class Questions {
     bool settled = false;
     Instant ends;
   };
+  Question* begin(Instant now, SessionId session);
   static void merge(Question& question, ServerId from, const WhereAnswer& answer);
   void heard_of(SessionId session, Question& question, ServerId peer);
   void settle(SessionId session, Question& question);
@@ -78,7 +87,8 @@ class Questions {
   std::unordered_map<SessionId, Question> questions_;
   std::set<std::pair<Instant, SessionId>> ends_;  // of those that wait
   std::deque<std::pair<ServerId, SessionId>> unsent_;
-  std::vector<SessionId> settled_;  // not yet taken
+  std::vector<SessionId> settled_;   // not yet taken
+  std::vector<SessionId> released_;  // the same, of those that were held
   std::vector<SessionId> taken_;
 };
 

@@ -130,7 +130,8 @@ void Requests::learn(Instant now, const SessionToken& token, bool asks) {
   state_.notes.put(now, token.session, {token.epoch, of_client ? token.alternate : ServerId{}});
 }
 
-// kAsk: a question is under way. Where there is nobody to ask, that is the answer.
+// kAsk: a question is under way, or will be when it is known who there is. Where there is nobody to
+// ask, that is the answer.
 Ruling Requests::rule_or_ask(Instant now, const SessionToken& token) {
   const Session* session = state_.table.find(token.session);
   const bool orphan = session != nullptr && !session->serves() && !state_.primary_lives(*session);
@@ -141,7 +142,13 @@ Ruling Requests::rule_or_ask(Instant now, const SessionToken& token) {
   here.finding = state_.questions.finding(token.session);
   const Ruling ruling = rule(token, here, state_.self, online);
   if (ruling.kind != Ruling::Kind::kAsk || state_.questions.waits(token.session)) return ruling;
-  const std::vector<ServerId> peers = state_.sender.linked_peers();
+  const bool young = now - state_.started < state_.options.link_patience;
+  if (young && !state_.cluster.has_view()) {
+    if (state_.questions.hold(now, token.session)) return ruling;
+  }
+  std::vector<ServerId> peers = state_.sender.linked_peers();
+  const std::vector<ServerId> not_met = alternates_.not_met(now);
+  peers.insert(peers.end(), not_met.begin(), not_met.end());
   if (state_.questions.ask(now, token.session, peers)) return ruling;
   const Finding nobody;
   here.finding = &nobody;

@@ -18,7 +18,7 @@ class MeetingsTest : public ::testing::Test {
  protected:
   struct End {
     explicit End(const std::string& name)
-        : state(options(name)), alternates(state), meetings(state, alternates) {}
+        : state(options(name), Instant{}), alternates(state), meetings(state, alternates) {}
     static NodeOptions options(const std::string& name) {
       NodeOptions made;
       made.name = name;

@@ -192,6 +192,58 @@ TEST_F(WhereClaims, APeerThatIsSilentIsWaitedForNoLongerThanThePatience) {
   EXPECT_EQ(node("a").on_request(now_, wall_, {lost, kCache, {}}).kind, Kind::kServe);
 }
 
+// A request may come before the view does: the balancer's workers know of a registration first.
+TEST_F(WhereClaims, WhoHasJustStartedWaitsForItsFirstViewBeforeItBeginsASessionAnew) {
+  start({"a", "b", "c"});
+  const SessionToken held = idle_client();
+  kill("a");
+  seats_["a"].node = std::make_unique<Node>(options_for("a"), now_);
+  EXPECT_EQ(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Kind::kWait);
+  EXPECT_EQ(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Kind::kWait);
+  publish();
+  EXPECT_EQ(node("a").take_settled(), std::vector{kSession});
+  const Decision decision = node("a").on_request(now_, wall_, {held, kCache, {}});
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, held.alternate);
+  EXPECT_EQ(decision.refer.flags, kTakeover | kReferred);
+}
+
+TEST_F(WhereClaims, WithoutAnyViewItBeginsTheSessionAnewAfterThePatience) {
+  seats_["a"].node = std::make_unique<Node>(options_for("a"), now_);
+  const SessionToken held{kSession, {3, id("b")}, id("b"), id("c"), wall_, kTakeover};
+  EXPECT_EQ(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Kind::kWait);
+  pass(299ms);
+  EXPECT_TRUE(node("a").take_settled().empty());
+  pass(1ms);
+  EXPECT_EQ(node("a").take_settled(), std::vector{kSession});
+  EXPECT_EQ(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Kind::kServe);
+  // Whoever never gets a view waits no more when it has been here for a while.
+  pass(5s);
+  SessionToken other = held;
+  other.session = {8, 8};
+  EXPECT_EQ(node("a").on_request(now_, wall_, {other, kCache, {}}).kind, Kind::kServe);
+}
+
+TEST_F(WhereClaims, APeerWithWhichThereIsNoLinkYetIsAskedWhenThereIs) {
+  start({"a", "b", "c", "d"});
+  SessionToken held = idle_client();
+  const std::string holder = name_of(held.alternate);
+  held.alternate = {};  // as it was when the client heard last
+  kill("a");
+  seats_["a"].node = std::make_unique<Node>(options_for("a"), now_);
+  publish();
+  EXPECT_EQ(node("a").on_request(now_, wall_, {held, kCache, {}}).kind, Kind::kWait);
+  settle();
+  for (const char* peer : {"b", "c", "d"}) {
+    EXPECT_TRUE(node("a").take_settled().empty());
+    link(std::min<std::string>("a", peer), std::max<std::string>("a", peer));
+  }
+  EXPECT_EQ(node("a").take_settled(), std::vector{kSession});
+  const Decision decision = node("a").on_request(now_, wall_, {held, kCache, {}});
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(name_of(decision.refer.primary), holder);
+}
+
 TEST_F(WhereClaims, APeerThatDiesIsNotWaitedFor) {
   start({"a", "b", "c"});
   drop_ = [](const std::string&, const std::string& to, const Message&) { return to == "c"; };
