@@ -440,7 +440,6 @@ using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate,
                              SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck,
                              Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents,
                              FailureReport, Look, Looked, Ping, Pong, Suspect,
-
                              ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews>;
 
 }  // namespace tandem

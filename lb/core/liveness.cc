@@ -11,6 +11,14 @@ void Liveness::on_connected(Instant now) {
   on_heard(now);
 }
 
+void Liveness::on_adopted(Instant now) {
+  online_ = true;
+  left_ = false;
+  probe_failed_ = false;
+  failed_probes_ = 0;
+  wanted_ = now;
+}
+
 void Liveness::on_heard(Instant now) {
   if (silent(now)) failed_probes_ = 0;  // it was frozen or cut off: that is why they failed
   heard_ = now;

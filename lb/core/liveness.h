@@ -27,6 +27,7 @@ class Liveness {
   explicit Liveness(Duration status_interval = 1s) : interval_(status_interval) {}
 
   void on_connected(Instant now);  // registered, on a new control connection
+  void on_adopted(Instant now);    // somebody else says that it is online: so until a probe fails
   void on_heard(Instant now);      // a message on the control connection
   void on_lost(Instant now);       // the control connection is gone: probe at once
   void on_left(Instant now);       // a normal shutdown

@@ -6,14 +6,6 @@
 namespace tandem {
 namespace {
 
-bool valid_name(const std::string& name) {
-  if (name.empty() || name.size() > Membership::kNameBytesMax) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  });
-}
-
 // Does the change from `a` to `b` change what a balancer or server would choose, other than by a
 // little load?
 bool changes_choice(const Status& a, const Status& b) {
@@ -42,6 +34,14 @@ bool online(const std::variant<Liveness, HealthCheck>& health) {
 }
 
 }  // namespace
+
+bool Membership::valid_name(const std::string& name) {
+  if (name.empty() || name.size() > kNameBytesMax) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
 
 Membership::Membership(Instant now, Options options)
     : options_(options),
@@ -126,6 +126,7 @@ void Membership::on_message(Instant now, ConnectionId from, const Message& messa
   if (const auto* registration = std::get_if<Register>(&message)) {
     return on_register(now, from, *registration, actions);
   }
+  if (on_views_message(now, from, message, actions)) return;
   Member* member = registered_on(from);
   if (member == nullptr) return refuse(from, "register first", actions);
   auto& liveness = std::get<Liveness>(member->health);
@@ -147,7 +148,7 @@ void Membership::on_message(Instant now, ConnectionId from, const Message& messa
 
 void Membership::on_hello(Instant now, ConnectionId from, const Hello& hello,
                           MembershipActions& actions) {
-  if (hellos_.count(from) != 0 || connections_.count(from) != 0) {
+  if (hellos_.count(from) != 0 || connections_.count(from) != 0 || followers_.count(from) != 0) {
     return refuse(from, "greeted twice", actions);
   }
   std::string reason = objection(now, from, hello);
@@ -161,7 +162,7 @@ void Membership::on_hello(Instant now, ConnectionId from, const Hello& hello,
 // Why this one may not register; empty if it may.
 std::string Membership::objection(Instant now, ConnectionId from, const Hello& hello) const {
   if (hello.protocol == 0) return "unknown protocol version";
-  if (hello.balancer) return "servers register here, not balancers";
+  if (hello.balancer) return {};
   if (!valid_name(hello.name)) return "a name is 1 to 64 of the characters A-Z a-z 0-9 - _ .";
   const auto same_id = names_.find(ServerId::of(hello.name));
   if (same_id == names_.end()) return {};
@@ -186,6 +187,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   const Hello hello = greeted->second;
   hellos_.erase(greeted);
   std::string reason = objection(now, from, hello);  // another may have been faster
+  if (hello.balancer) reason = "servers register, balancers follow";
   if (reason.empty() && members_.count(hello.name) == 0 && !make_room(now))
     reason = "too many servers";
   if (reason.empty() && message.data_address.empty()) reason = "no data address";
@@ -208,6 +210,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   names_[id] = hello.name;
   connections_[from] = hello.name;
   member.connection = from;
+  member.adopted = false;
   ServerRecord& record = member.record;
   record.id = id;
   record.name = hello.name;
@@ -270,6 +273,11 @@ void Membership::on_status(Member& member, Status status) {
 void Membership::on_connection_lost(Instant now, ConnectionId connection,
                                     MembershipActions& actions) {
   hellos_.erase(connection);
+  teller_.forget(connection);
+  if (followers_.erase(connection) != 0) {
+    ++version_;  // one balancer less assigns sessions
+    view_new_ = true;
+  }
   Member* member = registered_on(connection);
   if (member == nullptr) return;
   connections_.erase(connection);
@@ -350,7 +358,7 @@ void Membership::on_deadline(Instant now, MembershipActions& actions) {
 
 Instant Membership::next_deadline() const {
   Instant next = kNever;
-  if (view_new_) next = std::min(next, view_sent_ + kViewGap);
+  if (view_new_ || teller_.awaited()) next = std::min(next, view_sent_ + kViewGap);
   if (status_urgent_) next = std::min(next, status_sent_ + kViewGap);
   if (status_new_) next = std::min(next, status_sent_ + options_.status_interval);
   for (const auto& [name, member] : members_) {
@@ -377,7 +385,7 @@ void Membership::sync_online(Instant now, Member& member, std::string_view why,
 }
 
 void Membership::publish(Instant now, MembershipActions& actions) {
-  const bool view_due = view_new_ && view_sent_ + kViewGap <= now;
+  const bool view_due = (view_new_ || teller_.awaited()) && view_sent_ + kViewGap <= now;
   if (view_due || (figures_new_ && !view_new_)) {
     figures_new_ = false;
     if (auto change = directory_.take(view())) actions.push_back(StoreChange{std::move(*change)});
@@ -398,7 +406,13 @@ void Membership::publish_view(Instant now, MembershipActions& actions) {
   std::erase_if(servers.servers,
                 [](const ServerRecord& record) { return record.kind != ServerKind::kTandem; });
   actions.push_back(PublishView{all});
-  actions.push_back(Broadcast{registered(), ViewUpdate{std::move(servers)}});
+  auto telling = teller_.tell(servers, listeners());
+  if (!telling.delta_to.empty()) {
+    actions.push_back(Broadcast{std::move(telling.delta_to), std::move(telling.delta)});
+  }
+  if (!telling.whole_to.empty()) {
+    actions.push_back(Broadcast{std::move(telling.whole_to), ViewUpdate{std::move(servers)}});
+  }
   // It has everybody's status in it.
   status_new_ = status_urgent_ = false;
   status_sent_ = now;
@@ -416,17 +430,9 @@ void Membership::publish_status(Instant now, MembershipActions& actions) {
   }
   actions.push_back(PublishStatus{std::move(all)});
   if (!servers.entries.empty()) {
-    actions.push_back(Broadcast{registered(), std::move(servers)});
+    teller_.on_status_told(servers);
+    actions.push_back(Broadcast{listeners(), std::move(servers)});
   }
-}
-
-View Membership::view() const {
-  View view;
-  view.version = version_;
-  view.balancers = options_.balancers;
-  view.servers.reserve(members_.size());
-  for (const auto& [name, member] : members_) view.servers.push_back(member.record);
-  return view;
 }
 
 Membership::MemberState Membership::state_of(ServerId server) const {
@@ -458,13 +464,6 @@ std::vector<Membership::Registered> Membership::registered_servers() const {
     servers.push_back({connection, ServerId::of(name)});
   }
   return servers;
-}
-
-std::vector<ConnectionId> Membership::registered() const {
-  std::vector<ConnectionId> ids;
-  ids.reserve(connections_.size());
-  for (const auto& [connection, name] : connections_) ids.push_back(connection);
-  return ids;
 }
 
 }  // namespace tandem

@@ -4,13 +4,21 @@
 //
 // tandem-servers register over the control wire and are judged by Liveness; plain servers come from
 // the conf and are judged by HealthCheck. The view's version grows with every change but those of
-// status. Everybody gets every view; a status at once when it changes a choice (a threshold or the
-// capacity is crossed, draining), else all new ones together once a status interval.
+// status. Everybody gets every view, or what changed in it (ViewTeller); a status at once when it
+// changes a choice (a threshold or the capacity is crossed, draining), else all new ones together
+// once a status interval.
+//
+// Of several balancers one may be the master. The others connect to it like servers, and follow()
+// its view (lb/core/follower): they judge their servers as ever, but workers and servers are told
+// the master's view, under its version, until act_alone(). A master adopts the servers that only a
+// follower sees. Views of a maker have growing versions, and whoever begins to make views goes on
+// above those that it has followed or heard of, so that the later view has the greater version.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -27,11 +35,9 @@
 #include "lb/core/health_check.h"
 #include "lb/core/liveness.h"
 #include "lb/core/n_plus_one_watch.h"
+#include "lb/core/view_teller.h"
 
 namespace tandem {
-
-// The shell's number for one control connection; never used twice.
-using ConnectionId = std::uint64_t;
 
 struct PlainServer {
   std::string name;
@@ -56,7 +62,7 @@ struct SendMessage {
   ConnectionId to = 0;
   Message message;
 };
-// To every registered server.
+// To all of these.
 struct Broadcast {
   std::vector<ConnectionId> to;
   Message message;
@@ -89,8 +95,10 @@ class Membership {
  public:
   struct Options {
     Duration status_interval = 1s;
-    std::uint32_t balancers = 1;
+    std::uint32_t balancers = 0;  // that assign sessions; 0: this one, and those that follow it
     HealthCheck::Options check;
+    std::uint64_t maker = 0;  // of views: this process
+    bool has_master = false;  // its own views are a stand-in's
     // Of the view; greater than any of an earlier process, so that a restart is seen as a change.
     std::uint64_t first_version = 1;
   };
@@ -126,6 +134,22 @@ class Membership {
   // The servers as they are now (newer than in the last view published, maybe).
   View view() const;
 
+  // --- several balancers (membership_follow.cc) ---
+  // The master's view, from now on the one that counts.
+  void follow(Instant now, const View& view);
+  // Status that the master tells of servers that are not registered here.
+  void follow_status(const StatusUpdate& update, MembershipActions& actions);
+  // The master cannot be reached: what is seen here counts, and until more is known of it whatever
+  // the master said last of servers that are not registered here.
+  void act_alone(Instant now);
+  bool follows() const { return followed_.has_value(); }
+  ViewId view_id() const;
+  // What is seen here, of tandem-servers alone, whoever's view counts; grows with every change.
+  View seen() const;
+  std::uint64_t seen_version() const { return version_; }
+  std::size_t followers() const { return followers_.size(); }
+  const ViewTeller& teller() const { return teller_; }
+
   // For /status.
   struct MemberState {
     bool connected = false;  // a control connection (kTandem)
@@ -150,6 +174,7 @@ class Membership {
   struct Member {
     ServerRecord record;
     ConnectionId connection = 0;  // 0: none
+    bool adopted = false;         // never registered here
     bool drain_wanted = false;
     bool says_draining = false;  // the server itself
     bool status_new = false;     // not told yet
@@ -157,6 +182,7 @@ class Membership {
     std::variant<Liveness, HealthCheck> health;
   };
 
+  static bool valid_name(const std::string& name);
   Member* registered_on(ConnectionId connection);
   Member* find(ServerId server);
   void on_hello(Instant now, ConnectionId from, const Hello& hello, MembershipActions& actions);
@@ -171,13 +197,25 @@ class Membership {
   void publish(Instant now, MembershipActions& actions);
   void publish_view(Instant now, MembershipActions& actions);
   void publish_status(Instant now, MembershipActions& actions);
-  std::vector<ConnectionId> registered() const;
+  std::vector<ConnectionId> listeners() const;
+
+  bool on_views_message(Instant now, ConnectionId from, const Message& message,
+                        MembershipActions& actions);
+  void on_follow(ConnectionId from, const Follow& follow, MembershipActions& actions);
+  void adopt(Instant now, const ServerRecord& record, MembershipActions& actions);
+  void adopt_status(const StatusUpdate& update);
+  View own_view() const;
+  std::uint32_t balancers() const;
 
   Options options_;
   std::map<std::string, Member, std::less<>> members_;  // by name: the order of round robin
   std::map<ServerId, std::string> names_;               // of members_
   std::map<ConnectionId, Hello> hellos_;                // greeted, not registered yet
   std::map<ConnectionId, std::string> connections_;     // registered: the member's name
+  std::map<ConnectionId, std::string> followers_;       // balancers: their names
+  std::optional<View> followed_;                        // none: what is seen here counts
+  std::uint32_t followed_balancers_ = 0;  // as the master counted them, while it is away
+  ViewTeller teller_;
   NPlusOneWatch n_plus_one_;
   DirectoryRecord directory_;
   std::uint64_t version_;

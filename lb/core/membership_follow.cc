@@ -1,0 +1,207 @@
+// Membership, the part about other balancers: who follows this one, and whom it follows.
+#include <algorithm>
+#include <utility>
+
+#include "lb/core/membership.h"
+
+namespace tandem {
+
+// What is about views, or comes from a balancer. False: something else.
+bool Membership::on_views_message(Instant now, ConnectionId from, const Message& message,
+                                  MembershipActions& actions) {
+  if (const auto* follow = std::get_if<Follow>(&message)) {
+    on_follow(from, *follow, actions);
+    return true;
+  }
+  const bool follower = followers_.count(from) != 0;
+  if (std::holds_alternative<ViewRequest>(message) &&
+      (follower || registered_on(from) != nullptr)) {
+    teller_.on_request(from);
+    return true;
+  }
+  if (!follower) return false;
+  if (const auto* seen = std::get_if<ViewUpdate>(&message)) {
+    for (const ServerRecord& record : seen->view.servers) adopt(now, record, actions);
+  } else if (const auto* status = std::get_if<StatusUpdate>(&message)) {
+    adopt_status(*status);
+  }
+  return true;
+}
+
+void Membership::on_follow(ConnectionId from, const Follow& follow, MembershipActions& actions) {
+  if (const auto greeted = hellos_.find(from); greeted != hellos_.end()) {
+    if (!greeted->second.balancer) return refuse(from, "only balancers follow", actions);
+    followers_.emplace(from, greeted->second.name);
+    hellos_.erase(greeted);
+    ++version_;
+    view_new_ = true;
+    actions.push_back(Note{"a balancer follows this one: " + followers_.at(from)});
+  } else if (followers_.count(from) == 0) {
+    return refuse(from, "the first message is Hello", actions);
+  }
+  // A view that was made in the meantime, or by an earlier life of this balancer.
+  if (follow.view.maker != options_.maker && !followed_ && follow.view.version >= version_) {
+    version_ = follow.view.version + 1;
+    view_new_ = true;
+  }
+  actions.push_back(SendMessage{from, FollowAck{teller_.told()}});
+}
+
+// A follower sees this server. One that is registered here is judged here; of the others a follower
+// may know more.
+void Membership::adopt(Instant now, const ServerRecord& record, MembershipActions& actions) {
+  if (record.kind != ServerKind::kTandem || record.data_address.empty()) return;
+  Member* member = find(record.id);
+  const bool is_new = member == nullptr;
+  if (is_new) {
+    if (!record.online || !valid_name(record.name) || !make_room(now)) return;
+    member = &members_[record.name];
+    member->health = Liveness(options_.status_interval);
+    member->adopted = true;
+    names_[record.id] = record.name;
+  } else if (member->record.kind != ServerKind::kTandem || member->connection != 0 ||
+             member->record.name != record.name ||
+             member->record.incarnation > record.incarnation) {
+    return;
+  }
+  auto& liveness = std::get<Liveness>(member->health);
+  const bool restarted = member->record.incarnation < record.incarnation;
+  if (record.online && (restarted || is_new)) {
+    member->record = record;
+    member->record.status.draining = record.status.draining || member->drain_wanted;
+    liveness.on_adopted(now);
+    n_plus_one_.forget(record.id);
+    ++version_;
+    view_new_ = true;
+    constexpr std::string_view kWhy = "a balancer that follows sees it";
+    directory_.note_event(
+        now, is_new ? MembershipEvent::Kind::kJoined : MembershipEvent::Kind::kReturned,
+        record.name, kWhy);
+    actions.push_back(Note{"server " + record.name + " is online: " + std::string(kWhy)});
+  } else if (record.left) {
+    liveness.on_left(now);
+    sync_online(now, *member, "it shuts down", actions);
+  } else if (!record.online) {
+    liveness.on_reported(now);
+  }
+}
+
+void Membership::adopt_status(const StatusUpdate& update) {
+  for (const StatusUpdate::Entry& entry : update.entries) {
+    Member* member = find(entry.server);
+    if (member == nullptr || member->record.kind != ServerKind::kTandem) continue;
+    if (member->connection != 0 || entry.status.sequence <= member->record.status.sequence)
+      continue;
+    on_status(*member, entry.status);
+  }
+}
+
+void Membership::follow(Instant, const View& view) {
+  if (!followed_) {
+    // Only the master's word says that they are there.
+    for (auto it = members_.begin(); it != members_.end();) {
+      if (!it->second.adopted) {
+        ++it;
+        continue;
+      }
+      names_.erase(it->second.record.id);
+      it = members_.erase(it);
+    }
+  }
+  followed_ = view;
+  followed_balancers_ = 0;
+  view_new_ = true;
+}
+
+void Membership::follow_status(const StatusUpdate& update, MembershipActions& actions) {
+  if (!followed_) return;
+  StatusUpdate news;
+  for (const StatusUpdate::Entry& entry : update.entries) {
+    const Member* here = find(entry.server);
+    if (here != nullptr && here->connection != 0) continue;  // it tells us itself
+    const auto record = std::find_if(followed_->servers.begin(), followed_->servers.end(),
+                                     [&](const auto& one) { return one.id == entry.server; });
+    if (record == followed_->servers.end()) continue;
+    if (entry.status.sequence <= record->status.sequence) continue;
+    record->status = entry.status;
+    news.entries.push_back(entry);
+  }
+  if (news.entries.empty()) return;
+  teller_.on_status_told(news);
+  actions.push_back(PublishStatus{news});
+  actions.push_back(Broadcast{listeners(), std::move(news)});
+}
+
+void Membership::act_alone(Instant now) {
+  if (!followed_) return;
+  const View last = *std::exchange(followed_, std::nullopt);
+  version_ = std::max(version_, last.version) + 1;
+  followed_balancers_ = last.balancers;
+  view_new_ = true;
+  MembershipActions quiet;  // that the master saw them is no news
+  for (const ServerRecord& record : last.servers) {
+    if (find(record.id) == nullptr) adopt(now, record, quiet);
+  }
+}
+
+View Membership::own_view() const {
+  View view{version_, balancers(), {}, options_.maker, options_.has_master};
+  view.servers.reserve(members_.size());
+  for (const auto& [name, member] : members_) view.servers.push_back(member.record);
+  return view;
+}
+
+View Membership::seen() const {
+  View view = own_view();
+  std::erase_if(view.servers,
+                [](const ServerRecord& record) { return record.kind != ServerKind::kTandem; });
+  return view;
+}
+
+ViewId Membership::view_id() const {
+  return followed_ ? followed_->id() : ViewId{options_.maker, version_};
+}
+
+// The master's servers, with what they have told us themselves; and plain servers, who are each
+// balancer's own.
+View Membership::view() const {
+  View own = own_view();
+  if (!followed_) return own;
+  View view = *followed_;
+  if (options_.balancers != 0) view.balancers = options_.balancers;
+  std::erase_if(view.servers,
+                [](const ServerRecord& record) { return record.kind != ServerKind::kTandem; });
+  for (ServerRecord& record : view.servers) {
+    const auto name = names_.find(record.id);
+    if (name == names_.end()) continue;
+    const Member& here = members_.find(name->second)->second;
+    const Status& status = here.record.status;
+    if (here.record.incarnation == record.incarnation && status.sequence > record.status.sequence) {
+      record.status = status;
+    }
+    record.status.draining = record.status.draining || here.drain_wanted;
+  }
+  for (ServerRecord& record : own.servers) {
+    if (record.kind != ServerKind::kPlain || view.find(record.id) != nullptr) continue;
+    view.servers.push_back(std::move(record));
+  }
+  std::sort(view.servers.begin(), view.servers.end(),
+            [](const ServerRecord& a, const ServerRecord& b) { return a.name < b.name; });
+  return view;
+}
+
+std::uint32_t Membership::balancers() const {
+  if (options_.balancers != 0) return options_.balancers;
+  const auto here = static_cast<std::uint32_t>(1 + followers_.size());
+  return std::max(here, followed_balancers_);
+}
+
+std::vector<ConnectionId> Membership::listeners() const {
+  std::vector<ConnectionId> ids;
+  ids.reserve(connections_.size() + followers_.size());
+  for (const auto& [connection, name] : connections_) ids.push_back(connection);
+  for (const auto& [connection, name] : followers_) ids.push_back(connection);
+  return ids;
+}
+
+}  // namespace tandem
