@@ -273,6 +273,11 @@ AdminSnapshot Server::snapshot() {
   snapshot.serving = serving_;
   snapshot.view_version = links_->view_version();
   snapshot.balancers_connected = links_->connected();
+  for (BalancerLinks::BalancerState& one : links_->balancers()) {
+    const auto age = static_cast<std::uint64_t>((loop_.now() - one.facts.heard) / 1ms);
+    snapshot.balancers.push_back(
+        {std::move(one.address), one.connected, one.connected ? age : 0, one.facts});
+  }
   snapshot.status = driver_.node().status();
   snapshot.counters = driver_.node().counters();
   snapshot.gauges = driver_.node().gauges();

@@ -102,6 +102,38 @@ void gauge(MetricsText& text, const char* name, const char* help, T value) {
   text.metric(name, help).value(static_cast<std::uint64_t>(value));
 }
 
+template <class Get>
+void write_balancers(MetricsText& text, const AdminSnapshot& snapshot, const char* name,
+                     const char* help, Get get) {
+  text.metric(name, help);
+  for (const auto& one : snapshot.balancers) {
+    text.value("balancer", one.address, static_cast<std::uint64_t>(get(one)));
+  }
+}
+
+void write_balancers(MetricsText& text, const AdminSnapshot& snapshot) {
+  using Line = AdminSnapshot::BalancerLine;
+  write_balancers(text, snapshot, "balancer_connected", "1: registered with the balancer.",
+                  [](const Line& one) { return one.connected; });
+  write_balancers(text, snapshot, "balancer_followed", "1: the view in use is the balancer's.",
+                  [](const Line& one) { return one.facts.followed; });
+  write_balancers(text, snapshot, "balancer_stand_in",
+                  "1: it follows a master that it cannot reach.",
+                  [](const Line& one) { return one.facts.stand_in; });
+  write_balancers(text, snapshot, "balancer_view_version", "Version of the view that it told last.",
+                  [](const Line& one) { return one.facts.view.version; });
+  write_balancers(text, snapshot, "balancer_view_age_milliseconds",
+                  "Since it was heard last: the view that it told is no older.",
+                  [](const Line& one) { return one.age_ms; });
+  write_balancers(text, snapshot, "balancer_views_total", "Whole views received of it.",
+                  [](const Line& one) { return one.facts.snapshots; });
+  write_balancers(text, snapshot, "balancer_view_changes_total", "Changes of views received of it.",
+                  [](const Line& one) { return one.facts.deltas; });
+  write_balancers(text, snapshot, "balancer_view_gaps_total",
+                  "Changes that did not fit, so that the whole view was asked for.",
+                  [](const Line& one) { return one.facts.gaps; });
+}
+
 std::string metrics_text(const AdminSnapshot& snapshot) {
   MetricsText text;
   for (const CounterText& counter : kCounters) {
@@ -144,6 +176,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "mirror_contents_awaited", "Contents asked of peers, or to be asked for.",
         now.contents_awaited);
   gauge(text, "view_version", "Version of the view in use.", snapshot.view_version);
+  write_balancers(text, snapshot);
   return text.text();
 }
 
@@ -172,6 +205,14 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.member("threshold", snapshot.status.threshold);
   json.member("view_version", snapshot.view_version);
   json.member("balancers_connected", snapshot.balancers_connected);
+  json.key("balancers").begin_array();
+  for (const auto& one : snapshot.balancers) {
+    json.begin_object().member("address", one.address).member("connected", one.connected);
+    json.member("followed", one.facts.followed).member("stand_in", one.facts.stand_in);
+    json.member("view_version", one.facts.view.version);
+    json.member("view_age_ms", one.age_ms).end_object();
+  }
+  json.end_array();
   json.member("peer_links", now.links);
   json.key("mirror").begin_object().member("entries", now.mirror_entries);
   json.member("bytes", now.mirror_bytes);

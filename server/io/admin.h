@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/cluster/view.h"
+#include "common/cluster/view_sources.h"
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
 #include "server/core/node.h"
@@ -23,6 +23,13 @@ struct AdminSnapshot {
   bool serving = false;
   std::uint64_t view_version = 0;
   std::size_t balancers_connected = 0;
+  struct BalancerLine {
+    std::string address;
+    bool connected = false;
+    std::uint64_t age_ms = 0;  // since it was heard last: its view is no older
+    ViewSources::Facts facts;
+  };
+  std::vector<BalancerLine> balancers;  // in the conf's order
   Status status;
   NodeCounters counters;
   NodeGauges gauges;

@@ -7,6 +7,15 @@
 #include "common/net/entropy.h"
 
 namespace tandem::server {
+namespace {
+
+// A balancer tells the status of its servers once an interval: one that says nothing for so many is
+// frozen, or cut off.
+constexpr int kSilentIntervals = 3;
+// In that time all servers have found a balancer that was started anew.
+constexpr int kSettleIntervals = 3;
+
+}  // namespace
 
 BalancerLinks::BalancerLinks(EventLoop& loop, Resolver& resolver, NodeDriver& driver,
                              ViewFollower& follower, BalancerLinksOptions options)
@@ -14,14 +23,15 @@ BalancerLinks::BalancerLinks(EventLoop& loop, Resolver& resolver, NodeDriver& dr
       driver_(driver),
       follower_(follower),
       options_(std::move(options)),
+      sources_(options_.balancers.size(), {options_.status_interval * kSilentIntervals,
+                                           options_.status_interval * kSettleIntervals}),
       status_timer_(loop, [this] { push_status(); }) {
   ChannelOptions channel;
   channel.self = options_.self;
   for (const Address& balancer : options_.balancers) {
-    links_.push_back({std::make_unique<ChannelClient>(loop, resolver, Random(random_u64()),
-                                                      balancer, options_.connecting, channel,
-                                                      static_cast<ChannelHandler&>(*this)),
-                      nullptr});
+    links_.push_back(std::make_unique<ChannelClient>(loop, resolver, Random(random_u64()), balancer,
+                                                     options_.connecting, channel,
+                                                     static_cast<ChannelHandler&>(*this)));
   }
   driver_.set_on_urgent([this] { push_status(); });
 }
@@ -29,7 +39,7 @@ BalancerLinks::BalancerLinks(EventLoop& loop, Resolver& resolver, NodeDriver& dr
 BalancerLinks::~BalancerLinks() { driver_.set_on_urgent(nullptr); }
 
 void BalancerLinks::start() {
-  for (Link& link : links_) link.client->start();
+  for (const auto& link : links_) link->start();
   status_timer_.set_after(options_.status_interval);
 }
 
@@ -37,6 +47,7 @@ void BalancerLinks::push_status() {
   status_timer_.set_after(options_.status_interval);
   push_backing();
   send_all(StatusReport{driver_.node().next_status()});
+  follow();  // time alone may change whom
 }
 
 // It may be long, and nothing urgent hangs on it: not with every status that is urgent.
@@ -57,42 +68,42 @@ void BalancerLinks::leave() {
 
 std::size_t BalancerLinks::connected() const {
   std::size_t open = 0;
-  for (const Link& link : links_) open += link.client->channel() != nullptr;
+  for (const auto& link : links_) open += link->channel() != nullptr;
   return open;
 }
 
 void BalancerLinks::send_all(const Message& message) {
-  for (Link& link : links_) {
-    if (Channel* channel = link.client->channel()) channel->send(message);
+  for (const auto& link : links_) {
+    if (Channel* channel = link->channel()) channel->send(message);
   }
 }
 
-BalancerLinks::Link* BalancerLinks::link_of(const Channel& channel) {
-  for (Link& link : links_) {
-    if (link.client->channel() == &channel) return &link;
+std::vector<BalancerLinks::BalancerState> BalancerLinks::balancers() const {
+  std::vector<BalancerState> states;
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    states.push_back({links_[i]->to().text(), links_[i]->channel() != nullptr, sources_.facts(i)});
   }
-  return nullptr;
+  return states;
 }
 
-bool BalancerLinks::leads(const Link& link) const {
-  for (const Link& other : links_) {
-    if (&other == &link) return true;
-    if (other.view != nullptr) return false;
-  }
-  return false;
+// The number of links: none.
+std::size_t BalancerLinks::link_of(const Channel& channel) const {
+  std::size_t i = 0;
+  while (i < links_.size() && links_[i]->channel() != &channel) ++i;
+  return i;
 }
 
-// What the first balancer that has told its view says, if that is not what is followed already.
 void BalancerLinks::follow() {
-  for (const Link& link : links_) {
-    if (link.view == nullptr) continue;
-    if (link.view == followed_) return;
-    followed_ = link.view;
-    has_view_ = true;
-    view_version_ = followed_->version;
-    follower_.on_view(followed_);
-    return;
+  const ViewPtr view = sources_.follow(loop_.now());
+  if (view == followed_) return;
+  const bool other = followed_ != nullptr && view->maker != followed_->maker;
+  followed_ = view;
+  if (other && sources_.leader() < links_.size()) {
+    log::info("following view {}, told by the balancer at {}{}", view->version,
+              links_[sources_.leader()]->to().text(),
+              view->stand_in ? ", which cannot reach the master" : "");
   }
+  follower_.on_view(followed_);
 }
 
 void BalancerLinks::on_channel_open(Channel& channel) {
@@ -101,21 +112,23 @@ void BalancerLinks::on_channel_open(Channel& channel) {
     channel.close_when_sent();
     return;
   }
+  sources_.on_connected(link_of(channel), loop_.now());
   log::info("registering with the balancer at {}", channel.peer_address().text());
   Register registration = options_.registration;
   registration.status = driver_.node().next_status();
   channel.send(registration);
+  channel.send(ViewRequest{});
   told_.reset();
 }
 
 void BalancerLinks::on_channel_message(Channel& channel, Message message) {
-  Link* link = link_of(channel);
-  if (link == nullptr) return;
-  if (auto* update = std::get_if<ViewUpdate>(&message)) {
-    link->view = std::make_shared<const View>(std::move(update->view));
-    follow();
+  const std::size_t link = link_of(channel);
+  if (link == links_.size()) return;
+  sources_.on_heard(link, loop_.now());
+  if (std::holds_alternative<ViewUpdate>(message) || std::holds_alternative<ViewDelta>(message)) {
+    on_view_message(link, channel, message);
   } else if (auto* status = std::get_if<StatusUpdate>(&message)) {
-    if (leads(*link)) driver_.status(*status);
+    if (link == sources_.leader()) driver_.status(*status);
   } else if (auto* drain = std::get_if<Drain>(&message)) {
     follower_.on_drain(drain->draining);
   } else if (const auto* query = std::get_if<SessionQuery>(&message)) {
@@ -125,10 +138,21 @@ void BalancerLinks::on_channel_message(Channel& channel, Message message) {
   }
 }
 
+void BalancerLinks::on_view_message(std::size_t link, Channel& channel, Message& message) {
+  if (auto* update = std::get_if<ViewUpdate>(&message)) {
+    sources_.on_view(link, std::move(update->view));
+  } else if (!sources_.on_delta(link, std::get<ViewDelta>(message))) {
+    log::warn("a change of the view from the balancer at {} does not fit: asking for all of it",
+              channel.peer_address().text());
+    channel.send(ViewRequest{});
+  }
+  follow();
+}
+
 void BalancerLinks::on_channel_closed(Channel& channel, const Error& why) {
   log::warn("the balancer at {} is gone: {}", channel.peer_address().text(), why.message);
-  for (Link& link : links_) {
-    if (link.client->channel() == nullptr) link.view = nullptr;
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    if (links_[i]->channel() == nullptr) sources_.on_lost(i);
   }
   follow();
 }

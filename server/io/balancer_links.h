@@ -1,6 +1,6 @@
 // The control wire, seen from a server: a channel to each balancer of the conf. Registers, pushes
 // status (at once when it crosses a threshold, else every status interval), and follows the view of
-// the first balancer, in the conf's order, that is reachable. With none, the last view stays.
+// one of them (common/cluster/view_sources.h says whose). With none, the last view stays.
 // One thread.
 #pragma once
 
@@ -8,8 +8,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "common/cluster/view_sources.h"
 #include "common/net/channel_client.h"
 #include "common/net/resolver.h"
 #include "server/io/node_driver.h"
@@ -47,20 +49,24 @@ class BalancerLinks final : private ChannelHandler {
   void leave();
 
   std::size_t connected() const;
-  std::uint64_t view_version() const { return view_version_; }
-  bool has_view() const { return has_view_; }
+  std::uint64_t view_version() const { return has_view() ? followed_->version : 0; }
+  bool has_view() const { return followed_ != nullptr; }
+  // What is known of each balancer of the conf, in its order.
+  struct BalancerState {
+    std::string address;
+    bool connected = false;
+    ViewSources::Facts facts;
+  };
+  std::vector<BalancerState> balancers() const;
 
  private:
-  struct Link {
-    std::unique_ptr<ChannelClient> client;
-    ViewPtr view;  // the last one of this connection; null: none yet
-  };
+  using Links = std::vector<std::unique_ptr<ChannelClient>>;
 
   void on_channel_open(Channel& channel) override;
   void on_channel_message(Channel& channel, Message message) override;
   void on_channel_closed(Channel& channel, const Error& why) override;
-  Link* link_of(const Channel& channel);
-  bool leads(const Link& link) const;
+  std::size_t link_of(const Channel& channel) const;
+  void on_view_message(std::size_t link, Channel& channel, Message& message);
   void follow();
   void push_backing();
   void send_all(const Message& message);
@@ -69,10 +75,9 @@ class BalancerLinks final : private ChannelHandler {
   NodeDriver& driver_;
   ViewFollower& follower_;
   BalancerLinksOptions options_;
-  std::vector<Link> links_;
+  Links links_;  // in the conf's order, as sources_ are numbered
+  ViewSources sources_;
   ViewPtr followed_;
-  std::uint64_t view_version_ = 0;
-  bool has_view_ = false;
   std::optional<Backing> told_;  // to all links that are open
   Instant backing_due_{};
   Timer status_timer_;

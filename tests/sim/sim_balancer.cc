@@ -29,6 +29,7 @@ void SimBalancer::start() {
   Membership::Options membership;
   membership.balancers = options_.balancers;
   membership.first_version = host_.incarnation() << 32;  // greater than those of earlier lives
+  membership.maker = membership.first_version + place_ + 1;
   life_ = std::make_unique<Life>(world_.heap.now(), random_, membership);
   life_->skew = world_.new_skew();
   world_.note("balancer", place_, host_.incarnation());

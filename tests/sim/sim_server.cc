@@ -45,7 +45,8 @@ void SimServer::start() {
   wakes_ = kNever;
   skew_ = world_.new_skew();
   world_.note("start", place_, host_.incarnation());
-  controls_.assign(setup_.balancers, {});
+  controls_.assign(setup_.balancers, std::nullopt);
+  sources_ = ViewSources(setup_.balancers, {kStatusInterval * 3, kStatusInterval * 3});
   for (std::size_t balancer = 0; balancer < setup_.balancers; ++balancer) connect_control(balancer);
   after(kStatusInterval, [this] { status_tick(); });
 }
@@ -75,7 +76,8 @@ void SimServer::connect_control(std::size_t balancer) {
   const std::uint64_t incarnation = host_.incarnation();
   const auto closed = [this, incarnation, balancer] {
     host_.run(incarnation, [this, balancer] {
-      controls_[balancer] = {};
+      controls_[balancer].reset();
+      sources_.on_lost(balancer);
       follow();
       after(kReconnect, [this, balancer] { connect_control(balancer); });
     });
@@ -89,39 +91,40 @@ void SimServer::connect_control(std::size_t balancer) {
                               },
                           .closed = closed});
   if (!channel) return after(kReconnect, [this, balancer] { connect_control(balancer); });
-  controls_[balancer].channel = channel;
+  controls_[balancer] = channel;
+  sources_.on_connected(balancer, world_.heap.now());
   const NodeOptions& node = setup_.node;
   world_.network.send(*channel, 0, share(Hello{1, node.name, false, host_.incarnation()}));
   world_.network.send(*channel, 0,
                       share(Register{node.name + ":80", node.name + ":90", node.zone, "default",
                                      node_->next_status()}));
-}
-
-// As server/io/balancer_links: the first balancer, in the conf's order, that has told its view.
-bool SimServer::leads(std::size_t balancer) const {
-  for (std::size_t first = 0; first < balancer; ++first) {
-    if (controls_[first].view != nullptr) return false;
-  }
-  return true;
+  world_.network.send(*channel, 0, share(ViewRequest{}));
 }
 
 void SimServer::follow() {
-  for (const ControlLink& control : controls_) {
-    if (control.view == nullptr) continue;
-    if (control.view == view_) return;
-    view_ = control.view;
-    leave_offline_peers();
-    node_->on_view(world_.heap.now(), view_, out_);
-    return settle();
+  const ViewPtr view = sources_.follow(world_.heap.now());
+  if (view == view_) return;
+  view_ = view;
+  leave_offline_peers();
+  node_->on_view(world_.heap.now(), view_, out_);
+  settle();
+}
+
+void SimServer::on_view_message(std::size_t balancer, const Message& message) {
+  if (const auto* update = std::get_if<ViewUpdate>(&message)) {
+    sources_.on_view(balancer, update->view);
+  } else if (!sources_.on_delta(balancer, std::get<ViewDelta>(message))) {
+    world_.network.send(*controls_[balancer], 0, share(ViewRequest{}));
   }
+  follow();
 }
 
 void SimServer::on_control_message(std::size_t balancer, const MessagePtr& message) {
-  if (const auto* update = std::get_if<ViewUpdate>(&*message)) {
-    controls_[balancer].view = ViewPtr(message, &update->view);
-    follow();
+  sources_.on_heard(balancer, world_.heap.now());
+  if (std::holds_alternative<ViewUpdate>(*message) || std::holds_alternative<ViewDelta>(*message)) {
+    on_view_message(balancer, *message);
   } else if (const auto* status = std::get_if<StatusUpdate>(&*message)) {
-    if (leads(balancer)) node_->on_status(world_.heap.now(), *status);
+    if (balancer == sources_.leader()) node_->on_status(world_.heap.now(), *status);
   } else if (const auto* wish = std::get_if<Drain>(&*message)) {
     node_->set_draining(wish->draining);
   }
@@ -144,17 +147,18 @@ void SimServer::leave_offline_peers() {
 void SimServer::push_status(bool urgent_only) {
   if (urgent_only && !node_->status_is_urgent()) return;
   const MessagePtr report = share(StatusReport{node_->next_status()});
-  for (const ControlLink& control : controls_) {
-    if (control.channel) world_.network.send(*control.channel, 0, report);
+  for (const auto& control : controls_) {
+    if (control) world_.network.send(*control, 0, report);
   }
 }
 
 void SimServer::status_tick() {
   const MessagePtr backing = share(node_->backing());
-  for (const ControlLink& control : controls_) {
-    if (control.channel) world_.network.send(*control.channel, 0, backing);
+  for (const auto& control : controls_) {
+    if (control) world_.network.send(*control, 0, backing);
   }
   push_status(false);
+  follow();  // time alone may change whom
   check_bounds();
   after(kStatusInterval, [this] { status_tick(); });
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/cluster/view_sources.h"
 #include "server/core/node.h"
 #include "tests/sim/host.h"
 #include "tests/sim/world.h"
@@ -80,10 +81,6 @@ class SimServer {
     Network::ChannelId channel;
     std::size_t end;
   };
-  struct ControlLink {
-    std::optional<Network::ChannelId> channel;
-    ViewPtr view;  // the last one of this connection; null: none yet
-  };
   void here(std::function<void()> work) { host_.run(host_.incarnation(), std::move(work)); }
   void after(Duration delay, std::function<void()> work);
   UnixSeconds wall() const { return world_.wall(skew_); }
@@ -91,8 +88,8 @@ class SimServer {
 
   void connect_control(std::size_t balancer);
   void on_control_message(std::size_t balancer, const MessagePtr& message);
+  void on_view_message(std::size_t balancer, const Message& message);
   void follow();
-  bool leads(std::size_t balancer) const;
   void leave_offline_peers();
   bool is_current(ServerId peer, Network::ChannelId channel) const {
     const auto found = peers_.find(peer);
@@ -130,7 +127,8 @@ class SimServer {
   std::unique_ptr<Node> node_;
   Learned learned_;
   PeerOutbox out_;
-  std::vector<ControlLink> controls_;
+  std::vector<std::optional<Network::ChannelId>> controls_;  // none: not connected
+  ViewSources sources_{0, {}};
   std::map<ServerId, PeerLink> peers_;
   std::multimap<SessionId, std::pair<HttpRequest, Reply>> waiting_;  // until peers have answered
   ViewPtr view_;                                                     // the one that is followed
