@@ -192,6 +192,7 @@ void Alternates::retarget(Session& session, ServerId target) {
     if (before) {
       state_.mail.post(before,
                        MirrorRelease{session.id, session.epoch, target, session.stream.next, 0});
+      if (session.serves() && !state_.sender.linked(before)) state_.owe(session, before);
     }
     if (target) {
       state_.sender.open(session, target);

@@ -118,6 +118,10 @@ void Meetings::on_exchange(Instant now, ServerId from, const SessionExchange& ex
         state_.lose(now, *session, entry.epoch);
         break;
       case ExchangeRuling::kNoteNewer:
+        // Who is said to serve it by our note may not know of whom we are told.
+        if (noted->counter > 0 && noted->server != entry.epoch.server && noted->server != from) {
+          state_.mail.tell(noted->server, {entry.session, entry.epoch, false});
+        }
         state_.notes.put(now, entry.session, {entry.epoch, ServerId{}});
         break;
       case ExchangeRuling::kTellNewer:

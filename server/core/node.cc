@@ -9,6 +9,7 @@
 #include "server/core/account.h"
 #include "server/core/admission.h"
 #include "server/core/alternates.h"
+#include "server/core/claims.h"
 #include "server/core/meetings.h"
 #include "server/core/mirror_receiver.h"
 #include "server/core/node_state.h"
@@ -23,9 +24,10 @@ class Node::Parts {
   Parts(NodeOptions options, Instant now)
       : state(std::move(options), now),
         alternates(state),
-        requests(state, alternates),
+        claims(state),
+        requests(state, alternates, claims),
         meetings(state, alternates),
-        swap(state, alternates) {}
+        swap(state, alternates, claims) {}
 
   void on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out);
   void on(Instant now, ServerId from, const MirrorAck& ack);
@@ -47,6 +49,7 @@ class Node::Parts {
 
   NodeState state;
   Alternates alternates;
+  Claims claims;
   Requests requests;
   Meetings meetings;
   Swap swap;
@@ -335,8 +338,9 @@ Instant Node::next_deadline() const {
   const NodeState& state = parts_->state;
   return std::min({state.table.next_expiry(), state.notes.next_expiry(),
                    state.questions.next_deadline(), parts_->alternates.next_deadline(),
-                   parts_->swap.next_deadline(), state.mail.next_deadline(),
-                   state.sender.next_deadline(), state.wants.next_deadline()});
+                   parts_->swap.next_deadline(), parts_->claims.next_deadline(),
+                   state.mail.next_deadline(), state.sender.next_deadline(),
+                   state.wants.next_deadline()});
 }
 
 void Node::flush(Instant now, PeerOutbox& out) {
@@ -344,6 +348,7 @@ void Node::flush(Instant now, PeerOutbox& out) {
   parts_->at(now);
   state.questions.step(now);
   parts_->alternates.step(now);
+  parts_->claims.step(now);
   parts_->meetings.step();
   parts_->swap.step(now, out);
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };

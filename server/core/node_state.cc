@@ -91,6 +91,19 @@ void NodeState::become_copy(Session& session, Epoch epoch, std::uint64_t expecte
   partners.update(session);
 }
 
+void NodeState::owe(Session& session, ServerId server) {
+  std::vector<ServerId>& formers = session.formers;
+  const auto owed = [&](ServerId one) {
+    return std::find(formers.begin(), formers.end(), one) != formers.end();
+  };
+  if (owed(server) || owed(ServerId{})) return;
+  if (formers.size() < MirrorBatch::kFormersMax) {
+    formers.push_back(server);
+  } else {
+    formers.back() = ServerId{};
+  }
+}
+
 void NodeState::tell(ServerId peer, const Session& session) {
   if (!peer || peer == self) return;
   mail.tell(peer, {session.id, session.epoch, session.serves()});

@@ -33,6 +33,9 @@ struct NodeState {
   // We hold a copy now, of the primary of this epoch, who will send the batch `expected` next; 0:
   // it is to be asked for everything.
   void become_copy(Session& session, Epoch epoch, std::uint64_t expected);
+  // There is no link with this server, which may hold an old copy: it is told when it is met, by us
+  // or by whoever serves the session then.
+  static void owe(Session& session, ServerId server);
   // Tells a peer what we know of the session.
   void tell(ServerId peer, const Session& session);
   // What mirrors have forgotten for their bounds the copies elsewhere forget, too. After every

@@ -191,6 +191,7 @@ Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {
   state_.become_primary(now, session, epoch);
   alternates_.provide(now, session);
   tell_formers(session);
+  claims_.on_taken(now, session);
   state_.tell(std::exchange(session.fed_by, ServerId{}), session);
   return session;
 }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "server/core/alternates.h"
+#include "server/core/claims.h"
 #include "server/core/node.h"
 #include "server/core/takeover.h"
 
@@ -11,7 +12,8 @@ namespace tandem {
 
 class Requests {
  public:
-  Requests(NodeState& state, Alternates& alternates) : state_(state), alternates_(alternates) {}
+  Requests(NodeState& state, Alternates& alternates, Claims& claims)
+      : state_(state), alternates_(alternates), claims_(claims) {}
 
   // As Node's methods.
   Decision decide(Instant now, UnixSeconds wall, const RequestInfo& request);
@@ -36,6 +38,7 @@ class Requests {
 
   NodeState& state_;
   Alternates& alternates_;
+  Claims& claims_;
 };
 
 }  // namespace tandem

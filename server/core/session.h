@@ -50,8 +50,8 @@ struct Session {
   UnixSeconds renewed = 0;  // when its token was renewed last
   Instant expires{};        // its place among the expiries (session_table)
 
-  // Who was primary before, the latest first: to be told when they are met. Nobody among them:
-  // somebody may have been, and everyone is told. At most MirrorBatch::kFormersMax.
+  // Who was primary before, the latest first, and who else may have an old copy: to be told when
+  // they are met. Nobody among them: everyone is told. At most MirrorBatch::kFormersMax.
   std::vector<ServerId> formers;
   Mirror mirror;
   // To the alternate; as alternate, to a third server while the primary is offline.

@@ -20,6 +20,7 @@
 
 #include "common/cluster/machine.h"
 #include "server/core/alternates.h"
+#include "server/core/claims.h"
 #include "server/core/node_state.h"
 #include "server/core/pace.h"
 #include "server/core/rebalance.h"
@@ -28,8 +29,8 @@ namespace tandem {
 
 class Swap {
  public:
-  Swap(NodeState& state, Alternates& alternates)
-      : state_(state), alternates_(alternates), rebalance_(state.options.swap) {}
+  Swap(NodeState& state, Alternates& alternates, Claims& claims)
+      : state_(state), alternates_(alternates), claims_(claims), rebalance_(state.options.swap) {}
 
   // The view, or the status of some servers, has changed.
   void on_cluster(Instant now);
@@ -78,6 +79,7 @@ class Swap {
 
   NodeState& state_;
   Alternates& alternates_;
+  Claims& claims_;
   Rebalance rebalance_;
   Pace pace_;
   Moves moves_;

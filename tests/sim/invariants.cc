@@ -93,8 +93,9 @@ void Invariants::on_token(const Node& node, const Learned& learned, const Sessio
   require(token.primary != token.alternate, "primary = alternate", both);
   require(token.flags == kNoFlags, "a client's token with flags", both);
   require(token.epoch >= request.epoch, "the epoch goes back", both);
-  require((request.flags & kTakeover) == 0 || token.epoch > request.epoch,
-          "a takeover that does not raise the epoch", both);
+  // One that comes to who has the epoch already (a referral took that one for dead) takes nothing.
+  const bool takes = (request.flags & kTakeover) != 0 && request.epoch.server != node.self();
+  require(!takes || token.epoch > request.epoch, "a takeover that does not raise the epoch", both);
   require(token.epoch >= learned.newest(token.session), "a token older than what was learned",
           both);
 }

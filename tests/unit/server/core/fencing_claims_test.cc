@@ -1,5 +1,6 @@
 // Fencing: no server answers a token with state older than that token, nor as primary once it has
 // learned a newer epoch, however it learned of it.
+#include "server/core/claims.h"
 #include "server/core/mirror_receiver.h"
 #include "server/core/node.h"
 #include "server/core/session_exchange.h"
@@ -78,6 +79,131 @@ TEST_F(FencingClaims, ACopyOfAnOlderEpochIsDroppedBeforeTheNewerOnesSnapshotHasC
   node(second).on_message(now_, id(third), gap, outbox(second));
   EXPECT_FALSE(node(second).report(kSession)) << "it could be taken over from, at an older epoch";
   outbox(second).take();
+}
+
+// The primary of an old copy has chosen another alternate, given it the session, and died. Its
+// client's token names the primary and the old copy.
+class OldCopy : public FencingClaims {
+ protected:
+  // `move` keeps the old copy from hearing of it.
+  template <class Move>
+  void give_away(const Move& move) {
+    start({"a", "b", "c", "d"});
+    held_ = confirmed("a");
+    first_ = name_of(held_.alternate);
+    move();
+    node(first_).set_draining(true);  // so that it is not chosen
+    publish();
+    second_ = name_of(node("a").report(kSession)->alternate);
+    ASSERT_NE(second_, first_);
+    node("a").set_draining(true);
+    publish();
+    pass(50ms);
+    ASSERT_TRUE(serves(second_));
+    node(first_).set_draining(false);
+    kill("a");
+    drop_ = nullptr;
+  }
+  bool serves(const std::string& name) {
+    const auto report = node(name).report(kSession);
+    return report && report->role == Role::kPrimary;
+  }
+  void unlink() { cut(std::min(first_, second_), std::max(first_, second_)); }
+  void relink() { link(std::min(first_, second_), std::max(first_, second_)); }
+  // Both have raised the same epoch.
+  void fork() {
+    const SessionToken forked = served(first_, with_flags(held_, kTakeover));
+    ASSERT_EQ(forked.epoch.counter, node(second_).report(kSession)->epoch.counter);
+  }
+  void expect_the_newer_one_serves() {
+    const std::string newer = id(first_) > id(second_) ? first_ : second_;
+    EXPECT_TRUE(serves(newer));
+    EXPECT_FALSE(serves(newer == first_ ? second_ : first_));
+  }
+
+  SessionToken held_;
+  std::string first_, second_;
+};
+
+TEST_F(OldCopy, WhoseReleaseHadNoLinkIsToldByWhoIsGivenTheSession) {
+  give_away([&] { cut("a", first_); });
+  EXPECT_FALSE(node(first_).report(kSession));
+  const Decision decision = request(first_, with_flags(held_, kTakeover));
+  EXPECT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, id(second_));
+}
+
+TEST_F(OldCopy, ThatIsTakenOverIsFoundOutAsEveryoneIsTold) {
+  give_away([&] {
+    drop_ = [&](const std::string& from, const std::string& to, const Message&) {
+      return from == "a" && to == first_;
+    };
+  });
+  fork();
+  EXPECT_TRUE(serves(first_) && serves(second_));
+  pass(Claims::kDelay);
+  expect_the_newer_one_serves();
+}
+
+TEST_F(OldCopy, ThatIsTakenOverBehindACutIsFoundOutWhenTheTwoMeet) {
+  give_away([&] {
+    drop_ = [&](const std::string& from, const std::string& to, const Message&) {
+      return from == "a" && to == first_;
+    };
+  });
+  unlink();
+  fork();
+  pass(1s);
+  EXPECT_TRUE(serves(first_) && serves(second_));
+  relink();
+  pass(1s);
+  expect_the_newer_one_serves();
+}
+
+// The first server takes the session as it is commanded, but its answer is lost with the link. The
+// giver, in doubt, serves on, and gives the session to the second one before it dies.
+TEST_F(FencingClaims, ASwapOfWhichTheGiverNeverHeardIsSettledByWhoIsGivenTheSessionNext) {
+  start({"a", "b", "c", "d"});
+  const SessionToken held = confirmed("a");
+  const std::string first = name_of(held.alternate);
+  drop_ = [&](const std::string& from, const std::string& to, const Message&) {
+    return from == first && to == "a";
+  };
+  deaf_.insert(first);  // it does not hear that it is thought dead
+  node("a").set_draining(true);
+  publish();
+  pass(50ms);
+  ASSERT_EQ(node(first).status().primaries, 1u);
+  ASSERT_EQ(node("a").status().primaries, 1u);
+  cut("a", first);
+  seats_[first].online = false;
+  publish();
+  pass(1s);
+  ASSERT_EQ(node("a").status().primaries, 0u);
+  kill("a");
+  pass(1s);
+  std::uint32_t serving = 0;
+  for (const auto& [name, seat] : seats_) {
+    if (seat.node) serving += seat.node->status().primaries;
+  }
+  EXPECT_EQ(serving, 1u);
+}
+
+// Who keeps a note is the one whom both of two that cannot know of each other may tell.
+TEST_F(FencingClaims, WhoLearnsThatItsNoteIsOldTellsWhoIsNamedThere) {
+  start({"a", "b", "c"});
+  tell("a", "b", MirrorRelease{kSession, {4, id("b")}, {}, 0, 1});
+  std::vector<Epoch> told;
+  drop_ = [&](const std::string& from, const std::string& to, const Message& message) {
+    const auto* exchange = std::get_if<SessionExchange>(&message);
+    if (from == "a" && to == "b" && exchange != nullptr) told.push_back(exchange->entries[0].epoch);
+    return false;
+  };
+  tell("a", "c", entry({5, id("c")}, true));
+  EXPECT_EQ(told, (std::vector<Epoch>{{5, id("c")}}));
+  tell("a", "c", entry({5, id("c")}, true));
+  tell("a", "c", entry({6, id("c")}, true));
+  EXPECT_EQ(told.size(), 1u) << "it is from there that it knows";
 }
 
 TEST_F(FencingClaims, AFormerPrimaryThatMissedATakeoverIsToldByTheNextOneAtOnce) {
