@@ -22,9 +22,9 @@ void Follower::on_connected(Instant now, FollowerActions& actions) {
   connected_ = true;
   reflected_ = false;
   master_.on_connected(0, now);
-  actions.push_back(TellMasterFollow{});
-  actions.push_back(TellMasterSeen{});
-  actions.push_back(TellMaster{ViewRequest{}});
+  actions.emplace_back(TellMasterFollow{});
+  actions.emplace_back(TellMasterSeen{});
+  actions.emplace_back(TellMaster{ViewRequest{}});
   beat_due_ = now + options_.status_interval;
   seen_due_ = kNever;
   seen_told_ = now;
@@ -44,12 +44,12 @@ void Follower::on_message(Instant now, const Message& message, FollowerActions& 
   if (std::holds_alternative<ViewUpdate>(message) || std::holds_alternative<ViewDelta>(message)) {
     take_view(now, message, actions);
   } else if (const auto* status = std::get_if<StatusUpdate>(&message)) {
-    if (following_) actions.push_back(FollowStatus{*status});
+    if (following_) actions.emplace_back(FollowStatus{*status});
   } else if (const auto* ack = std::get_if<FollowAck>(&message)) {
     const ViewId held = master_.facts(0).view;
     if (held != ViewId{} && held != ack->view) ask_whole(actions);
   } else if (const auto* refused = std::get_if<Refused>(&message)) {
-    actions.push_back(FollowerNote{"the master refuses us: " + refused->reason});
+    actions.emplace_back(FollowerNote{"the master refuses us: " + refused->reason});
   }
   settle(now, actions);
 }
@@ -62,12 +62,12 @@ void Follower::take_view(Instant, const Message& message, FollowerActions& actio
   }
   const bool ours = options_.maker != 0 && master_.facts(0).view.maker == options_.maker;
   if (ours && !reflected_) {
-    actions.push_back(FollowerNote{"the master follows this balancer: one of them must not"});
+    actions.emplace_back(FollowerNote{"the master follows this balancer: one of them must not"});
   }
   reflected_ = ours;
 }
 
-void Follower::ask_whole(FollowerActions& actions) { actions.push_back(TellMaster{ViewRequest{}}); }
+void Follower::ask_whole(FollowerActions& actions) { actions.emplace_back(TellMaster{ViewRequest{}}); }
 
 // What follows from whether the master has a view, and is heard.
 void Follower::settle(Instant now, FollowerActions& actions) {
@@ -75,19 +75,19 @@ void Follower::settle(Instant now, FollowerActions& actions) {
     const ViewPtr view = master_.follow(now);
     if (following_ && view == followed_) return;
     if (!following_) {
-      actions.push_back(FollowerNote{fmt::format("following the master's view {}", view->version)});
+      actions.emplace_back(FollowerNote{fmt::format("following the master's view {}", view->version)});
     }
     following_ = true;
     followed_ = view;
-    actions.push_back(FollowView{view});
+    actions.emplace_back(FollowView{view});
     return;
   }
   if (!following_) return;
   following_ = false;
   followed_ = nullptr;
   ++counts_.times_alone;
-  actions.push_back(ActAlone{});
-  actions.push_back(FollowerNote{fmt::format("the master {}: acting on what is seen here",
+  actions.emplace_back(ActAlone{});
+  actions.emplace_back(FollowerNote{fmt::format("the master {}: acting on what is seen here",
                                              connected_ ? "is silent" : "is gone")});
 }
 
@@ -112,7 +112,7 @@ void Follower::send_reports(Instant now, FollowerActions& actions) {
       continue;
     }
     ++counts_.reports;
-    actions.push_back(TellMaster{waiting.report});
+    actions.emplace_back(TellMaster{waiting.report});
   }
 }
 
@@ -122,18 +122,18 @@ void Follower::on_seen(Instant now, std::uint64_t version) {
 }
 
 void Follower::on_status_seen(const StatusUpdate& update, FollowerActions& actions) {
-  if (connected_ && !update.entries.empty()) actions.push_back(TellMaster{update});
+  if (connected_ && !update.entries.empty()) actions.emplace_back(TellMaster{update});
 }
 
 void Follower::on_deadline(Instant now, FollowerActions& actions) {
   if (beat_due_ <= now) {
     beat_due_ = now + options_.status_interval;
-    actions.push_back(TellMasterFollow{});
+    actions.emplace_back(TellMasterFollow{});
   }
   if (seen_due_ <= now) {
     seen_due_ = kNever;
     seen_told_ = now;
-    actions.push_back(TellMasterSeen{});
+    actions.emplace_back(TellMasterSeen{});
   }
   settle(now, actions);
   if (!reports_.empty()) send_reports(now, actions);
