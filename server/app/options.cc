@@ -45,6 +45,10 @@ NodeOptions node_options(const Conf& conf) {
   return options;
 }
 
+BuddiesOptions buddies_options(const Conf& conf) {
+  return {conf.name, conf.buddies.interval, conf.buddies.ping == BuddyPing::kChannelAndIcmp};
+}
+
 FrontOptions front_options(const Conf& conf) {
   FrontOptions options;
   options.name = conf.name;

@@ -4,11 +4,13 @@
 #include "common/net/http_client.h"
 #include "server/conf/conf.h"
 #include "server/core/node_options.h"
+#include "server/io/buddies.h"
 #include "server/io/front.h"
 
 namespace tandem::server {
 
 NodeOptions node_options(const Conf& conf);
+BuddiesOptions buddies_options(const Conf& conf);
 FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
 

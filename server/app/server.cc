@@ -39,6 +39,7 @@ Server::Server(std::string conf_file, Loaded<Conf> loaded)
       resolver_(loop_),
       self_(hello(conf_)),
       driver_(loop_, node_options(conf_)),
+      buddies_(loop_, buddies_options(conf_)),
       leave_timer_(loop_, [this] { go_on_leaving(); }),
       drain_timer_(loop_, [this] { watch_drain(); }),
       started_(loop_.now()) {}
@@ -57,6 +58,7 @@ std::string Server::open() {
   if (std::string bad = open_peers(); !bad.empty()) return bad;
   links_ = std::make_unique<BalancerLinks>(loop_, resolver_, driver_,
                                            static_cast<ViewFollower&>(*this), links_options());
+  if (std::string bad = open_buddies(); !bad.empty()) return bad;
   return open_admin();
 }
 
@@ -98,6 +100,17 @@ std::string Server::open_peers() {
     return places_.complain("peer_listen", done.error().message);
   }
   log::info("listening on {} for peers", peers_->address().text());
+  return {};
+}
+
+std::string Server::open_buddies() {
+  if (const auto done = buddies_.open(); !done) {
+    return places_.complain("buddies.ping", done.error().message);
+  }
+  buddies_.set_peers(peers_.get());
+  buddies_.set_balancers(links_.get());
+  peers_->set_listener(&buddies_);
+  links_->set_listener(&buddies_);
   return {};
 }
 
@@ -209,6 +222,7 @@ void Server::reload() {
 void Server::on_view(const ViewPtr& view) {
   const ServerRecord* record = view->find(driver_.node().self());
   left_ = record == nullptr || !record->online;
+  buddies_.on_view(view);
   peers_->on_view(view);
 }
 
@@ -296,7 +310,37 @@ AdminSnapshot Server::snapshot() {
       {"peer_bytes_sent_total", "Bytes sent to peers, TLS included.", traffic.bytes_sent});
   snapshot.counts.push_back({"peer_bytes_received_total",
                              "Bytes received from peers, TLS included.", traffic.bytes_received});
+  count_buddies(snapshot);
   return snapshot;
+}
+
+void Server::count_buddies(AdminSnapshot& snapshot) {
+  snapshot.buddies = buddies_.heard();
+  const BuddyWatch::Counters& watch = buddies_.watch().counters();
+  auto& counts = snapshot.counts;
+  counts.push_back({"buddy_pings_sent_total", "Pings to buddies and bystanders, quick probes too.",
+                    watch.pings_sent});
+  counts.push_back({"buddy_pings_answered_total", "Of them, answered.", watch.answered});
+  counts.push_back({"buddy_pongs_sent_total", "Answers to pings of peers.", watch.pongs_sent});
+  counts.push_back({"buddy_pings_missed_total", "Pings of buddies, or answers, that did not come.",
+                    watch.missed});
+  counts.push_back({"buddy_suspicions_total", "Buddies suspected to be dead.", watch.suspicions});
+  counts.push_back(
+      {"buddy_recoveries_total", "Suspected buddies that were heard again.", watch.recovered});
+  counts.push_back(
+      {"buddy_reports_total", "Reports to the balancers, repeated ones too.", watch.reports});
+  counts.push_back({"self_suspicions_late_total",
+                    "Times that this process was stopped or starved, and accused nobody.",
+                    watch.self_late});
+  counts.push_back({"self_suspicions_cut_off_total",
+                    "Times that no buddy answered, so that this server doubted itself.",
+                    watch.self_cut_off});
+  counts.push_back({"buddy_looks_total", "Looks at others that balancers asked for.", watch.looks});
+  if (const IcmpProbe* icmp = buddies_.icmp()) {
+    counts.push_back(
+        {"buddy_icmp_sent_total", "ICMP echo requests to hosts of silent buddies.", icmp->asked()});
+    counts.push_back({"buddy_icmp_answered_total", "Of them, answered.", icmp->answered()});
+  }
 }
 
 }  // namespace tandem::server

@@ -16,6 +16,7 @@
 #include "server/conf/conf.h"
 #include "server/io/admin.h"
 #include "server/io/balancer_links.h"
+#include "server/io/buddies.h"
 #include "server/io/front.h"
 #include "server/io/node_driver.h"
 #include "server/io/peers.h"
@@ -40,12 +41,14 @@ class Server final : private AdminTarget, private ViewFollower {
   enum class Phase { kServing, kFinishing, kLeft, kClosing };
 
   AdminSnapshot snapshot() override;
+  void count_buddies(AdminSnapshot& snapshot);
   void on_view(const ViewPtr& view) override;
   void on_drain(bool draining) override;
 
   std::string open_source();
   std::string open_front();
   std::string open_peers();
+  std::string open_buddies();
   std::string open_admin();
   BalancerLinksOptions links_options();
   ContextChoice connecting();
@@ -66,6 +69,7 @@ class Server final : private AdminTarget, private ViewFollower {
   Resolver resolver_;
   Hello self_;
   NodeDriver driver_;
+  Buddies buddies_;
   std::unique_ptr<Source> source_;
   std::unique_ptr<Front> front_;
   std::unique_ptr<Peers> peers_;

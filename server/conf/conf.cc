@@ -127,6 +127,23 @@ Table<RebalanceConf> rebalance_table() {
   return table;
 }
 
+Table<BuddiesConf> buddies_table() {
+  Table<BuddiesConf> table("Servers watch each other: each its two neighbours on a ring.");
+  table.option(
+      "interval", &BuddiesConf::interval, duration(20ms, 1h),
+      "With each neighbour one ping and its answer are exchanged in this time. The same on all "
+      "servers. A server that dies without a word is suspected after some 0.4 intervals on the "
+      "average, one whose process ends at once.");
+  table.option(
+      "ping", &BuddiesConf::ping,
+      choice<BuddyPing>(
+          {{"channel", BuddyPing::kChannel}, {"channel+icmp", BuddyPing::kChannelAndIcmp}}),
+      "\"channel\" pings the process, over the connection with it. \"channel+icmp\" pings the "
+      "host of a silent one as well, so that reports tell a dead host from a dead process. The "
+      "system must allow it to the server's group (net.ipv4.ping_group_range).");
+  return table;
+}
+
 Table<Conf> top_table() {
   Table<Conf> table("The conf file of tandem-server.");
   table
@@ -198,6 +215,7 @@ Table<Conf> top_table() {
   table.table("session", &Conf::session, session_table());
   table.table("mirror", &Conf::mirror, mirror_table());
   table.table("rebalance", &Conf::rebalance, rebalance_table());
+  table.table("buddies", &Conf::buddies, buddies_table());
   table.table("admin", &Conf::admin, admin_table());
   return table;
 }

@@ -60,6 +60,13 @@ struct RebalanceConf {
   std::uint32_t spread = 10;  // percent
 };
 
+enum class BuddyPing : std::uint8_t { kChannel, kChannelAndIcmp };
+
+struct BuddiesConf {
+  Duration interval = 1s;
+  BuddyPing ping = BuddyPing::kChannel;
+};
+
 struct Conf {
   std::string name;
   Address listen;
@@ -80,6 +87,7 @@ struct Conf {
   SessionConf session;
   MirrorConf mirror;
   RebalanceConf rebalance;
+  BuddiesConf buddies;
   AdminConf admin;
 };
 

@@ -134,6 +134,14 @@ void write_balancers(MetricsText& text, const AdminSnapshot& snapshot) {
                   [](const Line& one) { return one.facts.gaps; });
 }
 
+void write_buddies(MetricsText& text, const std::vector<Buddies::Heard>& buddies) {
+  if (buddies.empty()) return;
+  text.metric("buddy_heard_milliseconds", "Since something was heard from it.");
+  for (const Buddies::Heard& one : buddies) {
+    text.value("buddy", one.buddy, one.milliseconds_ago);
+  }
+}
+
 std::string metrics_text(const AdminSnapshot& snapshot) {
   MetricsText text;
   for (const CounterText& counter : kCounters) {
@@ -175,6 +183,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "mirror_contents_owed", "Contents that peers ask for.", now.contents_owed);
   gauge(text, "mirror_contents_awaited", "Contents asked of peers, or to be asked for.",
         now.contents_awaited);
+  write_buddies(text, snapshot.buddies);
   gauge(text, "view_version", "Version of the view in use.", snapshot.view_version);
   write_balancers(text, snapshot);
   return text.text();
@@ -214,6 +223,13 @@ std::string status_json(const AdminSnapshot& snapshot) {
   }
   json.end_array();
   json.member("peer_links", now.links);
+  json.key("buddies").begin_array();
+  for (const Buddies::Heard& one : snapshot.buddies) {
+    const bool suspected = one.state == BuddyWatch::LinkState::kSuspected;
+    json.begin_object().member("name", one.buddy).member("suspected", suspected);
+    json.member("heard_ms_ago", one.milliseconds_ago).end_object();
+  }
+  json.end_array();
   json.key("mirror").begin_object().member("entries", now.mirror_entries);
   json.member("bytes", now.mirror_bytes);
   json.member("contents", now.contents).member("content_bytes", now.content_bytes);

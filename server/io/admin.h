@@ -10,6 +10,7 @@
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
 #include "server/core/node.h"
+#include "server/io/buddies.h"
 
 namespace tandem::server {
 
@@ -41,6 +42,7 @@ struct AdminSnapshot {
   };
   std::vector<Count> counts;
   std::vector<ClusterKeyName> keys;  // in force
+  std::vector<Buddies::Heard> buddies;
 };
 
 class AdminTarget {

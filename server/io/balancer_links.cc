@@ -119,12 +119,15 @@ void BalancerLinks::on_channel_open(Channel& channel) {
   channel.send(registration);
   channel.send(ViewRequest{});
   told_.reset();
+  if (listener_ == nullptr) return;
+  for (const FailureReport& report : listener_->on_balancer_linked()) channel.send(report);
 }
 
 void BalancerLinks::on_channel_message(Channel& channel, Message message) {
   const std::size_t link = link_of(channel);
   if (link == links_.size()) return;
   sources_.on_heard(link, loop_.now());
+  if (listener_ != nullptr) listener_->on_balancer_message(message);
   if (std::holds_alternative<ViewUpdate>(message) || std::holds_alternative<ViewDelta>(message)) {
     on_view_message(link, channel, message);
   } else if (auto* status = std::get_if<StatusUpdate>(&message)) {
@@ -133,6 +136,8 @@ void BalancerLinks::on_channel_message(Channel& channel, Message message) {
     follower_.on_drain(drain->draining);
   } else if (const auto* query = std::get_if<SessionQuery>(&message)) {
     channel.send(driver_.node().account(loop_.now(), *query));
+  } else if (const auto* ping = std::get_if<Ping>(&message)) {
+    channel.send(Pong{ping->number, 0});
   } else if (auto* refused = std::get_if<Refused>(&message)) {
     log::error("the balancer at {} refuses us: {}", channel.peer_address().text(), refused->reason);
   }

@@ -14,6 +14,7 @@
 #include "common/cluster/view_sources.h"
 #include "common/net/channel_client.h"
 #include "common/net/resolver.h"
+#include "server/io/buddies.h"
 #include "server/io/node_driver.h"
 
 namespace tandem::server {
@@ -36,15 +37,18 @@ class ViewFollower {
   ~ViewFollower() = default;
 };
 
-class BalancerLinks final : private ChannelHandler {
+class BalancerLinks final : public BalancerCarrier, private ChannelHandler {
  public:
   // All must outlive the links; the driver's urgent status is theirs.
   BalancerLinks(EventLoop& loop, Resolver& resolver, NodeDriver& driver, ViewFollower& follower,
                 BalancerLinksOptions options);
   ~BalancerLinks();
 
+  // Told of what balancers say. Null (at first): nobody. It outlives its use.
+  void set_listener(BalancerListener* listener) { listener_ = listener; }
   void start();
   void push_status();
+  void tell_all(const Message& message) override { send_all(message); }
   // Says Leave to all; the channels stay until destroyed.
   void leave();
 
@@ -74,6 +78,7 @@ class BalancerLinks final : private ChannelHandler {
   EventLoop& loop_;
   NodeDriver& driver_;
   ViewFollower& follower_;
+  BalancerListener* listener_ = nullptr;
   BalancerLinksOptions options_;
   Links links_;  // in the conf's order, as sources_ are numbered
   ViewSources sources_;

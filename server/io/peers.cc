@@ -111,11 +111,13 @@ void Peers::on_channel_open(Channel& channel) {
   links_[peer] = {&channel, incarnation};
   log::info("linked with {}", channel.peer().name);
   driver_.peer_connected(peer, incarnation);
+  if (listener_ != nullptr) listener_->on_peer_linked(peer, channel.peer_address());
 }
 
 void Peers::on_channel_message(Channel& channel, Message message) {
   const auto link = links_.find(channel.peer_id());
   if (link == links_.end() || link->second.channel != &channel) return;
+  if (listener_ != nullptr) listener_->on_peer_message(channel.peer_id(), message);
   const auto* batch = std::get_if<MirrorBatch>(&message);
   answers_at_once_ = batch != nullptr && batch->urgent;
   driver_.deliver(channel.peer_id(), message);
@@ -145,6 +147,7 @@ void Peers::unlink(ServerId peer) {
   past_.bytes_received += link->second.channel->bytes_received();
   links_.erase(link);
   driver_.peer_disconnected(peer);
+  if (listener_ != nullptr) listener_->on_peer_unlinked(peer);
 }
 
 void Peers::leave(const std::string& name) {

@@ -14,6 +14,7 @@
 #include "common/net/channel_client.h"
 #include "common/net/channel_server.h"
 #include "common/net/resolver.h"
+#include "server/io/buddies.h"
 #include "server/io/node_driver.h"
 
 namespace tandem::server {
@@ -46,6 +47,9 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   void set_accepting(std::shared_ptr<const TlsContext> context) {
     server_.set_context(std::move(context));
   }
+  // Told of all links, and first of what comes on them. Null (at first): nobody. It outlives its
+  // use.
+  void set_listener(PeerListener* listener) { listener_ = listener; }
   // Connects to new servers, leaves those that are gone or offline, then tells the node.
   void on_view(const ViewPtr& view);
   void send(ServerId to, const Message& message) override;
@@ -74,6 +78,7 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   EventLoop& loop_;
   Resolver& resolver_;
   NodeDriver& driver_;
+  PeerListener* listener_ = nullptr;
   PeersOptions options_;
   ChannelServer server_;
   std::map<std::string, std::unique_ptr<ChannelClient>> clients_;  // by the peer's name
