@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/net/entropy.h"
 #include "common/net/key_file.h"
 #include "lb/app/options.h"
 
@@ -29,7 +30,8 @@ Balancer::Balancer(std::string conf_file, Loaded<lb::Conf> loaded)
                      loop_.stop();
                    }),
       started_(loop_.now()),
-      first_version_(static_cast<std::uint64_t>(loop_.unix_now()) * 1000) {}
+      first_version_(static_cast<std::uint64_t>(loop_.unix_now()) * 1000),
+      maker_(random_u64() | 1) {}
 
 Balancer::~Balancer() = default;
 
@@ -59,6 +61,7 @@ std::string Balancer::open() {
     return complaint("server", done.error().message);
   }
   if (std::string bad = open_control(); !bad.empty()) return bad;
+  open_master();
   return open_admin();
 }
 
@@ -99,12 +102,24 @@ std::string Balancer::open_control() {
   const auto resolved = Resolver::resolve_now(*conf_.control.listen);
   if (!resolved) return complaint("control.listen", resolved.error().message);
   control_ = std::make_unique<Control>(loop_, control_tls_->accepting(),
-                                       static_cast<std::uint64_t>(loop_.unix_now()), *cluster_);
+                                       balancer_hello(maker_, loop_.unix_now()), *cluster_);
   if (const auto done = control_->listen(resolved->front()); !done) {
     return complaint("control.listen", done.error().message);
   }
   log::info("listening on {} for servers", control_->address().text());
   return {};
+}
+
+void Balancer::open_master() {
+  if (!conf_.master.address) return;
+  MasterLink::Options options;
+  options.self = balancer_hello(maker_, loop_.unix_now());
+  options.master = *conf_.master.address;
+  options.connecting = [this](unsigned failures) {
+    return control_tls_->connecting(loop_.unix_now(), failures);
+  };
+  options.follower = {conf_.control.status_interval, maker_};
+  master_ = std::make_unique<MasterLink>(loop_, resolver_, *cluster_, std::move(options));
 }
 
 std::string Balancer::open_admin() {
@@ -128,11 +143,13 @@ Cluster::Options Balancer::cluster_options() const {
   Cluster::Options options{membership_options(conf_), check_options(conf_),
                            conf_.upstream.resolve_interval};
   options.membership.first_version = first_version_;
+  options.membership.maker = maker_;
   return options;
 }
 
 void Balancer::run() {
   workers_->start();
+  if (master_) master_->start();
   serving_ = true;
   count_timer_.set_after(conf_.control.status_interval);
   log::info("tandem-lb {} serves with {} worker(s)", TANDEM_VERSION, workers_->size());
@@ -248,6 +265,7 @@ AdminSnapshot Balancer::snapshot() {
   View view = membership.view();
   snapshot.view_version = view.version;
   snapshot.balancers = view.balancers;
+  snapshot.stand_in = view.stand_in;
   snapshot.n_plus_one = membership.n_plus_one();
   for (ServerRecord& record : view.servers) {
     const SocketAddress resolved = cluster_->address_of(record.data_address);
@@ -258,12 +276,46 @@ AdminSnapshot Balancer::snapshot() {
   snapshot.counts = workers_->counts();
   snapshot.counts.push_back({"access_log_lost_total", "Access lines that could not be written",
                              access_log_ ? access_log_->lost() : 0});
+  tell_views(snapshot);
   snapshot.probes = cluster_->checker().started();
   snapshot.probes_failed = cluster_->checker().failed();
   snapshot.keys = keys_->names();
   snapshot.reloads = reloads_;
   snapshot.reloads_refused = reloads_refused_;
   return snapshot;
+}
+
+void Balancer::tell_views(AdminSnapshot& snapshot) {
+  const auto count = [&](const char* name, const char* help, std::uint64_t value) {
+    snapshot.counts.push_back({name, help, value});
+  };
+  const Membership& membership = cluster_->membership();
+  const ViewTeller::Counts& told = membership.teller().counts();
+  count("followers", "Balancers that follow this one", membership.followers());
+  count("views_told_total", "Whole views told to servers and followers", told.snapshots);
+  count("view_changes_told_total", "Changes of the view told to them", told.deltas);
+  count("view_requests_total", "Whole views that they asked for", told.requests);
+  if (!master_) return;
+  const Follower& follower = master_->follower();
+  const ViewSources::Facts facts = follower.facts();
+  const auto age = follower.connected() ? (loop_.now() - facts.heard) / 1ms : 0;
+  snapshot.master = {master_->master().text(), follower.connected(), follower.following()};
+  count("master_connected", "1: connected with the master", follower.connected());
+  count("master_followed", "1: the view in use is the master's", follower.following());
+  count("master_view_version", "Version of the view that the master told last", facts.view.version);
+  count("master_view_age_milliseconds",
+        "Since the master was heard last: the view that it told is no older",
+        static_cast<std::uint64_t>(age));
+  count("master_views_total", "Whole views received of the master", facts.snapshots);
+  count("master_view_changes_total", "Changes of views received of it", facts.deltas);
+  count("master_view_gaps_total", "Changes that did not fit, so that the whole was asked for",
+        facts.gaps);
+  count("master_lost_total", "Times that it could not be reached any more",
+        follower.counts().times_alone);
+  count("master_reports_total", "Failures of servers reported to it", follower.counts().reports);
+  count("master_reports_waiting", "Failures that wait for it", follower.reports_waiting());
+  count("master_reports_lost_total", "Failures not reported, for want of room or too old",
+        follower.counts().reports_lost);
 }
 
 }  // namespace tandem

@@ -21,6 +21,7 @@
 #include "lb/io/cluster.h"
 #include "lb/io/control.h"
 #include "lb/io/explainer.h"
+#include "lb/io/master_link.h"
 
 namespace tandem {
 
@@ -56,6 +57,8 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::string open_workers();
   std::string open_front(const std::string& path, const std::vector<Address>& addresses, bool tls);
   std::string open_control();
+  void open_master();
+  void tell_views(AdminSnapshot& snapshot);
   std::string open_admin();
   Cluster::Options cluster_options() const;
   void use_keys(ClusterKeys keys);
@@ -75,7 +78,8 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::unique_ptr<AccessLog> access_log_;  // null: off
   std::unique_ptr<WorkerGroup> workers_;
   std::unique_ptr<Cluster> cluster_;
-  std::unique_ptr<Control> control_;  // null: plain servers alone
+  std::unique_ptr<Control> control_;    // null: plain servers alone
+  std::unique_ptr<MasterLink> master_;  // null: this one follows nobody
   std::unique_ptr<Explainer> explainer_;
   std::unique_ptr<AdminServer> admin_;
   std::vector<std::string> front_, tls_;   // as bound
@@ -84,6 +88,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   Timer drain_timer_;
   Instant started_;
   std::uint64_t first_version_;  // of the view: the time in ms
+  std::uint64_t maker_;          // of views: this process
   std::uint64_t assigned_ = 0;   // when sessions were last counted
   bool serving_ = false;
   bool draining_ = false;

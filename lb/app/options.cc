@@ -62,7 +62,8 @@ FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
 Membership::Options membership_options(const lb::Conf& conf) {
   Membership::Options options;
   options.status_interval = conf.control.status_interval;
-  options.balancers = conf.control.balancers;
+  options.balancers = conf.control.balancers.value_or(0);
+  options.has_master = conf.master.address.has_value();
   options.check = {conf.check.interval, conf.check.rise, conf.check.fall};
   return options;
 }

@@ -70,9 +70,27 @@ Table<ControlConf> control_table() {
   table.option("status_interval", &ControlConf::status_interval, duration(10ms, 1h),
                "Servers tell their status at least this often. A server that is silent for three "
                "intervals and fails a probe is offline. The same on all balancers and servers.");
-  table.option("balancers", &ControlConf::balancers, integer(1, 1000),
-               "How many balancers assign sessions to these servers. Each multiplies its own "
-               "assignments by it between two reports of a server.");
+  table
+      .option("balancers", &ControlConf::balancers, maybe(integer(1, 1000)),
+              "How many balancers assign sessions to these servers. Each multiplies its own "
+              "assignments by it between two reports of a server. To be set only where several "
+              "balancers serve the same servers and none is the master of the others.")
+      .defaults_to("this one and those that follow it")
+      .example("2");
+  return table;
+}
+
+Table<MasterConf> master_table() {
+  Table<MasterConf> table(
+      "The master, where several balancers serve the same servers: the one that decides which "
+      "servers are online. It has no such section itself.");
+  table
+      .option("address", &MasterConf::address, maybe(address()),
+              "The control listener of the master. This balancer follows its view of the servers, "
+              "and tells it of failures; while it cannot reach it, it acts on what it sees itself. "
+              "Needs key_file in [control].")
+      .defaults_to("this balancer follows nobody")
+      .example("\"10.0.0.1:7400\"");
   return table;
 }
 
@@ -228,6 +246,7 @@ Table<Conf> top_table() {
   table.table("front", &Conf::front, front_table());
   table.table("upstream", &Conf::upstream, upstream_table());
   table.table("control", &Conf::control, control_table());
+  table.table("master", &Conf::master, master_table());
   table.table("session", &Conf::session, session_table());
   table.table("check", &Conf::check, check_table());
   table.table("admin", &Conf::admin, admin_table());
@@ -269,7 +288,11 @@ void settle_control(Conf& conf, Rules& rules) {
   if (conf.control.listen && conf.control.key_file.empty() && rules.sound("control.key_file")) {
     rules.complain("control.listen", "needs key_file");
   }
-  if (!conf.control.listen && conf.servers.empty() && rules.sound("control.listen") &&
+  if (conf.master.address && conf.control.key_file.empty() && rules.sound("control.key_file")) {
+    rules.complain("master.address", "needs key_file in [control]");
+  }
+  const bool sound = rules.sound("control.listen") && rules.sound("master.address");
+  if (!conf.control.listen && !conf.master.address && conf.servers.empty() && sound &&
       rules.sound("server")) {
     rules.complain("server", "no servers: name some in [[server]], or set listen in [control]");
   }

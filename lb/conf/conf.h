@@ -38,7 +38,13 @@ struct ControlConf {
   std::optional<Address> listen;  // none: plain servers alone
   std::string key_file;           // path; empty: a key of its own beside the conf file
   Duration status_interval = 1s;  // servers push their status at least this often
-  std::uint32_t balancers = 1;    // how many balancers assign sessions to these servers
+  // How many balancers assign sessions to these servers; none: this one and those that follow it.
+  std::optional<std::uint32_t> balancers;
+};
+
+// Another balancer, whose view of the servers this one follows.
+struct MasterConf {
+  std::optional<Address> address;  // of its control listener; none: this one follows nobody
 };
 
 // What carries the tokens of ordinary clients.
@@ -89,6 +95,7 @@ struct Conf {
   FrontConf front;
   UpstreamConf upstream;
   ControlConf control;
+  MasterConf master;
   SessionConf session;
   CheckConf check;
   AdminConf admin;

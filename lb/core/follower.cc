@@ -67,7 +67,9 @@ void Follower::take_view(Instant, const Message& message, FollowerActions& actio
   reflected_ = ours;
 }
 
-void Follower::ask_whole(FollowerActions& actions) { actions.emplace_back(TellMaster{ViewRequest{}}); }
+void Follower::ask_whole(FollowerActions& actions) {
+  actions.emplace_back(TellMaster{ViewRequest{}});
+}
 
 // What follows from whether the master has a view, and is heard.
 void Follower::settle(Instant now, FollowerActions& actions) {
@@ -75,7 +77,8 @@ void Follower::settle(Instant now, FollowerActions& actions) {
     const ViewPtr view = master_.follow(now);
     if (following_ && view == followed_) return;
     if (!following_) {
-      actions.emplace_back(FollowerNote{fmt::format("following the master's view {}", view->version)});
+      actions.emplace_back(
+          FollowerNote{fmt::format("following the master's view {}", view->version)});
     }
     following_ = true;
     followed_ = view;
@@ -88,7 +91,7 @@ void Follower::settle(Instant now, FollowerActions& actions) {
   ++counts_.times_alone;
   actions.emplace_back(ActAlone{});
   actions.emplace_back(FollowerNote{fmt::format("the master {}: acting on what is seen here",
-                                             connected_ ? "is silent" : "is gone")});
+                                                connected_ ? "is silent" : "is gone")});
 }
 
 void Follower::on_failure(Instant now, const FailureReport& report, FollowerActions& actions) {

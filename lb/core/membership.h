@@ -148,6 +148,10 @@ class Membership {
   View seen() const;
   std::uint64_t seen_version() const { return version_; }
   std::size_t followers() const { return followers_.size(); }
+  // Is this the connection of a registered server or a follower?
+  bool listens(ConnectionId connection) const {
+    return connections_.count(connection) != 0 || followers_.count(connection) != 0;
+  }
   const ViewTeller& teller() const { return teller_; }
 
   // For /status.

@@ -24,6 +24,8 @@ bool Membership::on_views_message(Instant now, ConnectionId from, const Message&
     for (const ServerRecord& record : seen->view.servers) adopt(now, record, actions);
   } else if (const auto* status = std::get_if<StatusUpdate>(&message)) {
     adopt_status(*status);
+  } else if (const auto* report = std::get_if<FailureReport>(&message)) {
+    on_failure_report(now, report->suspect, actions);
   }
   return true;
 }

@@ -48,6 +48,13 @@ struct AdminSnapshot {
   std::string control, admin;           // bound; empty: none
   std::uint64_t view_version = 0;
   std::uint32_t balancers = 1;
+  bool stand_in = false;  // the view's maker follows a master and cannot reach it
+  struct Master {
+    std::string address;  // empty: this balancer follows nobody
+    bool connected = false;
+    bool followed = false;
+  };
+  Master master;
   std::vector<Server> servers;
   NPlusOne n_plus_one;
   std::vector<Count> counts;  // sums over the workers

@@ -38,7 +38,26 @@ std::vector<ServerId> Cluster::tell_all(const Message& message) {
   return servers;
 }
 
+void Cluster::follow(const View& view) {
+  machine_.follow(loop_.now(), view);
+  pump();
+}
+
+void Cluster::follow_status(const StatusUpdate& update) {
+  machine_.follow_status(update, actions_);
+  pump();
+}
+
+void Cluster::act_alone() {
+  machine_.act_alone(loop_.now());
+  pump();
+}
+
 void Cluster::on_message(ConnectionId from, const Message& message) {
+  if (const auto* report = std::get_if<FailureReport>(&message);
+      report != nullptr && upward_ != nullptr && machine_.listens(from)) {
+    upward_->on_failure(*report);
+  }
   if (const auto* account = std::get_if<SessionAccount>(&message)) {
     if (account_listener_ == nullptr) return;
     for (const Membership::Registered& one : machine_.registered_servers()) {
@@ -56,6 +75,7 @@ void Cluster::on_connection_lost(ConnectionId connection) {
 }
 
 void Cluster::on_server_failed(ServerId server) {
+  if (upward_ != nullptr) upward_->on_failure({server, 0, Seen::kUnreachable});
   machine_.on_failure_report(loop_.now(), server, actions_);
   pump();
 }
@@ -75,6 +95,7 @@ void Cluster::pump() {
   machine_.on_deadline(loop_.now(), actions_);
   for (MembershipAction& action : std::exchange(actions_, {})) carry_out(action);
   timer_.set(machine_.next_deadline());
+  if (upward_ != nullptr) upward_->on_seen(machine_.seen_version());
 }
 
 void Cluster::carry_out(MembershipAction& action) {
@@ -85,6 +106,7 @@ void Cluster::carry_out(MembershipAction& action) {
     tell_view();
   } else if (auto* status = std::get_if<PublishStatus>(&action)) {
     audience_.on_status(status->update);
+    if (upward_ != nullptr) tell_upward(status->update);
   } else if (auto* note = std::get_if<Note>(&action)) {
     log::info("{}", note->text);
   } else if (sender_ == nullptr) {
@@ -96,6 +118,15 @@ void Cluster::carry_out(MembershipAction& action) {
   } else if (auto* close = std::get_if<CloseConnection>(&action)) {
     sender_->close(close->connection);
   }
+}
+
+// What our own servers told us; the rest came from above.
+void Cluster::tell_upward(const StatusUpdate& update) {
+  StatusUpdate ours;
+  for (const StatusUpdate::Entry& entry : update.entries) {
+    if (machine_.state_of(entry.server).connected) ours.entries.push_back(entry);
+  }
+  upward_->on_status_seen(ours);
 }
 
 // A view, or where one of its servers is, has changed.

@@ -44,6 +44,16 @@ class Cluster {
    protected:
     ~AccountListener() = default;
   };
+  // Told of what is seen here, to tell the master (lb/io/master_link).
+  class Upward {
+   public:
+    virtual void on_seen(std::uint64_t version) = 0;  // Membership::seen_version()
+    virtual void on_status_seen(const StatusUpdate& update) = 0;
+    virtual void on_failure(const FailureReport& report) = 0;
+
+   protected:
+    ~Upward() = default;
+  };
   struct Options {
     Membership::Options membership;
     Checker::Options check;
@@ -59,6 +69,12 @@ class Cluster {
 
   // Null (at first): nobody wants accounts.
   void set_account_listener(AccountListener* listener) { account_listener_ = listener; }
+  // Null (at first): this balancer follows nobody.
+  void set_upward(Upward* upward) { upward_ = upward; }
+  // As Membership's.
+  void follow(const View& view);
+  void follow_status(const StatusUpdate& update);
+  void act_alone();
   // Sends the message to every registered server; says to whom.
   std::vector<ServerId> tell_all(const Message& message);
 
@@ -76,11 +92,13 @@ class Cluster {
   void pump();
   void carry_out(MembershipAction& action);
   void tell_view();
+  void tell_upward(const StatusUpdate& update);
 
   EventLoop& loop_;
   Audience& audience_;
   ControlSender* sender_ = nullptr;
   AccountListener* account_listener_ = nullptr;
+  Upward* upward_ = nullptr;
   Membership machine_;
   Checker checker_;
   AddressBook addresses_;

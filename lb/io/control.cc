@@ -1,5 +1,7 @@
 #include "lb/io/control.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "common/base/log.h"
@@ -7,22 +9,27 @@
 namespace tandem {
 namespace {
 
-// No server can have this name ('@' is in none), so only a reflection says it.
-ChannelOptions channel_options(std::uint64_t incarnation) {
+ChannelOptions channel_options(Hello self) {
   ChannelOptions options;
-  options.self.name = "@balancer";
-  options.self.balancer = true;
-  options.self.incarnation = incarnation;
+  options.self = std::move(self);
   return options;
 }
 
 }  // namespace
 
-Control::Control(EventLoop& loop, std::shared_ptr<const TlsContext> context,
-                 std::uint64_t incarnation, Cluster& cluster)
+Hello balancer_hello(std::uint64_t maker, std::uint64_t incarnation) {
+  Hello hello;
+  hello.name = fmt::format("@{:016x}", maker);
+  hello.balancer = true;
+  hello.incarnation = incarnation;
+  return hello;
+}
+
+Control::Control(EventLoop& loop, std::shared_ptr<const TlsContext> context, Hello self,
+                 Cluster& cluster)
     : loop_(loop),
       cluster_(cluster),
-      server_(loop, std::move(context), channel_options(incarnation), *this) {
+      server_(loop, std::move(context), channel_options(std::move(self)), *this) {
   cluster_.set_sender(this);
 }
 

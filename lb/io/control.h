@@ -12,12 +12,15 @@
 
 namespace tandem {
 
+// What a balancer says of itself. `maker` is the process's own number (View::maker): no server can
+// have such a name ('@' is in none), and no other balancer has this one.
+Hello balancer_hello(std::uint64_t maker, std::uint64_t incarnation);
+
 // Belongs to the loop's thread.
 class Control final : public ControlSender, private ChannelHandler {
  public:
-  // `context` is the cluster key's; `incarnation` grows with every start of this process.
-  Control(EventLoop& loop, std::shared_ptr<const TlsContext> context, std::uint64_t incarnation,
-          Cluster& cluster);
+  // `context` is the cluster key's; `self` is what this process says of itself.
+  Control(EventLoop& loop, std::shared_ptr<const TlsContext> context, Hello self, Cluster& cluster);
   ~Control();
 
   Result<void> listen(const SocketAddress& at) { return server_.listen(at); }

@@ -141,6 +141,7 @@ void SimServer::leave_offline_peers() {
     world_.network.reset(peers_.at(peer).channel);
     peers_.erase(peer);
     node_->on_peer_disconnected(world_.heap.now(), peer, out_);
+    send_out();  // it may be for the next that is left
   }
 }
 
@@ -362,14 +363,18 @@ void SimServer::decide_waiting(SessionId session) {
 
 // --- the event loop -----------------------------------------------------------------------------
 
-void SimServer::settle() {
-  node_->flush(world_.heap.now(), out_);
+void SimServer::send_out() {
   for (auto& [to, message] : out_.take()) {
     const auto link = peers_.find(to);
     world_.invariants.require(link != peers_.end(), "a message for a peer without a link");
     if (link == peers_.end()) continue;
     world_.network.send(link->second.channel, link->second.end, share(std::move(message)));
   }
+}
+
+void SimServer::settle() {
+  node_->flush(world_.heap.now(), out_);
+  send_out();
   push_status(true);
   const auto settled = node_->take_settled();
   for (const SessionId session : settled) decide_waiting(session);

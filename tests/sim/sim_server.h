@@ -112,6 +112,7 @@ class SimServer {
   void set_token(const HttpRequest& request, HttpResponse& response);
   void watch_takeover(const SessionToken& token, const NodeCounters& before,
                       const std::optional<SessionReport>& known);
+  void send_out();
   void settle();  // at the end of every event here: flush, send, ask for the next deadline
 
   World& world_;

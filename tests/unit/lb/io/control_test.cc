@@ -77,7 +77,8 @@ class ControlTest : public ::testing::Test, private Cluster::Audience {
     options.check.timeout = 5s;
     cluster_ = std::make_unique<Cluster>(loop_, resolver_, options,
                                          static_cast<Cluster::Audience&>(*this));
-    control_ = std::make_unique<Control>(loop_, ClusterTls(keys_of(1)).accepting(), 1, *cluster_);
+    control_ = std::make_unique<Control>(loop_, ClusterTls(keys_of(1)).accepting(),
+                                         balancer_hello(7, 1), *cluster_);
     EXPECT_TRUE(control_->listen(SocketAddress::loopback(0)));
   }
   FakeServer& server(const std::string& name, std::uint8_t key = 1, std::uint64_t incarnation = 1) {
