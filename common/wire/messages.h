@@ -435,11 +435,11 @@ struct SessionAccount {
   bool operator==(const SessionAccount&) const = default;
 };
 
-using Message = std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate,
-                             Drain, Leave, MirrorBatch, MirrorAck, MirrorRelease, SessionExchange,
-                             SwapCommand, SwapAnswer, WhereIs, WhereAnswer, SessionDigest, MailAck,
-                             Backing, SessionQuery, SessionAccount, MirrorWant, MirrorContents,
-                             FailureReport, Look, Looked, Ping, Pong, Suspect,
-                             ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews>;
+using Message =
+    std::variant<Hello, Register, Refused, StatusReport, ViewUpdate, StatusUpdate, Drain, Leave,
+                 MirrorBatch, MirrorAck, MirrorRelease, SessionExchange, SwapCommand, SwapAnswer,
+                 WhereIs, WhereAnswer, SessionDigest, MailAck, Backing, SessionQuery,
+                 SessionAccount, MirrorWant, MirrorContents, FailureReport, Look, Looked, Ping,
+                 Pong, Suspect, ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews>;
 
 }  // namespace tandem

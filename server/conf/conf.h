@@ -50,8 +50,8 @@ struct MirrorConf {
   std::uint64_t bytes = 256 * 1024 * 1024;  // of the content store that all sessions share
   std::uint64_t reference_bytes = 256 * 1024 * 1024;  // of the mirrors themselves
   Duration delay = 20ms;                              // the most that a change waits for others
-  std::uint32_t caches_max = 4;      // for each session; the least recently used goes
-  std::uint32_t entries_max = 4096;  // items mirrored for one client cache
+  std::uint32_t caches_max = 4;       // for each session; the least recently used goes
+  std::uint32_t entries_max = 16384;  // items mirrored for one client cache
 };
 
 struct RebalanceConf {

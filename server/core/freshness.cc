@@ -1,6 +1,8 @@
 #include "server/core/freshness.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 #include "common/base/hash.h"
 
@@ -16,20 +18,36 @@ Freshness::Host Freshness::host_of(std::string_view authority) {
 
 void Freshness::record(Instant now, Host host, const HeldItem& item, const Promise& promise,
                        std::uint64_t mark) {
-  if (invalidated_[item.key.value % kSlots] > mark || items_max_ == 0) return;
+  if (slot(item.key).mark > mark || items_max_ == 0) return;
   const bool promises = promise.lifetime > Duration{0} || promise.version;
-  const auto found = items_.find(item.key);
-  if (found != items_.end()) forget(found);  // what was known of it is older than this
-  if (!promises) return;
-  if (items_.size() >= items_max_) forget(items_.find(ages_.front()));
-  ages_.push_back(item.key);
-  items_.emplace(item.key, Known{host, item.validator, now + promise.lifetime, promise,
-                                 std::prev(ages_.end())});
+  Known known{.host = host,
+              .validator = item.validator,
+              .until = now + promise.lifetime,
+              .first_until = now + promise.lifetime,
+              .promise = promise,
+              .told = false,
+              .age = {}};
+  if (const auto found = items_.find(item.key); found != items_.end()) {
+    // What was known of it is older than this.
+    const Known& before = found->second;
+    const bool goes_on = promises && before.host == host && before.validator == item.validator;
+    if (goes_on && now < before.until) {
+      known.first_until = std::min(before.first_until, known.until);
+      known.told = before.told;
+    } else if (!goes_on && before.host == host) {
+      note_ended(now, found);
+    }
+    forget(found);
+  }
+  if (promises) put(item.key, known);
 }
 
-void Freshness::invalidate(ItemKey key) {
-  invalidated_[key.value % kSlots] = ++invalidations_;
-  if (const auto found = items_.find(key); found != items_.end()) forget(found);
+void Freshness::invalidate(Instant now, ItemKey key) {
+  slot(key) = {++invalidations_, now, ServerId{}};
+  if (const auto found = items_.find(key); found != items_.end()) {
+    note_ended(now, found);
+    forget(found);
+  }
 }
 
 std::optional<Duration> Freshness::current(Instant now, Host host, const HeldItem& item,
@@ -46,9 +64,76 @@ std::optional<Duration> Freshness::current(Instant now, Host host, const HeldIte
   return known.until - now;
 }
 
-void Freshness::forget(std::unordered_map<ItemKey, Known>::iterator at) {
+std::optional<Freshness::Shared> Freshness::shared(Instant now, const HeldItem& item) const {
+  const auto found = items_.find(item.key);
+  if (found == items_.end()) return std::nullopt;
+  const Known& known = found->second;
+  const bool is = known.validator == item.validator && !known.promise.version &&
+                  known.until >= now + Shared::kLeftMin;
+  if (!is) return std::nullopt;
+  return Shared{known.host, known.until, known.first_until};
+}
+
+void Freshness::on_told(ItemKey key) {
+  if (const auto found = items_.find(key); found != items_.end()) found->second.told = true;
+}
+
+// What ended after it was said, or may have, is not taken; but what one server says comes in its
+// order. Of two contents the one that is promised for longer is likely to be the newer.
+void Freshness::learn(Instant now, ServerId from, const HeldItem& item, const Shared& promise,
+                      Instant as_of) {
+  const Invalidation& last = slot(item.key);
+  const bool ended_since = last.mark > 0 && last.by != from && last.at >= as_of;
+  if (promise.until <= now || ended_since || items_max_ == 0) return;
+  Known known{.host = promise.host,
+              .validator = item.validator,
+              .until = promise.until,
+              .first_until = promise.until,
+              .promise = {},
+              .told = true,
+              .age = {}};
+  if (const auto found = items_.find(item.key); found != items_.end()) {
+    const Known& here = found->second;
+    if (here.promise.version || here.until >= promise.until) return;
+    const bool same = here.host == promise.host && here.validator == item.validator;
+    if (same && now < here.until) known.first_until = here.first_until;
+    forget(found);
+  }
+  put(item.key, known);
+}
+
+void Freshness::end(Instant now, ServerId from, ItemKey key) {
+  slot(key) = {++invalidations_, now, from};
+  if (const auto found = items_.find(key); found != items_.end()) forget(found);
+}
+
+void Freshness::end_all(Instant now, ServerId from) {
+  invalidated_.fill({++invalidations_, now, from});
+  items_.clear();
+  ages_.clear();
+}
+
+Freshness::Ended Freshness::take_ended() {
+  return {std::exchange(ended_, {}), std::exchange(all_ended_, false)};
+}
+
+void Freshness::put(ItemKey key, Known known) {
+  if (items_.size() >= items_max_) forget(items_.find(ages_.front()));
+  ages_.push_back(key);
+  known.age = std::prev(ages_.end());
+  items_.emplace(key, known);
+}
+
+void Freshness::forget(Items::iterator at) {
   ages_.erase(at->second.age);
   items_.erase(at);
+}
+
+void Freshness::note_ended(Instant now, Items::iterator at) {
+  if (!at->second.told || now >= at->second.until || all_ended_) return;
+  if (ended_.size() < kEndedMax) return ended_.push_back(at->first);
+  ended_.clear();
+  all_ended_ = true;
 }
 
 }  // namespace tandem

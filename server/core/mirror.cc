@@ -26,10 +26,11 @@ bool Mirror::set(CacheId id, ItemKey key, const Validator& validator, ContentSto
     if (changes) {
       cache->digest.remove(item_digest(id, key, content.validator()));
       cache->digest.add(item_digest(id, key, validator));
+      found->second->fresh_until = {};
     }
     content = pool_->contents.refer(validator, std::move(bytes));
   } else {
-    cache->entries.push_back({key, pool_->contents.refer(validator, std::move(bytes))});
+    cache->entries.push_back({key, pool_->contents.refer(validator, std::move(bytes)), {}});
     cache->index.emplace(key, std::prev(cache->entries.end()));
     cache->digest.add(item_digest(id, key, validator));
     ++size_;
@@ -48,6 +49,17 @@ bool Mirror::evict(CacheId id, ItemKey key) {
   const auto found = cache->index.find(key);
   if (found == cache->index.end()) return false;
   erase(*cache, found->second);
+  return true;
+}
+
+bool Mirror::renew(Instant now, CacheId id, ItemKey key, const Freshness::Shared& promise) {
+  Cache* cache = cache_of(id);
+  if (cache == nullptr) return false;
+  const auto found = cache->index.find(key);
+  if (found == cache->index.end()) return false;
+  Instant& told = found->second->fresh_until;
+  if (told >= promise.first_until && told - now >= (promise.until - now) / 2) return false;
+  told = promise.until;
   return true;
 }
 

@@ -23,6 +23,7 @@
 #include "common/session/cache_digest.h"
 #include "common/wire/messages.h"
 #include "server/core/content_store.h"
+#include "server/core/freshness.h"
 #include "server/core/node_options.h"
 
 namespace tandem {
@@ -34,6 +35,7 @@ struct MirroredCache {
   struct Entry {
     ItemKey key;
     ContentStore::Reference content;
+    Instant fresh_until{};  // as the copy has been told
   };
   CacheId id;
   CacheDigest digest;
@@ -49,7 +51,7 @@ struct MirrorPool {
       : options(given), contents(given.content_bytes_max) {}
 
   // What an entry, a cache and a validator cost, by and large.
-  static constexpr std::uint64_t kEntryBytes = 96;
+  static constexpr std::uint64_t kEntryBytes = 104;
   static constexpr std::uint64_t kCacheBytes = 256;
   static constexpr std::uint64_t kValidatorBytes = 128;
   // Of all mirrors; at most options.reference_bytes_max.
@@ -86,6 +88,9 @@ class Mirror {
   bool set(CacheId cache, ItemKey key, const Validator& validator, ContentStore::Bytes bytes);
   // The cache no longer holds it. Is that a change?
   bool evict(CacheId cache, ItemKey key);
+  // The source promises that what the cache holds is current until then. Is that worth telling the
+  // copy? Not if it has been told of half the time that is left.
+  bool renew(Instant now, CacheId cache, ItemKey key, const Freshness::Shared& promise);
   void apply(const MirrorChange& change);
   void clear();
 

@@ -34,6 +34,19 @@ void MirrorSender::link_up(ServerId peer) {
   note_readiness(peer, link);
 }
 
+void MirrorSender::hold(ServerId peer) {
+  Link& link = links_[peer];
+  link.held = true;
+  note_readiness(peer, link);
+}
+
+void MirrorSender::release(ServerId peer) {
+  Link* link = link_of(peer);
+  if (link == nullptr) return;
+  link->held = false;
+  note_readiness(peer, *link);
+}
+
 void MirrorSender::link_down(ServerId peer) {
   const auto found = links_.find(peer);
   if (found == links_.end()) return;
@@ -242,6 +255,7 @@ std::uint64_t MirrorSender::send_batch(ServerId peer, Link& link, std::deque<Ses
   if (!has_something(session->stream)) return 0;
   const Instant since = session->stream.since;
   MirrorBatch batch = next_batch(*session);
+  promises_.stamp(now_, peer, batch);
   const std::size_t changes = batch.changes.size();
   const std::uint64_t bytes = kBatchBytes + kChangeBytes * changes;
   link.in_flight.push_back({id, batch.sequence, bytes, changes, since, now_});
@@ -356,7 +370,7 @@ void MirrorSender::queue(Session& session) {
 }
 
 void MirrorSender::note_readiness(ServerId peer, const Link& link) {
-  if (link.up && has_work(link)) {
+  if (link.up && !link.held && has_work(link)) {
     ready_.insert(peer);
   } else {
     ready_.erase(peer);

@@ -26,6 +26,7 @@
 
 #include "common/cluster/machine.h"
 #include "server/core/node_options.h"
+#include "server/core/promises.h"
 #include "server/core/session.h"
 
 namespace tandem {
@@ -38,14 +39,17 @@ class MirrorSender {
   static constexpr std::uint64_t kChangeBytes = 64;
   static constexpr std::uint64_t kContentBytes = 64;
 
-  MirrorSender(MirrorPool& pool, Duration resend_after, NodeCounters& counters)
-      : pool_(pool), resend_after_(resend_after), counters_(counters) {}
+  MirrorSender(MirrorPool& pool, Promises& promises, Duration resend_after, NodeCounters& counters)
+      : pool_(pool), promises_(promises), resend_after_(resend_after), counters_(counters) {}
 
   // The time of what is told next.
   void at(Instant now) { now_ = now; }
 
   // A link starts anew: streams to the peer are to be opened again.
   void link_up(ServerId peer);
+  // Nothing leaves for the peer until release(): its clock has not been read (Promises).
+  void hold(ServerId peer);
+  void release(ServerId peer);
   void link_down(ServerId peer);
   bool linked(ServerId peer) const;
   // Counts the links with this peer, from 1; 0: there has been none.
@@ -101,6 +105,7 @@ class MirrorSender {
   };
   struct Link {
     bool up = false;
+    bool held = false;
     std::uint64_t number = 0;
     std::deque<SessionId> turns;  // sessions with something to send
     std::deque<SessionId> hurried;
@@ -137,6 +142,7 @@ class MirrorSender {
   MirrorContents next_contents(Link& link, std::uint64_t& bytes);
 
   MirrorPool& pool_;
+  Promises& promises_;
   Duration resend_after_;
   NodeCounters& counters_;
   Instant now_{};

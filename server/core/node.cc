@@ -44,7 +44,7 @@ class Node::Parts {
   // Work that cannot wait for an event.
   bool is_busy() const {
     return alternates.has_work() || meetings.has_work() || state.questions.has_work() ||
-           state.mail.has_work();
+           state.mail.has_work() || state.promises.has_news();
   }
 
   NodeState state;
@@ -108,6 +108,7 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
     state.pass_on_forgotten();
     if (!change.evicted) state.wants.mentioned(from, change.validator);
   }
+  state.promises.learn(now, from, batch);
   state.partners.update(session);
   if (session.stream.target && from == batch.primary && state.cluster.online(from)) {
     alternates.release_third(session);
@@ -185,7 +186,7 @@ Decision Node::on_request(Instant now, UnixSeconds wall, const RequestInfo& requ
 
 Comparison Node::on_retrieved(Instant now, const Retrieved& item) {
   parts_->at(now);
-  return parts_->requests.compare_retrieved(item);
+  return parts_->requests.compare_retrieved(now, item);
 }
 
 std::vector<SessionId> Node::take_settled() {
@@ -217,7 +218,9 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutb
   if (peer == self()) return;
   NodeState& state = parts_->state;
   parts_->at(now);
+  state.promises.link_up(now, peer);
   state.sender.link_up(peer);
+  state.sender.hold(peer);
   state.wants.link_up(peer);
   parts_->alternates.on_link_up(peer);
   state.questions.on_link_up(peer);
@@ -233,6 +236,7 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutb
 void Node::on_peer_disconnected(Instant now, ServerId peer, PeerOutbox& out) {
   NodeState& state = parts_->state;
   parts_->at(now);
+  state.promises.link_down(peer);
   state.sender.link_down(peer);
   state.mail.link_down(peer);
   state.questions.on_link_down(peer);
@@ -250,6 +254,8 @@ void Node::on_message(Instant now, ServerId from, const Message& message, PeerOu
     parts_->on(now, from, *batch, out);
   } else if (const auto* ack = std::get_if<MirrorAck>(&message)) {
     parts_->on(now, from, *ack);
+  } else if (const auto* news = std::get_if<PromiseNews>(&message)) {
+    parts_->state.promises.on_news(now, from, *news);
   } else if (const auto* want = std::get_if<MirrorWant>(&message)) {
     parts_->state.sender.on_want(from, *want);
   } else if (const auto* contents = std::get_if<MirrorContents>(&message)) {
@@ -340,7 +346,7 @@ Instant Node::next_deadline() const {
                    state.questions.next_deadline(), parts_->alternates.next_deadline(),
                    parts_->swap.next_deadline(), parts_->claims.next_deadline(),
                    state.mail.next_deadline(), state.sender.next_deadline(),
-                   state.wants.next_deadline()});
+                   state.wants.next_deadline(), state.promises.next_deadline()});
 }
 
 void Node::flush(Instant now, PeerOutbox& out) {
@@ -351,6 +357,8 @@ void Node::flush(Instant now, PeerOutbox& out) {
   parts_->claims.step(now);
   parts_->meetings.step();
   parts_->swap.step(now, out);
+  for (const ServerId peer : state.promises.take_ready(now)) state.sender.release(peer);
+  state.promises.flush(now, out);
   const auto linked = [&state](ServerId peer) { return state.sender.linked(peer); };
   if (!state.questions.drain(linked, out) || !state.mail.drain(now, linked, out)) return;
   state.wants.flush(now, out);

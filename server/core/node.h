@@ -57,6 +57,14 @@ struct Decision {
   SessionToken refer;
 };
 
+// What the source said of an item's freshness.
+struct Promised {
+  Instant asked{};         // when the source was asked
+  std::uint64_t mark = 0;  // of then (Freshness)
+  Freshness::Host host = 0;
+  Freshness::Promise promise;
+};
+
 // A whole body of a 200 response to GET that the source delivered.
 struct Retrieved {
   SessionId session;
@@ -65,6 +73,8 @@ struct Retrieved {
   std::span<const Validator> announced;        // those of If-None-Match that are ours; none: empty
   std::shared_ptr<const std::string> content;  // not null
   bool storable = true;                        // false (no-store): kept nowhere, only compared
+  // Nothing, if it does not count for others.
+  std::optional<Promised> promised = std::nullopt;
 };
 
 // A client asks about all that one of its caches holds (server/core/validation.h).
@@ -92,7 +102,8 @@ class Node {
   // Says which of a whole cache's copies are current, and puts what was listed into the mirror.
   ValidationAnswer on_validation(Instant now, const ValidationQuery& query,
                                  const ValidationRequest& request);
-  // What the source's responses promised; whoever sees them records it.
+  // What the source's responses promised; whoever sees them records it, but for what goes to
+  // on_retrieved().
   Freshness& freshness();
   // Sessions of requests that wait (kWait) and are to be decided now; ask after every event. What
   // the peers said is kept until the next flush() or message.

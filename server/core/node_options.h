@@ -24,7 +24,7 @@ struct MirrorOptions {
   MirrorClients clients = MirrorClients::kLibrary;
   std::uint64_t content_bytes_max = 256ULL << 20;    // of the store that all sessions share
   std::size_t caches_max = 4;                        // per session; the least recently used goes
-  std::size_t entries_max = 4096;                    // per cache
+  std::size_t entries_max = 1 << 14;                 // per cache
   std::uint64_t reference_bytes_max = 256ULL << 20;  // of all mirrors, without contents
   // The sender.
   Duration round = 5ms;                 // from one round of batches to the next, at least
@@ -126,6 +126,9 @@ struct NodeCounters {
   std::uint64_t mirror_contents_wrong = 0;     // not what was asked for: not kept
   std::uint64_t mirror_contents_given_up = 0;  // asked for in vain, or not for want of room
   std::uint64_t mirror_batches_applied = 0;
+  std::uint64_t promises_told = 0;     // of items in batches: for how long they are fresh
+  std::uint64_t promises_learned = 0;  // the same, from others
+  std::uint64_t promises_ended = 0;    // others said so
   std::uint64_t mirror_gaps = 0;
   std::uint64_t mirror_stale = 0;
   std::uint64_t mirror_refused = 0;

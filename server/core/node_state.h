@@ -12,6 +12,7 @@
 #include "server/core/mirror_sender.h"
 #include "server/core/node_options.h"
 #include "server/core/partners.h"
+#include "server/core/promises.h"
 #include "server/core/questions.h"
 #include "server/core/session_table.h"
 
@@ -68,6 +69,7 @@ struct NodeState {
   SessionTable table;
   ForwardingNotes notes;
   Partners partners;
+  Promises promises;
   MirrorSender sender;
   ContentWants wants;
   Cluster cluster;

@@ -236,7 +236,7 @@ std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const Sessi
                       .flags = kNoFlags};
 }
 
-Comparison Requests::compare_retrieved(const Retrieved& item) {
+Comparison Requests::compare_retrieved(Instant now, const Retrieved& item) {
   Session* session = state_.table.find(item.session);
   const CacheId cache = mirrored_cache(item.cache);
   const bool mirrors = session != nullptr && session->role == Role::kPrimary && cache;
@@ -254,16 +254,29 @@ Comparison Requests::compare_retrieved(const Retrieved& item) {
       ++(item.announced.empty() ? state_.counters.sent : state_.counters.changed);
       break;
   }
-  if (!mirrors) return result;
-  if (!item.storable) {
-    if (session->mirror.evict(cache, item.key)) {
-      state_.sender.changed(*session, {cache, item.key, true, Validator{}});
-    }
-  } else if (session->mirror.set(cache, item.key, result.validator, item.content)) {
-    state_.pass_on_forgotten();
-    state_.sender.changed(*session, {cache, item.key, false, result.validator});
+  if (item.promised) {
+    const Promised& promised = *item.promised;
+    state_.freshness.record(promised.asked, promised.host, {item.key, result.validator},
+                            promised.promise, promised.mark);
   }
+  if (mirrors) keep(now, *session, cache, item, result.validator);
   return result;
+}
+
+void Requests::keep(Instant now, Session& session, CacheId cache, const Retrieved& item,
+                    const Validator& validator) {
+  if (!item.storable) {
+    if (session.mirror.evict(cache, item.key)) {
+      state_.sender.changed(session, {cache, item.key, true, Validator{}});
+    }
+    return;
+  }
+  const bool changes = session.mirror.set(cache, item.key, validator, item.content);
+  const auto promise = state_.freshness.shared(now, {item.key, validator});
+  const bool renews = promise && session.mirror.renew(now, cache, item.key, *promise);
+  if (!changes && !renews) return;
+  state_.pass_on_forgotten();
+  state_.sender.changed(session, {cache, item.key, false, validator});
 }
 
 ValidationAnswer Requests::validate_cache(Instant now, const ValidationQuery& query,

@@ -17,7 +17,7 @@ class Requests {
 
   // As Node's methods.
   Decision decide(Instant now, UnixSeconds wall, const RequestInfo& request);
-  Comparison compare_retrieved(const Retrieved& item);
+  Comparison compare_retrieved(Instant now, const Retrieved& item);
   ValidationAnswer validate_cache(Instant now, const ValidationQuery& query,
                                   const ValidationRequest& request);
   std::optional<SessionToken> token_to_set(UnixSeconds wall, const SessionToken& request_token);
@@ -35,6 +35,8 @@ class Requests {
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);
   void tell_formers(const Session& session);
   CacheId mirrored_cache(CacheId announced) const;
+  void keep(Instant now, Session& session, CacheId cache, const Retrieved& item,
+            const Validator& validator);
 
   NodeState& state_;
   Alternates& alternates_;

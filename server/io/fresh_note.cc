@@ -8,23 +8,20 @@ namespace tandem::server {
 FreshNote::FreshNote(Freshness& freshness, Instant now, const http::RequestHead& request,
                      ItemKey key, std::optional<std::uint64_t> version)
     : freshness_(&freshness),
-      asked_(now),
-      host_(Freshness::host_of(request.authority())),
       key_(key),
-      mark_(freshness.mark()),
       counts_(counts_for_others(request)),
-      changes_(!http::is_safe(request.method())) {
-  promise_.version = version;
-  if (changes_) freshness.invalidate(key);
+      changes_(!http::is_safe(request.method())),
+      promised_{now, freshness.mark(), Freshness::host_of(request.authority()), {{}, version}} {
+  if (changes_) freshness.invalidate(now, key);
 }
 
-void FreshNote::on_response(const http::ResponseHead& response) {
+void FreshNote::on_response(Instant now, const http::ResponseHead& response) {
   const int status = response.status();
-  if (changes_ && status < 400) freshness_->invalidate(key_);
+  if (changes_ && status < 400) freshness_->invalidate(now, key_);
   const auto lifetime = shared_lifetime(response);
   counts_ = counts_ && lifetime && (status == 200 || status == 304);
   if (!counts_) return;
-  promise_.lifetime = *lifetime;
+  promised_.promise.lifetime = *lifetime;
   const std::string_view text = response.value(http::FieldId::kEtag);
   http::EntityTag tag;
   if (!http::parse_entity_tag(text, tag) || tag.weak) return;
@@ -32,12 +29,15 @@ void FreshNote::on_response(const http::ResponseHead& response) {
   if (!tag_) tag_ = Validator::of_foreign(text);
 }
 
-void FreshNote::on_complete(const Validator& validator) {
-  if (counts_) freshness_->record(asked_, host_, {key_, validator}, promise_, mark_);
+std::optional<Promised> FreshNote::promised() const {
+  if (!counts_) return std::nullopt;
+  return promised_;
 }
 
 void FreshNote::on_complete() {
-  if (tag_) on_complete(*tag_);
+  if (!counts_ || !tag_) return;
+  freshness_->record(promised_.asked, promised_.host, {key_, *tag_}, promised_.promise,
+                     promised_.mark);
 }
 
 }  // namespace tandem::server

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "common/http/head.h"
-#include "server/core/freshness.h"
+#include "server/core/node.h"
 
 namespace tandem::server {
 
@@ -16,21 +16,19 @@ class FreshNote {
   FreshNote(Freshness& freshness, Instant now, const http::RequestHead& request, ItemKey key,
             std::optional<std::uint64_t> version);
 
-  void on_response(const http::ResponseHead& response);
-  // The body is whole, and its validator is ours; without one the response's own tag counts.
-  void on_complete(const Validator& validator);
+  void on_response(Instant now, const http::ResponseHead& response);
+  // What was promised of a body that goes to the node.
+  std::optional<Promised> promised() const;
+  // A body that does not is whole: the response's own tag counts.
   void on_complete();
 
  private:
   Freshness* freshness_ = nullptr;
-  Instant asked_{};
-  Freshness::Host host_ = 0;
   ItemKey key_;
-  std::uint64_t mark_ = 0;
   bool counts_ = false;
   bool changes_ = false;  // an unsafe method
   std::optional<Validator> tag_;
-  Freshness::Promise promise_;
+  Promised promised_;
 };
 
 }  // namespace tandem::server

@@ -123,7 +123,7 @@ void FrontRequest::on_response(const http::ResponseHead& head, const http::Frami
   if (framing.kind == http::BodyKind::kTunnel) return open_tunnel(head);
   plan_ = plan_response(front_.options_.etag, method_, head, framing,
                         front_.options_.validate_body_max);
-  fresh_.on_response(head);
+  fresh_.on_response(front_.loop_.now(), head);
   status_ = head.status();
   reason_ = head.reason();
   keep_fields(head);
@@ -203,9 +203,9 @@ void FrontRequest::answer_collected() {
   item.announced = conditions_.announced();
   item.content = collected_;
   item.storable = plan_.storable;
+  item.promised = fresh_.promised();
   const Comparison comparison = front_.driver_.node().on_retrieved(front_.loop_.now(), item);
   front_.driver_.touched();
-  fresh_.on_complete(comparison.validator);
   const std::string etag = "ETag: " + comparison.validator.etag() + "\r\n";
   if (comparison.answer == Comparison::Answer::kSend) {
     exchange_.start_response(status_, reason_, fields_to_send(fields_ + etag), collected_->size());

@@ -1,15 +1,19 @@
-// The data source behind all servers: items that change from time to time, and the orders (POST)
-// that it was given, each of which may be executed once.
+// The data source behind all servers: items that change from time to time, what it has promised of
+// them, and the orders (POST) that it was given, each of which may be executed once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "common/base/random.h"
+#include "common/base/time.h"
+#include "common/session/validator.h"
 
 namespace tandem::sim {
 
@@ -24,6 +28,18 @@ class Origin {
   std::shared_ptr<const std::string> content(std::size_t item) const { return contents_[item]; }
   static std::string target(std::size_t item) { return "/item/" + std::to_string(item); }
 
+  // The content of this validator is said to be current for so long. Items differ.
+  static Duration lifetime(std::size_t item) { return std::chrono::seconds(5 + 5 * (item % 6)); }
+  void promise(Instant now, std::size_t item, const Validator& validator) {
+    Instant& until = promised_[validator];
+    until = std::max(until, now + lifetime(item));
+  }
+  // How long that was said of it, whenever it was.
+  Instant promised_until(const Validator& validator) const {
+    const auto found = promised_.find(validator);
+    return found == promised_.end() ? Instant{} : found->second;
+  }
+
   // False: it was executed before.
   bool execute(std::uint64_t order) { return executed_.insert(order).second; }
   std::size_t executed() const { return executed_.size(); }
@@ -37,6 +53,7 @@ class Origin {
   Random random_;
   std::vector<std::uint64_t> versions_;
   std::vector<std::shared_ptr<const std::string>> contents_;
+  std::unordered_map<Validator, Instant, ValidatorHash> promised_;  // contents name their items
   std::unordered_set<std::uint64_t> executed_;
 };
 

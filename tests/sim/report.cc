@@ -31,6 +31,7 @@ void SimulationReport::add(const SimulationReport& other) {
   devil.drains += other.devil.drains;
   orders_executed += other.orders_executed;
   tokens_refused += other.tokens_refused;
+  vouched_unfetched += other.vouched_unfetched;
   cold_though_warm_elsewhere += other.cold_though_warm_elsewhere;
   add_counters(nodes, other.nodes);
 }
@@ -57,7 +58,8 @@ std::string to_text(const SimulationReport& report) {
       " {} moved, slowest {:.3f} s\n"
       "  {} orders, {} executed; {} tokens too old, {} sessions begun anew\n"
       "  {} warm and {} cold ({} with a copy elsewhere) takeovers, {} sessions given up,"
-      " {} third copies, {} snapshots, {} gaps, {} stale, {} unanswered, {} letters again\n",
+      " {} third copies, {} snapshots, {} gaps, {} stale, {} unanswered, {} letters again,"
+      " {} copies current by hearsay\n",
       report.seed, report.events, report.hash, report.violations, devil.kills, devil.balancer_kills,
       devil.pauses, devil.partitions, devil.flaps, devil.drains, clients.requests, clients.failed,
       clients.resent, clients.fetched, clients.reused_by_mirror, clients.reused_by_validator,
@@ -65,7 +67,7 @@ std::string to_text(const SimulationReport& report) {
       report.orders_executed, report.tokens_refused, clients.sessions_lost, nodes.takeovers_warm,
       nodes.takeovers_cold, report.cold_though_warm_elsewhere, nodes.sessions_lost,
       nodes.thirds_chosen, nodes.mirror_snapshots_sent, nodes.mirror_gaps, nodes.mirror_stale,
-      nodes.batches_unanswered, nodes.letters_resent);
+      nodes.batches_unanswered, nodes.letters_resent, report.vouched_unfetched);
   text += failures_text(clients);
   for (const std::string& violation : report.texts) text += "  " + violation + "\n";
   return text;

@@ -22,6 +22,7 @@ struct SimulationReport {
   DevilCounts devil;
   std::uint64_t orders_executed = 0;
   std::uint64_t tokens_refused = 0;
+  std::uint64_t vouched_unfetched = 0;  // copies called current by what another server told
   std::uint64_t cold_though_warm_elsewhere = 0;  // at a server without the mirror while one had it
   NodeCounters nodes;                            // of all processes
 

@@ -13,7 +13,8 @@ namespace {
 
 constexpr Duration kStatusInterval = 1s;
 constexpr Duration kReconnect = 300ms;
-constexpr Duration kRound = 50us;              // of an event loop
+constexpr Duration kRound = 50us;  // of an event loop
+constexpr Freshness::Host kHost = 1;
 constexpr Duration kRetrieval = 1ms;           // from the origin
 constexpr std::uint64_t kBoundsInterval = 16;  // events between two looks at all bounds
 constexpr double kSabotagedShare = 0.2;
@@ -41,6 +42,7 @@ void SimServer::start() {
   started_ = world_.heap.now();
   node_ = std::make_unique<Node>(setup_.node, world_.heap.now());
   learned_ = {};
+  fetched_.clear();
   out_.take();
   wakes_ = kNever;
   skew_ = world_.new_skew();
@@ -322,10 +324,15 @@ void SimServer::retrieve(const HttpRequest& request, const Reply& reply,
   response.status = 200;
   response.server = node_->self();
   if (!request.post) {
+    const Instant now = world_.heap.now();
     const auto content = world_.origin.content(request.item);
-    Comparison result = node_->on_retrieved(
-        world_.heap.now(), {request.token.session, request.cache,
-                            ItemKey::of(Origin::target(request.item)), request.announced, content});
+    Retrieved item{request.token.session, request.cache, ItemKey::of(Origin::target(request.item)),
+                   request.announced, content};
+    watch_vouching(request, item.key);
+    item.promised = {now, node_->freshness().mark(), kHost, {Origin::lifetime(request.item), {}}};
+    Comparison result = node_->on_retrieved(now, item);
+    world_.origin.promise(now, request.item, result.validator);
+    fetched_.insert(request.item);
     if (sabotaged(Sabotage::kReusesUnseen) && !request.announced.empty()) {
       result.answer = Comparison::Answer::kReuseByValidator;
     }
@@ -340,6 +347,18 @@ void SimServer::retrieve(const HttpRequest& request, const Reply& reply,
   world_.note("response", place_, static_cast<unsigned>(response.status), response.version);
   settle();
   reply(response);
+}
+
+// Would a whole-cache validation call the client's copy current? For how long?
+void SimServer::watch_vouching(const HttpRequest& request, ItemKey key) {
+  const Instant now = world_.heap.now();
+  for (const Validator& held : request.announced) {
+    const auto left = node_->freshness().current(now, kHost, {key, held}, std::nullopt);
+    if (!left) continue;
+    world_.invariants.require(now + *left <= world_.origin.promised_until(held),
+                              "an item is called current for longer than its source promised");
+    if (fetched_.count(request.item) == 0) ++vouched_unfetched_;
+  }
 }
 
 void SimServer::set_token(const HttpRequest& request, HttpResponse& response) {

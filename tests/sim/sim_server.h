@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "common/cluster/view_sources.h"
@@ -75,6 +76,8 @@ class SimServer {
   void handle(const HttpRequest& request, Reply reply);
 
   std::uint64_t tokens_refused() const { return tokens_refused_; }
+  // How often an item could be called current here that the process had never fetched.
+  std::uint64_t vouched_unfetched() const { return vouched_unfetched_; }
 
  private:
   struct PeerLink {
@@ -109,6 +112,7 @@ class SimServer {
   void retrieve(const HttpRequest& request, const Reply& reply,
                 const std::optional<SessionToken>& elsewhere);
   void decide_waiting(SessionId session);
+  void watch_vouching(const HttpRequest& request, ItemKey key);
   void set_token(const HttpRequest& request, HttpResponse& response);
   void watch_takeover(const SessionToken& token, const NodeCounters& before,
                       const std::optional<SessionReport>& known);
@@ -123,10 +127,12 @@ class SimServer {
   Random random_;
   Host host_;
   std::uint64_t tokens_refused_ = 0;
+  std::uint64_t vouched_unfetched_ = 0;
   // Of the process that lives now.
   Instant started_{};
   std::unique_ptr<Node> node_;
   Learned learned_;
+  std::unordered_set<std::size_t> fetched_;  // items
   PeerOutbox out_;
   std::vector<std::optional<Network::ChannelId>> controls_;  // none: not connected
   ViewSources sources_{0, {}};

@@ -108,6 +108,7 @@ TEST(Simulation, StormsOverManySeeds) {
   EXPECT_GT(sum.nodes.thirds_chosen, 100u);
   EXPECT_GT(sum.nodes.mirror_gaps, 100u);
   EXPECT_GT(sum.nodes.letters_resent, 10u);
+  EXPECT_GT(sum.vouched_unfetched, 100u);
   EXPECT_GT(sum.clients.resent, 10u);
 }
 

@@ -111,6 +111,7 @@ SimulationReport Simulation::run() {
   report_.devil = devil_.counts();
   report_.orders_executed = world_.origin.executed();
   for (const auto& server : servers_) report_.tokens_refused += server->tokens_refused();
+  for (const auto& server : servers_) report_.vouched_unfetched += server->vouched_unfetched();
   for (const auto& balancer : balancers_) report_.tokens_refused += balancer->tokens_refused();
   return report_;
 }

@@ -48,7 +48,7 @@ TEST_F(FreshnessTest, WhatIsNewerReplacesWhatWasKnown) {
 TEST_F(FreshnessTest, AWriteEndsItAndWhatWasAskedForBefore) {
   record(item(1), 10s);
   const std::uint64_t asked_before = known_.mark();
-  known_.invalidate(ItemKey{1});
+  known_.invalidate(kNow, ItemKey{1});
   EXPECT_EQ(current(item(1)), std::nullopt);
   known_.record(kNow, kHost, item(1), {10s, {}}, asked_before);
   EXPECT_EQ(current(item(1)), std::nullopt) << "it may be from before the write";

@@ -80,7 +80,9 @@ class MirrorSenderTest : public ::testing::Test {
   Instant now_{1h};
   MirrorPool pool_{options()};
   NodeCounters counters_;
-  MirrorSender sender_{pool_, 3s, counters_};
+  Freshness freshness_{100};
+  Promises promises_{freshness_, counters_};
+  MirrorSender sender_{pool_, promises_, 3s, counters_};
   std::map<SessionId, Session> sessions_;
 };
 

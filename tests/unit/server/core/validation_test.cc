@@ -141,11 +141,11 @@ TEST_F(ValidationTest, GrowsWithTheItemsThatChanged) {
 
 TEST_F(ValidationTest, IsSmallAlsoWhereHardlyAnythingIsKnownToBeCurrent) {
   hold(0, 10'000);
-  for (int i = 0; i < 9'990; ++i) freshness_.invalidate(key_of(i));
+  for (int i = 0; i < 9'990; ++i) freshness_.invalidate(kNow, key_of(i));
   const Outcome few = run();
   EXPECT_LE(few.bytes, 128u);
   EXPECT_LE(few.vouched.size(), 10u);  // a slot may hold several
-  for (int i = 0; i < 10'000; ++i) freshness_.invalidate(key_of(i));
+  for (int i = 0; i < 10'000; ++i) freshness_.invalidate(kNow, key_of(i));
   const Outcome none = run();
   EXPECT_LE(none.bytes, 32u);
   EXPECT_EQ(none.rounds, 1u);

@@ -104,8 +104,11 @@ struct MirrorWireTest : ::testing::Test {
   }
   void retrieve(Member& at, SessionId session, std::uint64_t item, const std::string& text) {
     const auto content = std::make_shared<const std::string>(text);
-    at.driver.node().on_retrieved(
-        loop.now(), {session, CacheId{session.high | 1}, ItemKey{mix64(item)}, {}, content, true});
+    Node& node = at.driver.node();
+    Retrieved retrieved{session, CacheId{session.high | 1}, ItemKey{mix64(item)}, {}, content,
+                        true};
+    retrieved.promised = {loop.now(), node.freshness().mark(), 7, {1h, {}}};
+    node.on_retrieved(loop.now(), retrieved);
     at.driver.touched();
   }
   std::uint64_t bytes() const {
@@ -142,6 +145,7 @@ TEST_F(MirrorWireTest, ASnapshotOfManyItems) {
   const double sent = static_cast<double>(items() - items_before);
   EXPECT_EQ(sent, kItems);
   EXPECT_EQ(b->driver.node().report(session(1))->mirror_entries, kItems);
+  EXPECT_EQ(b->driver.node().counters().promises_learned, kItems);
   const double each = static_cast<double>(bytes() - bytes_before) / sent;
   RecordProperty("bytes_per_item", std::to_string(each));
   EXPECT_LE(each, kBytesPerItemMax);
