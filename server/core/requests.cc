@@ -126,8 +126,9 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
 void Requests::learn(Instant now, const SessionToken& token, bool asks) {
   const ForwardingNote* note = state_.notes.find(now, token.session);
   if (note == nullptr ? !asks : note->epoch >= token.epoch) return;
-  const bool of_client = token.flags == kNoFlags && token.alternate != state_.self;
-  state_.notes.put(now, token.session, {token.epoch, of_client ? token.alternate : ServerId{}});
+  // A takeover's token names as alternate who sent it here, or us.
+  const bool holds = (token.flags & kTakeover) == 0 && token.alternate != state_.self;
+  state_.notes.put(now, token.session, {token.epoch, holds ? token.alternate : ServerId{}});
 }
 
 // kAsk: a question is under way, or will be when it is known who there is. Where there is nobody to

@@ -32,6 +32,38 @@ void Simulation::check_recovered() {
   }
 }
 
+// Requests by which a server came by a session, or was asked for one that it has not.
+std::uint64_t Simulation::claimed_by_requests() const {
+  std::uint64_t sum = 0;
+  for (const auto& server : servers_) {
+    const NodeCounters& counters = server->node()->counters();
+    sum += counters.takeovers_warm + counters.takeovers_cold + counters.guests;
+  }
+  return sum;
+}
+
+// Each client's token, as it is, leads to the one server that serves its session, and none has to
+// take it over for that.
+void Simulation::check_reached() {
+  constexpr Duration kReach = 2s;
+  const std::uint64_t claimed = claimed_by_requests();
+  const Instant asked = world_.heap.now();
+  for (const auto& client : clients_) {
+    if (client->token()) client->ask_once();
+  }
+  run_until(asked + kReach);
+  Invariants& invariants = world_.invariants;
+  if (invariants.violations() > 0) return;
+  for (const auto& client : clients_) {
+    if (!client->token()) continue;
+    invariants.require(client->last_served() >= asked, "a token does not reach its session",
+                       [&] { return to_text(*client->token()); });
+    check_session(*client->token());
+  }
+  invariants.require(claimed_by_requests() == claimed,
+                     "a session is claimed anew though a server that lives serves it");
+}
+
 // One server serves it, one other holds its copy, and nobody else claims it.
 void Simulation::check_session(const SessionToken& token) {
   Invariants& invariants = world_.invariants;
@@ -43,7 +75,7 @@ void Simulation::check_session(const SessionToken& token) {
     // What a request began that was given up goes after provisional_ttl.
     if (report->role == Role::kProvisional && server->id() != token.primary) continue;
     claims.push_back(server->name() + " at " + to_text(report->epoch));
-    // A session may have been moved since its client's last request.
+    // A session may have been moved since its client's last request (check_reached).
     if (server->id() == token.primary || report->epoch > token.epoch) primary = report;
   }
   const auto text = [&] { return fmt::format("{}: {}", to_text(token), fmt::join(claims, ", ")); };

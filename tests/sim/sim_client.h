@@ -60,6 +60,10 @@ class SimClient {
 
   void start();
   void stop() { running_ = false; }
+  // One request, also when stopped; tried once.
+  void ask_once() {
+    fetch([] {});
+  }
   // A balancer's process has died: connections to it break.
   void on_balancer_killed(Place place);
 

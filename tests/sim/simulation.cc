@@ -101,6 +101,7 @@ SimulationReport Simulation::run() {
     if (server->host().alive()) add_counters(*server);
   }
   if (world_.invariants.violations() == 0) check_recovered();
+  if (world_.invariants.violations() == 0 && options_.exact) check_reached();
   report_.seed = options_.seed;
   report_.hash = world_.transcript.hash();
   report_.events = world_.heap.executed();

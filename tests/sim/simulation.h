@@ -63,6 +63,8 @@ class Simulation {
   void check_served(Instant calmed);
   void check_recovered();
   void check_session(const SessionToken& token);
+  void check_reached();
+  std::uint64_t claimed_by_requests() const;
 
   SimulationOptions options_;
   World world_;

@@ -244,6 +244,22 @@ TEST_F(WhereClaims, APeerWithWhichThereIsNoLinkYetIsAskedWhenThereIs) {
   EXPECT_EQ(name_of(decision.refer.primary), holder);
 }
 
+TEST_F(WhereClaims, AfterThePatienceItIsReferredToTheAlternateThoughThereIsNoLinkYet) {
+  start({"a", "b", "c"});
+  const SessionToken held = idle_client();
+  kill("a");
+  seats_["a"].node = std::make_unique<Node>(options_for("a"), now_);
+  publish();
+  const SessionToken sent = with_flags(held, kReferred);  // by who holds an older copy
+  EXPECT_EQ(node("a").on_request(now_, wall_, {sent, kCache, {}}).kind, Kind::kWait);
+  pass(300ms);
+  EXPECT_EQ(node("a").take_settled(), std::vector{kSession});
+  const Decision decision = node("a").on_request(now_, wall_, {sent, kCache, {}});
+  ASSERT_EQ(decision.kind, Kind::kRefer);
+  EXPECT_EQ(decision.refer.primary, held.alternate);
+  EXPECT_EQ(decision.refer.flags, kTakeover | kMustServe);
+}
+
 TEST_F(WhereClaims, APeerThatDiesIsNotWaitedFor) {
   start({"a", "b", "c"});
   drop_ = [](const std::string&, const std::string& to, const Message&) { return to == "c"; };
