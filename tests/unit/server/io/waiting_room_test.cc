@@ -24,9 +24,22 @@ void await_waiting(Shell& shell, std::size_t count) {
   while (shell.in_flight() != count) std::this_thread::yield();
 }
 
+// It knows its peers: b, and is linked with it.
+void meet_b(Shell& shell) {
+  View view;
+  view.version = 1;
+  ServerRecord record;
+  record.id = ServerId::of("b");
+  record.name = "b";
+  record.online = true;
+  view.servers.push_back(record);
+  shell.view(view);
+  shell.with_driver([](NodeDriver& driver) { driver.peer_connected(ServerId::of("b"), 1); });
+}
+
 TEST(FrontWaiting, ARequestWaitsForItsPeersAndIsThenServedWhole) {
   Shell shell(EtagRule::kContent, Always(ok("x")), {}, 1h);
-  shell.with_driver([](NodeDriver& driver) { driver.peer_connected(ServerId::of("b"), 1); });
+  meet_b(shell);
   auto client = shell.client();
   client->send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" + homeless({7, 7}) +
                "\r\nhello");
@@ -51,7 +64,7 @@ TEST(FrontWaiting, ARequestWaitsForItsPeersAndIsThenServedWhole) {
 
 TEST(FrontWaiting, AClientThatLeftWhileItWaitedLeavesNothingBehind) {
   Shell shell(EtagRule::kContent, Always(ok("x")), {}, 1h);
-  shell.with_driver([](NodeDriver& driver) { driver.peer_connected(ServerId::of("b"), 1); });
+  meet_b(shell);
   auto client = shell.client();
   client->send(get(homeless({7, 7})));
   await_waiting(shell, 1);
@@ -64,15 +77,7 @@ TEST(FrontWaiting, AClientThatLeftWhileItWaitedLeavesNothingBehind) {
 
 TEST(FrontWaiting, ARequestThatIsFoundElsewhereIsReferredThere) {
   Shell shell(EtagRule::kContent, Always(ok("x")), {}, 1h);
-  View view;
-  view.version = 1;
-  ServerRecord record;
-  record.id = ServerId::of("b");
-  record.name = "b";
-  record.online = true;
-  view.servers.push_back(record);
-  shell.view(view);
-  shell.with_driver([](NodeDriver& driver) { driver.peer_connected(ServerId::of("b"), 1); });
+  meet_b(shell);
   auto client = shell.client();
   client->send(get(homeless({7, 7})));
   await_waiting(shell, 1);
