@@ -202,7 +202,10 @@ std::vector<ConnectionId> Membership::listeners() const {
   std::vector<ConnectionId> ids;
   ids.reserve(connections_.size() + followers_.size());
   for (const auto& [connection, name] : connections_) ids.push_back(connection);
-  for (const auto& [connection, name] : followers_) ids.push_back(connection);
+  // A follower is told nothing before it has told what it sees, and asks.
+  for (const auto& [connection, name] : followers_) {
+    if (teller_.reads(connection)) ids.push_back(connection);
+  }
   return ids;
 }
 

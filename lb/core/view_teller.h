@@ -30,6 +30,8 @@ class ViewTeller {
   // It reads changes, and wants the view whole first.
   void on_request(ConnectionId connection);
   void forget(ConnectionId connection) { readers_.erase(connection); }
+  // Has it asked for changes?
+  bool reads(ConnectionId connection) const { return readers_.count(connection) != 0; }
   // Does somebody wait for the view, though it may not have changed?
   bool awaited() const { return awaited_; }
 

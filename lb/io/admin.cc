@@ -136,13 +136,13 @@ std::string status_json(const AdminSnapshot& snapshot) {
   write_strings(json, "front", snapshot.front);
   write_strings(json, "tls", snapshot.tls);
   json.member("control", snapshot.control).member("admin", snapshot.admin).end_object();
-  json.key("view").begin_object().member("version", snapshot.view_version);
-  json.member("balancers", snapshot.balancers).member("stand_in", snapshot.stand_in);
   if (!snapshot.master.address.empty()) {
     json.key("master").begin_object().member("address", snapshot.master.address);
     json.member("connected", snapshot.master.connected);
     json.member("followed", snapshot.master.followed).end_object();
   }
+  json.key("view").begin_object().member("version", snapshot.view_version);
+  json.member("balancers", snapshot.balancers).member("stand_in", snapshot.stand_in);
   json.key("servers").begin_array();
   for (const auto& server : snapshot.servers) write_server(json, server);
   json.end_array().end_object();

@@ -141,6 +141,17 @@ TEST_F(MembershipFollowTest, FollowersAreCountedAndToldTheView) {
   EXPECT_EQ(machine_.followers(), 0u);
 }
 
+TEST_F(MembershipFollowTest, AFollowerIsToldNothingBeforeItHasToldWhatItSees) {
+  tell(5, Hello{.name = "@other", .balancer = true});
+  tell(5, Follow{{kOther, 1}});
+  EXPECT_EQ(count<ViewUpdate>(5), 0u);
+  tell(5, ViewUpdate{{9, 1, {record("x")}, kOther, true}});
+  EXPECT_EQ(count<ViewUpdate>(5), 0u);
+  tell(5, ViewRequest{});
+  ASSERT_EQ(count<ViewUpdate>(5), 1u);
+  EXPECT_NE(held(5).find(ServerId::of("x")), nullptr);
+}
+
 TEST_F(MembershipFollowTest, ABalancerDoesNotRegisterAndAServerDoesNotFollow) {
   tell(5, Hello{.name = "@other", .balancer = true});
   tell(5, Register{"x:1", "x:2", "", "", {}});
