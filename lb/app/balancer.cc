@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/net/clock.h"
 #include "common/net/entropy.h"
 #include "common/net/key_file.h"
 #include "lb/app/options.h"
+#include "lb/io/directory_sqlite.h"
 
 namespace tandem {
 Balancer::Balancer(std::string conf_file, Loaded<lb::Conf> loaded)
@@ -30,7 +32,7 @@ Balancer::Balancer(std::string conf_file, Loaded<lb::Conf> loaded)
                      loop_.stop();
                    }),
       started_(loop_.now()),
-      first_version_(static_cast<std::uint64_t>(loop_.unix_now()) * 1000),
+      first_version_(static_cast<std::uint64_t>(unix_milliseconds())),
       maker_(random_u64() | 1) {}
 
 Balancer::~Balancer() = default;
@@ -55,11 +57,7 @@ std::string Balancer::open() {
   control_tls_.emplace(*keys_);
   watch_key_file();
   if (std::string bad = open_workers(); !bad.empty()) return bad;
-  cluster_ = std::make_unique<Cluster>(loop_, resolver_, cluster_options(),
-                                       static_cast<Cluster::Audience&>(*this));
-  if (const auto done = cluster_->configure(cluster_options(), plain_servers(conf_)); !done) {
-    return complaint("server", done.error().message);
-  }
+  if (std::string bad = open_cluster(); !bad.empty()) return bad;
   if (std::string bad = open_control(); !bad.empty()) return bad;
   open_master();
   return open_admin();
@@ -95,6 +93,32 @@ std::string Balancer::open_front(const std::string& path, const std::vector<Addr
     log::info("listening on {} for {}", bound->text(), tls ? "HTTPS" : "HTTP");
   }
   return {};
+}
+
+// What an earlier process left in the directory comes first: its servers are routed to at once.
+std::string Balancer::open_cluster() {
+  const auto left = open_directory();
+  cluster_ = std::make_unique<Cluster>(loop_, resolver_, cluster_options(),
+                                       static_cast<Cluster::Audience&>(*this));
+  cluster_->set_directory(directory_.get());
+  if (left) cluster_->restore(*left);
+  if (const auto done = cluster_->configure(cluster_options(), plain_servers(conf_)); !done) {
+    return complaint("server", done.error().message);
+  }
+  return {};
+}
+
+std::optional<DirectoryContents> Balancer::open_directory() {
+  const std::string file = directory_file(conf_, conf_file_);
+  if (file.empty()) return std::nullopt;
+  Directory::Options options;
+  options.queue.writer = maker_;
+  directory_ = std::make_unique<Directory>(loop_, std::make_unique<SqliteDirectory>(file), options);
+  auto contents = directory_->load();
+  if (contents) {
+    log::info("the directory {} knows {} server(s)", file, contents->servers.size());
+  }
+  return contents;
 }
 
 std::string Balancer::open_control() {
@@ -150,11 +174,15 @@ Cluster::Options Balancer::cluster_options() const {
 void Balancer::run() {
   workers_->start();
   if (master_) master_->start();
+  if (directory_) {
+    directory_->start([this](const DirectoryContents& contents) { cluster_->restore(contents); });
+  }
   serving_ = true;
   count_timer_.set_after(conf_.control.status_interval);
   log::info("tandem-lb {} serves with {} worker(s)", TANDEM_VERSION, workers_->size());
   loop_.run();
   workers_->stop();
+  if (directory_) directory_->finish();
   log::info("ended");
 }
 
@@ -280,6 +308,7 @@ AdminSnapshot Balancer::snapshot() {
   snapshot.probes = cluster_->checker().started();
   snapshot.probes_failed = cluster_->checker().failed();
   snapshot.keys = keys_->names();
+  if (directory_) snapshot.directory = directory_->state();
   snapshot.reloads = reloads_;
   snapshot.reloads_refused = reloads_refused_;
   return snapshot;

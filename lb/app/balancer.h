@@ -20,6 +20,7 @@
 #include "lb/io/admin.h"
 #include "lb/io/cluster.h"
 #include "lb/io/control.h"
+#include "lb/io/directory.h"
 #include "lb/io/explainer.h"
 #include "lb/io/master_link.h"
 
@@ -56,6 +57,8 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   Result<ClusterKeys> read_keys(const lb::Conf& conf) const;
   std::string open_workers();
   std::string open_front(const std::string& path, const std::vector<Address>& addresses, bool tls);
+  std::string open_cluster();
+  std::optional<DirectoryContents> open_directory();
   std::string open_control();
   void open_master();
   void tell_views(AdminSnapshot& snapshot);
@@ -77,6 +80,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   Resolver resolver_;
   std::unique_ptr<AccessLog> access_log_;  // null: off
   std::unique_ptr<WorkerGroup> workers_;
+  std::unique_ptr<Directory> directory_;  // null: none
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<Control> control_;    // null: plain servers alone
   std::unique_ptr<MasterLink> master_;  // null: this one follows nobody

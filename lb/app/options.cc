@@ -81,6 +81,12 @@ Checker::Options check_options(const lb::Conf& conf) {
   return {conf.check.timeout, conf.check.path};
 }
 
+std::string directory_file(const lb::Conf& conf, const std::string& conf_file) {
+  if (conf.directory.url) return conf.directory.url->path;
+  if (!conf.control.listen || conf.master.address) return {};
+  return (std::filesystem::path(conf_file).parent_path() / "directory.db").string();
+}
+
 std::string own_key_file(const std::string& conf_file) {
   return std::filesystem::path(conf_file).replace_extension(".key").string();
 }

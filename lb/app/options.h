@@ -16,6 +16,9 @@ Membership::Options membership_options(const lb::Conf& conf);
 std::vector<PlainServer> plain_servers(const lb::Conf& conf);
 Checker::Options check_options(const lb::Conf& conf);
 
+// The directory's file; empty: none.
+std::string directory_file(const lb::Conf& conf, const std::string& conf_file);
+
 // The file of the balancer's own key, where the conf names none: beside the conf file.
 std::string own_key_file(const std::string& conf_file);
 

@@ -94,6 +94,47 @@ Table<MasterConf> master_table() {
   return table;
 }
 
+constexpr const char* kDirectoryExample = "\"sqlite:file\" or \"none\"";
+
+// "sqlite:FILE" or "none".
+Codec<DirectoryUrl> directory_url() {
+  auto read = [](const ConfNode& node, ReadContext& context) -> std::optional<DirectoryUrl> {
+    constexpr std::string_view kSqlite = "sqlite:";
+    if (node.kind != ConfNode::Kind::kString) {
+      context.complain_of_kind(node, kDirectoryExample);
+      return std::nullopt;
+    }
+    if (node.text == "none") return DirectoryUrl{};
+    if (node.text.starts_with(kSqlite)) {
+      const std::string file = node.text.substr(kSqlite.size());
+      if (!file.empty() && file.find('\0') == std::string::npos) {
+        return DirectoryUrl{file.starts_with('/') ? file : context.folder + file};
+      }
+    }
+    context.complain(node.where, fmt::format("{} is no directory; write {}", in_quotes(node.text),
+                                             kDirectoryExample));
+    return std::nullopt;
+  };
+  auto show = [](const DirectoryUrl& url) {
+    return toml_string(url.path.empty() ? "none" : "sqlite:" + url.path);
+  };
+  return {"URL", kDirectoryExample, read, show};
+}
+
+Table<DirectoryConf> directory_table() {
+  Table<DirectoryConf> table(
+      "The database of the servers, their ring and what happened to them. From it a restarted "
+      "balancer knows its tandem-servers at once.");
+  table
+      .option("url", &DirectoryConf::url, maybe(directory_url()),
+              "An SQLite database, which is made on first use; its folder must be writable. "
+              "\"none\": nothing is kept.")
+      .defaults_to(
+          "directory.db beside the conf file; without listen in [control], or with [master], none")
+      .example("\"sqlite:directory.db\"");
+  return table;
+}
+
 constexpr std::size_t kHeaderNameMax = 64;
 constexpr std::uint32_t kRejectStatusMin = 400, kRejectStatusMax = 599;
 
@@ -247,6 +288,7 @@ Table<Conf> top_table() {
   table.table("upstream", &Conf::upstream, upstream_table());
   table.table("control", &Conf::control, control_table());
   table.table("master", &Conf::master, master_table());
+  table.table("directory", &Conf::directory, directory_table());
   table.table("session", &Conf::session, session_table());
   table.table("check", &Conf::check, check_table());
   table.table("admin", &Conf::admin, admin_table());

@@ -47,6 +47,14 @@ struct MasterConf {
   std::optional<Address> address;  // of its control listener; none: this one follows nobody
 };
 
+// Where the directory is.
+struct DirectoryUrl {
+  std::string path;  // sqlite:path; empty: none
+};
+struct DirectoryConf {
+  std::optional<DirectoryUrl> url;  // nothing: directory.db beside the conf file, if it is a master
+};
+
 // What carries the tokens of ordinary clients.
 struct Affinity {
   std::string header;  // of the application; empty: a cookie
@@ -96,6 +104,7 @@ struct Conf {
   UpstreamConf upstream;
   ControlConf control;
   MasterConf master;
+  DirectoryConf directory;
   SessionConf session;
   CheckConf check;
   AdminConf admin;

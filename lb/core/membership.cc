@@ -52,6 +52,7 @@ Membership::Membership(Instant now, Options options)
 Result<void> Membership::configure(Instant now, Options options,
                                    const std::vector<PlainServer>& plain) {
   std::map<ServerId, std::string> ids;
+  for (const PlainServer& server : plain) give_way(now, server);
   for (const auto& [name, member] : members_) {
     if (member.record.kind == ServerKind::kTandem) ids.emplace(member.record.id, name);
   }

@@ -104,9 +104,17 @@ class Membership {
   };
   static constexpr std::size_t kMembersMax = 4096;  // more are refused
   static constexpr std::size_t kNameBytesMax = 64;
+  // So many views an earlier process may have published after the last one that was stored.
+  static constexpr std::uint64_t kVersionsUnstored = 1'000'000;
   static constexpr Duration kViewGap = 10ms;  // between two views, unless nothing was sent for long
 
   Membership(Instant now, Options options);
+
+  // What an earlier process left in the directory, before configure(): its servers, those online
+  // still online (until a probe, which starts at once, fails), its ring, and a version greater than
+  // any that it may have published. Later, when the directory could not be read at first: only
+  // servers that are not known yet.
+  void restore(Instant now, const DirectoryContents& contents);
 
   // Sets options and plain servers: those not named any more leave, new ones join, others keep
   // their state and take their new figures. Fails, and changes nothing, if a name belongs to a
@@ -178,7 +186,7 @@ class Membership {
   struct Member {
     ServerRecord record;
     ConnectionId connection = 0;  // 0: none
-    bool adopted = false;         // never registered here
+    bool adopted = false;         // never registered here: a follower or the directory knows it
     bool drain_wanted = false;
     bool says_draining = false;  // the server itself
     bool status_new = false;     // not told yet
@@ -197,6 +205,7 @@ class Membership {
   void refuse(ConnectionId from, std::string reason, MembershipActions& actions);
   bool make_room(Instant now);
   void put_plain(Instant now, const PlainServer& plain);
+  void give_way(Instant now, const PlainServer& plain);
   void sync_online(Instant now, Member& member, std::string_view why, MembershipActions& actions);
   void publish(Instant now, MembershipActions& actions);
   void publish_view(Instant now, MembershipActions& actions);

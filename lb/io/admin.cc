@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "common/base/json_writer.h"
 #include "common/base/metrics_text.h"
@@ -68,6 +69,29 @@ void write_n_plus_one(MetricsText& text, const AdminSnapshot& snapshot) {
   for (const NPlusOne::Death& death : snapshot.n_plus_one.deaths) {
     text.value("server", name_of(snapshot, death.server), death.over);
   }
+}
+
+double seconds(Duration span) { return std::chrono::duration<double>(span).count(); }
+
+void write_directory(JsonWriter& json, const Directory::State& directory) {
+  json.key("directory").begin_object().member("available", directory.unavailable == 0s);
+  json.member("pending_changes", directory.pending);
+  json.member("unavailable_seconds", seconds(directory.unavailable));
+  json.member("failure", directory.failure).end_object();
+}
+
+void write_directory(MetricsText& text, const Directory::State& directory) {
+  text.metric("directory_pending_changes", "Changes of membership that are not written yet")
+      .value(directory.pending);
+  text.metric("directory_unavailable_seconds", "For how long the directory cannot be written")
+      .value(static_cast<std::uint64_t>(
+          std::chrono::ceil<std::chrono::seconds>(directory.unavailable).count()));
+  text.metric("directory_statements_total", "SQL statements run").value(directory.statements);
+  text.metric("directory_changes_total", "Changes of membership written").value(directory.written);
+  text.metric("directory_changes_coalesced_total", "Changes made one, since too many waited")
+      .value(directory.coalesced);
+  text.metric("directory_events_dropped_total", "Events not written, since too many waited")
+      .value(directory.events_dropped);
 }
 
 template <class Get>
@@ -148,6 +172,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.end_array().end_object();
   write_keys(json, snapshot.keys);
   write_n_plus_one(json, snapshot);
+  if (snapshot.directory) write_directory(json, *snapshot.directory);
   json.key("counts").begin_object();
   for (const auto& row : snapshot.counts) json.member(row.name, row.value);
   json.member("probes_total", snapshot.probes);
@@ -185,6 +210,11 @@ std::string status_table(const AdminSnapshot& snapshot) {
     table += fmt::format("\nnot N+1-safe: if {} died, {} sessions would be over capacity\n",
                          name_of(snapshot, worst->server), worst->over);
   }
+  if (snapshot.directory && snapshot.directory->unavailable > 0s) {
+    table += fmt::format("\nthe directory is unavailable for {:.0f} s, {} change(s) wait: {}\n",
+                         seconds(snapshot.directory->unavailable), snapshot.directory->pending,
+                         snapshot.directory->failure);
+  }
   return table;
 }
 
@@ -213,6 +243,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   write_servers(text, snapshot, "server_threshold", "Over it, new sessions go elsewhere",
                 [](const auto& s) { return s.record.status.threshold; });
   write_n_plus_one(text, snapshot);
+  if (snapshot.directory) write_directory(text, *snapshot.directory);
   return text.text();
 }
 

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "common/cluster/view.h"
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
+#include "lb/io/directory.h"
 
 namespace tandem {
 
@@ -61,6 +63,7 @@ struct AdminSnapshot {
   std::uint64_t probes = 0, probes_failed = 0;
   std::vector<ClusterKeyName> keys;  // in force
   std::uint64_t reloads = 0, reloads_refused = 0;
+  std::optional<Directory::State> directory;  // nothing: there is none
 };
 
 // Who carries the wishes out.

@@ -1,8 +1,10 @@
 #include "lb/io/cluster.h"
 
+#include <chrono>
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/net/clock.h"
 
 namespace tandem {
 
@@ -24,6 +26,12 @@ Result<void> Cluster::configure(const Options& options, const std::vector<PlainS
   auto result = machine_.configure(loop_.now(), options.membership, plain);
   pump();
   return result;
+}
+
+void Cluster::restore(const DirectoryContents& contents) {
+  events_.restore(contents.events);
+  machine_.restore(loop_.now(), contents);
+  if (view_ != nullptr) pump();  // else configure() does
 }
 
 std::vector<ServerId> Cluster::tell_all(const Message& message) {
@@ -107,6 +115,8 @@ void Cluster::carry_out(MembershipAction& action) {
   } else if (auto* status = std::get_if<PublishStatus>(&action)) {
     audience_.on_status(status->update);
     if (upward_ != nullptr) tell_upward(status->update);
+  } else if (auto* changed = std::get_if<StoreChange>(&action)) {
+    store(std::move(changed->change));
   } else if (auto* note = std::get_if<Note>(&action)) {
     log::info("{}", note->text);
   } else if (sender_ == nullptr) {
@@ -127,6 +137,15 @@ void Cluster::tell_upward(const StatusUpdate& update) {
     if (machine_.state_of(entry.server).connected) ours.entries.push_back(entry);
   }
   upward_->on_status_seen(ours);
+}
+
+// Events are logged by the clock on the wall, whether there is a directory or not.
+void Cluster::store(DirectoryChange change) {
+  for (MembershipEvent& event : change.events) {
+    const auto age = std::chrono::duration_cast<std::chrono::microseconds>(loop_.now() - event.at);
+    events_.add(event, unix_milliseconds() * 1000 - age.count());
+  }
+  if (directory_ != nullptr) directory_->push(std::move(change));
 }
 
 // A view, or where one of its servers is, has changed.

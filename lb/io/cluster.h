@@ -8,9 +8,11 @@
 
 #include "common/net/event_loop.h"
 #include "common/net/resolver.h"
+#include "lb/core/event_log.h"
 #include "lb/core/membership.h"
 #include "lb/io/address_book.h"
 #include "lb/io/check.h"
+#include "lb/io/directory.h"
 #include "lb/io/front_options.h"
 
 namespace tandem {
@@ -62,6 +64,10 @@ class Cluster {
 
   Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Audience& audience);
 
+  // Null (at first): changes are stored nowhere. It must outlive this, or be taken away.
+  void set_directory(Directory* directory) { directory_ = directory; }
+  // As Membership::restore().
+  void restore(const DirectoryContents& contents);
   // As Membership::configure().
   Result<void> configure(const Options& options, const std::vector<PlainServer>& plain);
   // Null (at first): there are no registered servers to send to.
@@ -85,21 +91,25 @@ class Cluster {
   bool set_drain(std::string_view name, bool draining);
 
   const Membership& membership() const { return machine_; }
+  const EventLog& events() const { return events_; }
   SocketAddress address_of(const std::string& address) { return addresses_.find(address); }
   const Checker& checker() const { return checker_; }
 
  private:
   void pump();
   void carry_out(MembershipAction& action);
+  void store(DirectoryChange change);
   void tell_view();
   void tell_upward(const StatusUpdate& update);
 
   EventLoop& loop_;
   Audience& audience_;
   ControlSender* sender_ = nullptr;
+  Directory* directory_ = nullptr;
   AccountListener* account_listener_ = nullptr;
   Upward* upward_ = nullptr;
   Membership machine_;
+  EventLog events_;
   Checker checker_;
   AddressBook addresses_;
   ViewPtr view_;

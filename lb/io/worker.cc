@@ -17,11 +17,14 @@ void Worker::start() {
   thread_ = std::thread([this] { loop_.run(); });
 }
 
+// Before start() at once: the first connections may wait already, and must find the view.
 void Worker::post_view(RoutedViewPtr view) {
+  if (!thread_.joinable()) return front_.set_view(*view);
   loop_.post([this, view = std::move(view)] { front_.set_view(*view); });
 }
 
 void Worker::post_status(ServerId server, const Status& status) {
+  if (!thread_.joinable()) return front_.set_status(server, status);
   loop_.post([this, server, status] { front_.set_status(server, status); });
 }
 

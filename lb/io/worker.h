@@ -35,7 +35,7 @@ class Worker {
 
   void start();
 
-  // --- from any thread --------------------------------------------------------------------------
+  // --- from any thread; before start() from the one that starts ---------------------------------
   void post_view(RoutedViewPtr view);
   void post_status(ServerId server, const Status& status);
   void post_keys(ClusterKeys keys);

@@ -1,0 +1,64 @@
+// Membership, the part about what an earlier process left in the directory.
+#include <map>
+#include <utility>
+
+#include "lb/core/membership.h"
+
+namespace tandem {
+
+void Membership::restore(Instant now, const DirectoryContents& contents) {
+  if (members_.empty()) directory_.restore(contents);
+  std::map<ServerId, BuddiesRow> buddies;
+  for (const BuddiesRow& row : contents.buddies) buddies[row.server] = row;
+  for (const ServerRow& row : contents.servers) {
+    if (members_.size() == kMembersMax) break;
+    if (!valid_name(row.name) || names_.count(row.id) != 0 || members_.count(row.name) != 0) {
+      continue;
+    }
+    Member& member = members_[row.name];
+    names_[row.id] = row.name;
+    member.adopted = true;
+    ServerRecord& record = member.record;
+    record.id = row.id;
+    record.name = row.name;
+    record.data_address = row.data_address;
+    record.peer_address = row.peer_address;
+    record.zone = row.zone;
+    record.group = row.group;
+    record.incarnation = row.incarnation;
+    record.status.capacity = row.capacity;
+    record.status.threshold = row.threshold;
+    record.online = row.state == ServerState::kOnline;
+    record.left = row.state == ServerState::kLeft;
+    record.first_buddy = buddies[row.id].first;
+    record.second_buddy = buddies[row.id].second;
+    Liveness liveness(options_.status_interval);
+    if (record.online) liveness.on_adopted(now);
+    if (record.left) liveness.on_left(now);
+    member.health = liveness;
+  }
+  // Versions begin at the time; was the clock put back? Then what was published and not stored
+  // counts, too.
+  if (version_ <= contents.view_version) version_ = contents.view_version + kVersionsUnstored;
+  ++version_;
+  view_new_ = true;
+}
+
+// A server of the directory that has not been heard of since gives way to one of the conf.
+void Membership::give_way(Instant now, const PlainServer& plain) {
+  const auto same_id = names_.find(ServerId::of(plain.name));
+  if (same_id == names_.end()) return;
+  const auto it = members_.find(same_id->second);
+  const Member& member = it->second;
+  if (member.record.kind != ServerKind::kTandem || !member.adopted || member.connection != 0) {
+    return;
+  }
+  directory_.note_event(now, MembershipEvent::Kind::kRemoved, it->first,
+                        "a plain server has its name");
+  names_.erase(same_id);
+  members_.erase(it);
+  ++version_;
+  view_new_ = true;
+}
+
+}  // namespace tandem
