@@ -250,7 +250,9 @@ void Server::go_on_leaving() {
     case Phase::kServing:
       break;
     case Phase::kFinishing: {
-      const bool mirrored = driver_.node().gauges().lag_sessions == 0 || now >= mirrored_by_;
+      const bool copied =
+          driver_.node().gauges().lag_sessions == 0 && !driver_.node().holds_copies_for_others();
+      const bool mirrored = copied || now >= mirrored_by_;
       const bool drained = driver_.node().drained();
       if (!late && (!drained || front_->requests_in_flight() > 0 || !mirrored)) return;
       if (front_->requests_in_flight() > 0) {

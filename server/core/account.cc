@@ -43,7 +43,7 @@ SessionAccount account_of(const NodeState& state, Instant now, const SessionQuer
   account.as = as_of(session->role);
   account.epoch = session->epoch;
   account.primary = session->primary;
-  account.alternate = session->stream.target;
+  account.alternate = session->best_stream().target;
   if (session->serves()) {
     account.came = session->came;
     account.since_ms = milliseconds_between(session->came_at, now);
@@ -53,7 +53,7 @@ SessionAccount account_of(const NodeState& state, Instant now, const SessionQuer
   account.items = digest.items;
   account.digest_high = digest.sum.high;
   account.digest_low = digest.sum.low;
-  const MirrorStream& stream = session->stream;
+  const MirrorStream& stream = session->best_stream();
   account.complete = stream.complete();
   account.behind = stream.wants_snapshot ? digest.items : stream.backlog.size() - stream.taken;
   return account;

@@ -5,6 +5,13 @@
 #include "common/cluster/choose.h"
 
 namespace tandem {
+namespace {
+
+bool has_more(const std::set<ServerId>& now, const std::set<ServerId>& before) {
+  return !std::includes(before.begin(), before.end(), now.begin(), now.end());
+}
+
+}  // namespace
 
 void Alternates::provide(Instant now, Session& session) {
   const ServerId holder = session.stream.target;
@@ -17,34 +24,42 @@ void Alternates::provide(Instant now, Session& session) {
 }
 
 std::uint64_t Alternates::provide_after_swap(Instant now, Session& session, ServerId former) {
+  if (session.retiring) end_retiring(session);
   const ServerId holder = session.stream.target;
-  ServerId chosen = former;
   if (holder && holder != former && will_do(now, holder)) {
-    chosen = holder;
-  } else if (!will_do(now, former) || state_.cluster.shares_zone(former)) {
-    const ServerId other = choose(now, session);
-    if (other && (!will_do(now, former) || !state_.cluster.shares_zone(other))) chosen = other;
-  }
-  if (chosen == former) {
-    state_.sender.adopt(session, former);
-    state_.partners.update(session);
-    return session.stream.next;
-  }
-  if (chosen == holder) {
     state_.sender.announce(session);
     state_.partners.update(session);
-  } else {
-    retarget(session, chosen);
+    state_.unburden(former, session);
+    return 0;
   }
-  state_.mail.post(former, {session.id, session.epoch, chosen, session.stream.next, 0});
-  return 0;
+  if (holder && holder != former) release(session, holder, former);
+  state_.sender.adopt(session, former);
+  const std::uint64_t next = session.stream.next;
+  ServerId chosen = former;
+  if (!will_do(now, former) || state_.cluster.shares_zone(former)) {
+    const ServerId other = choose(now, session);
+    const bool better = !will_do(now, former) || !state_.cluster.shares_zone(other);
+    if (will_do(now, other) && better) chosen = other;
+  }
+  retarget(session, chosen);
+  return next;
 }
 
-void Alternates::on_refused(Instant now, Session& session) {
-  const ServerId refuser = session.stream.target;
-  refused_until_[refuser] = now + state_.options.refusal_pause;
+void Alternates::on_refused(Instant now, Session& session, ServerId from) {
+  refused_until_[from] = now + state_.options.refusal_pause;
   ++state_.counters.mirror_refused;
   reconsider(now, session);
+}
+
+void Alternates::on_applied(Session& session) {
+  if (!session.retiring || !session.stream.whole()) return;
+  end_retiring(session);
+}
+
+void Alternates::end_retiring(Session& session) {
+  release(session, session.retiring->target, session.stream.target);
+  state_.sender.end_retiring(session);
+  state_.partners.update(session);
 }
 
 void Alternates::release_third(Session& session) {
@@ -66,7 +81,7 @@ void Alternates::on_cluster(Instant now) {
   std::erase_if(unlinked_since_,
                 [this](const auto& entry) { return !state_.cluster.online(entry.first); });
   std::erase_if(given_up_, [this](ServerId server) { return unlinked_since_.count(server) == 0; });
-  const bool more = !std::includes(takers_.begin(), takers_.end(), takers.begin(), takers.end());
+  const bool more = has_more(takers, takers_) || has_more(online, online_);
   if (takers == takers_ && online == online_) return;
   takers_ = std::move(takers);
   online_ = std::move(online);
@@ -74,6 +89,9 @@ void Alternates::on_cluster(Instant now) {
     for (const ServerId server : state_.partners.servers(tie)) {
       if (takers_.count(server) == 0 && (server || more)) work_[{tie, server}] = SessionId{};
     }
+  }
+  for (const ServerId server : state_.partners.servers(Tie::kRetiring)) {
+    if (online_.count(server) == 0) work_[{Tie::kRetiring, server}] = SessionId{};
   }
   look_again_for_orphans();
 }
@@ -151,11 +169,14 @@ void Alternates::reconsider(Instant now, Session& session) {
   const ServerId holder = session.stream.target;
   if (session.role == Role::kProvisional) return;
   if (session.role == Role::kAlternate && !wants_third(session)) return;
+  if (session.retiring && !may_hold(session.retiring->target)) end_retiring(session);
   if (holder && will_do(now, holder)) return;
   ServerId chosen = choose(now, session);
+  if (session.retiring && will_do(now, session.retiring->target)) {
+    chosen = session.retiring->target;  // it has the copy
+  }
   // Rather one who drains or has no link now than none; but not one who has refused.
-  const bool keeps = holder && state_.cluster.online(holder) && refused_until_.count(holder) == 0;
-  if (!chosen && keeps) chosen = holder;
+  if (!state_.cluster.takes_sessions(chosen) && may_hold(holder)) chosen = holder;
   retarget(session, chosen);
 }
 
@@ -181,27 +202,54 @@ ServerId Alternates::choose(Instant now, const Session& session) const {
   }
   const AlternateShares& shares = thirds.empty() ? alternates : both;
   const View& view = state_.cluster.view();
-  const ServerId best = choose_alternate(view, state_.self, shares, session.id.low, hopeless);
-  if (best || hopeless.size() == refused.size()) return best;
-  return choose_alternate(view, state_.self, shares, session.id.low, refused);
+  ServerId best = choose_alternate(view, state_.self, shares, session.id.low, hopeless);
+  if (!best && hopeless.size() > refused.size()) {
+    best = choose_alternate(view, state_.self, shares, session.id.low, refused);
+  }
+  return best ? best : choose_draining(refused);
+}
+
+// A copy on a server that drains is better than none: on the one that has the fewest.
+ServerId Alternates::choose_draining(const std::vector<ServerId>& refused) const {
+  const ServerRecord* best = nullptr;
+  for (const ServerRecord& server : state_.cluster.view().servers) {
+    const bool may = server.id != state_.self && server.online &&
+                     std::find(refused.begin(), refused.end(), server.id) == refused.end();
+    if (!may || (best && best->status.alternates <= server.status.alternates)) continue;
+    best = &server;
+  }
+  return best == nullptr ? ServerId{} : best->id;
 }
 
 void Alternates::retarget(Session& session, ServerId target) {
   const ServerId before = session.stream.target;
-  if (before != target || !target) {
-    if (before) {
-      state_.mail.post(before,
-                       MirrorRelease{session.id, session.epoch, target, session.stream.next, 0});
-      if (session.serves() && !state_.sender.linked(before)) state_.owe(session, before);
-    }
-    if (target) {
-      state_.sender.open(session, target);
-      ++(session.serves() ? state_.counters.alternates_chosen : state_.counters.thirds_chosen);
+  if (!target) {
+    for (const ServerId holder : session.holders()) release(session, holder, ServerId{});
+    state_.sender.close(session);
+  } else if (session.retiring && session.retiring->target == target) {
+    release(session, before, target);
+    state_.sender.take_back(session);
+  } else if (before != target) {
+    if (!session.retiring && session.stream.whole() && may_hold(before)) {
+      state_.sender.open_beside(session, target);
     } else {
-      state_.sender.close(session);
+      state_.sender.open(session, target);
+      if (before) release(session, before, session.best_stream().target);
     }
+    ++(session.serves() ? state_.counters.alternates_chosen : state_.counters.thirds_chosen);
   }
   state_.partners.update(session);
+}
+
+// Without a link it hears of it when it is met.
+void Alternates::release(Session& session, ServerId holder, ServerId alternate) {
+  state_.release(holder, session, session.epoch, alternate);
+  if (session.serves() && !state_.sender.linked(holder)) state_.owe(session, holder);
+}
+
+// Can it hold a copy for a while? Also one that drains, or has no link for a moment.
+bool Alternates::may_hold(ServerId server) const {
+  return state_.cluster.online(server) && refused_until_.count(server) == 0;
 }
 
 void Alternates::relieve(Instant now) {
@@ -213,7 +261,7 @@ void Alternates::relieve(Instant now) {
         if (!first) break;
         Session& session = *state_.table.find(*first);
         const ServerId chosen = choose(now, session);
-        if (!chosen || chosen == holder || !fits(chosen, 1)) break;
+        if (!will_do(now, chosen) || chosen == holder || !fits(chosen, 1)) break;
         retarget(session, chosen);
         ++state_.counters.alternates_relieved;
         --moves;

@@ -2,10 +2,14 @@
 // serve, a third server for each that we hold while its primary is offline.
 //
 // Chooses by status (common/cluster/choose.h), and anew when the chosen one goes offline, drains,
-// refuses, or has had no link for `link_patience`. An alternate that has become so full that it
-// would pass its capacity if this server died is relieved of what is too much, a few sessions with
-// each status that comes, if another has room: a copy that moves is not there for a moment. Works
-// in bounded steps.
+// refuses, or has had no link for `link_patience`; where all others drain, one of them. An
+// alternate that has become so full that it would pass its capacity if this server died is relieved
+// of what is too much, a few sessions with each status that comes, if another has room. Works in
+// bounded steps.
+//
+// A session whose copy moves is never without a whole one: while the new copy is being made whole,
+// the former one is fed, too (Session::retiring), and it is the one that tokens name. Only then it
+// is released, with a note where the copy is. One such holder for each session at most.
 #pragma once
 
 #include <map>
@@ -25,12 +29,15 @@ class Alternates {
   // that one will do, or chooses.
   void provide(Instant now, Session& session);
   // The same after a swap: `former` served it until now, and its mirror is equal to ours. If that
-  // one will be the copy, the number of the batch that follows; else it is released, and 0.
+  // one will be the copy, for good or until another's is whole, the number of the batch that
+  // follows; else it is released, and 0.
   std::uint64_t provide_after_swap(Instant now, Session& session, ServerId former);
   // The session's copy shall be on this server.
   void move_to(Session& session, ServerId target) { retarget(session, target); }
-  // The copy is not wanted where it goes; another is chosen.
-  void on_refused(Instant now, Session& session);
+  // A holder refuses the copy; if it is not one that retires, another is chosen.
+  void on_refused(Instant now, Session& session, ServerId from);
+  // A holder has taken in a batch. Once the copy is whole, the retiring one is released.
+  void on_applied(Session& session);
   // We hold a copy of the session, newly or with news. If its primary is offline, a third server
   // gets one, too.
   void on_copy(Instant now, Session& session) { reconsider(now, session); }
@@ -61,7 +68,11 @@ class Alternates {
   void reconsider(Instant now, Session& session);
   bool wants_third(const Session& session) const;
   ServerId choose(Instant now, const Session& session) const;
+  ServerId choose_draining(const std::vector<ServerId>& refused) const;
   void retarget(Session& session, ServerId target);
+  void end_retiring(Session& session);
+  void release(Session& session, ServerId holder, ServerId alternate);
+  bool may_hold(ServerId server) const;
   void relieve(Instant now);
   bool fits(ServerId server, std::uint32_t more) const;
   void look_again_at(ServerId server);

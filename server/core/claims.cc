@@ -30,11 +30,11 @@ void Claims::step(Instant now) {
   }
 }
 
-// Its alternate hears of the epoch by the mirror, and would drop its copy if it heard it first from
-// here; former primaries have been told already.
+// Who has a copy from us hears of the epoch by the mirror, and would drop it if it heard it first
+// from here; former primaries have been told already.
 void Claims::tell(Session& session, const std::vector<ServerId>& linked) {
   for (const ServerId peer : linked) {
-    const bool hears = peer == session.stream.target || contains(session.formers, peer);
+    const bool hears = session.feeds(peer) || contains(session.formers, peer);
     if (!hears) state_.tell(peer, session);
   }
   for (const ServerRecord& server : state_.cluster.view().servers) {

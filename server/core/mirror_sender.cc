@@ -69,20 +69,65 @@ std::uint64_t MirrorSender::link_number(ServerId peer) const {
 void MirrorSender::open(Session& session, ServerId target) {
   reset(session.stream, target);
   session.stream.since = now_;
-  queue(session);
+  queue(session.id, session.stream);
+}
+
+void MirrorSender::open_beside(Session& session, ServerId target) {
+  session.retiring = std::make_unique<MirrorStream>(std::move(session.stream));
+  open(session, target);
+}
+
+void MirrorSender::end_retiring(Session& session) {
+  if (!session.retiring) return;
+  reset(*session.retiring, ServerId{});
+  session.retiring.reset();
+}
+
+void MirrorSender::take_back(Session& session) {
+  reset(session.stream, ServerId{});
+  session.stream = std::move(*session.retiring);
+  session.retiring.reset();
+}
+
+void MirrorSender::restart(Session& session, ServerId peer) {
+  if (MirrorStream* stream = session.stream_to(peer)) restart(session.id, *stream);
+}
+
+void MirrorSender::restart(Session& session) {
+  restart(session.id, session.stream);
+  if (session.retiring) restart(session.id, *session.retiring);
+}
+
+void MirrorSender::restart(SessionId id, MirrorStream& stream) {
+  reset(stream, stream.target);
+  stream.since = now_;
+  queue(id, stream);
 }
 
 void MirrorSender::adopt(Session& session, ServerId target) {
   reset(session.stream, target);
   session.stream.wants_snapshot = false;
-  session.stream.announces = true;
-  queue(session);
+  session.stream.whole_at = session.stream.acknowledged;
+  announce(session.id, session.stream);
 }
 
-void MirrorSender::close(Session& session) { reset(session.stream, ServerId{}); }
+void MirrorSender::close(Session& session) {
+  end_retiring(session);
+  reset(session.stream, ServerId{});
+}
+
+std::uint64_t MirrorSender::next_number(const Session& session) const {
+  const std::uint64_t next = std::max(session.stream.next, next_unused_);
+  return session.retiring ? std::max(session.retiring->next, next) : next;
+}
 
 void MirrorSender::changed(Session& session, const MirrorChange& change) {
-  MirrorStream& stream = session.stream;
+  changed(session, session.stream, change);
+  if (session.retiring) changed(session, *session.retiring, change);
+}
+
+void MirrorSender::changed(const Session& session, MirrorStream& stream,
+                           const MirrorChange& change) {
   if (!stream.target) return;
   if (stream.since == kNever) stream.since = now_;
   if (stream.wants_snapshot) return;
@@ -94,20 +139,25 @@ void MirrorSender::changed(Session& session, const MirrorChange& change) {
   } else {
     stream.backlog.push_back(change);
   }
-  queue(session);
+  queue(session.id, stream);
 }
 
 void MirrorSender::announce(Session& session) {
-  if (!session.stream.target) return;
-  session.stream.announces = true;
-  queue(session);
+  announce(session.id, session.stream);
+  if (session.retiring) announce(session.id, *session.retiring);
+}
+
+void MirrorSender::announce(SessionId id, MirrorStream& stream) {
+  if (!stream.target) return;
+  stream.announces = true;
+  queue(id, stream);
 }
 
 // Its place among the ordinary turns, if it has one, comes to nothing.
 void MirrorSender::hurry(Session& session) {
   MirrorStream& stream = session.stream;
   if (!stream.target || stream.complete() || std::exchange(stream.urgent, true)) return;
-  if (std::exchange(stream.queued, false)) queue(session);
+  if (std::exchange(stream.queued, false)) queue(session.id, stream);
 }
 
 bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack) {
@@ -116,17 +166,17 @@ bool MirrorSender::on_ack(Session* session, ServerId from, const MirrorAck& ack)
   settle(*link, ack);
   note_readiness(from, *link);
   if (session == nullptr) return false;
-  MirrorStream& stream = session->stream;
+  MirrorStream* stream = session->stream_to(from);
   const bool of_this_stream =
-      stream.target == from && ack.sequence >= stream.first && ack.sequence < stream.next;
+      stream != nullptr && ack.sequence >= stream->first && ack.sequence < stream->next;
   if (!of_this_stream) return false;
   if (ack.answer == MirrorAck::Answer::kApplied) {
-    stream.acknowledged = std::max(stream.acknowledged, ack.sequence);
+    stream->acknowledged = std::max(stream->acknowledged, ack.sequence);
   }
-  if (stream.complete()) stream.urgent = false;
+  if (stream->complete()) stream->urgent = false;
   if (ack.answer == MirrorAck::Answer::kWantSnapshot) {
     ++counters_.mirror_gaps;
-    open(*session, from);
+    restart(session->id, *stream);
   }
   return true;
 }
@@ -164,9 +214,8 @@ void MirrorSender::take_for_lost(const Find& find) {
     link.doublings = std::min(link.doublings + 1, kDoublingsMax);
     for (const SessionId id : concerned) {
       Session* session = find(id);
-      if (session != nullptr && session->stream.target == peer && !session->stream.complete()) {
-        announce(*session);
-      }
+      MirrorStream* stream = session == nullptr ? nullptr : session->stream_to(peer);
+      if (stream != nullptr && !stream->complete()) announce(id, *stream);
     }
     note_readiness(peer, link);
   }
@@ -250,18 +299,18 @@ std::uint64_t MirrorSender::send_batch(ServerId peer, Link& link, std::deque<Ses
   const SessionId id = turns.front();
   turns.pop_front();
   Session* session = find(id);
-  if (session == nullptr || session->stream.target != peer || !session->stream.queued) return 0;
-  session->stream.queued = false;
-  if (!has_something(session->stream)) return 0;
-  const Instant since = session->stream.since;
-  MirrorBatch batch = next_batch(*session);
+  MirrorStream* stream = session == nullptr ? nullptr : session->stream_to(peer);
+  if (stream == nullptr || !std::exchange(stream->queued, false)) return 0;
+  if (!has_something(*stream)) return 0;
+  const Instant since = stream->since;
+  MirrorBatch batch = next_batch(*session, *stream);
   promises_.stamp(now_, peer, batch);
   const std::size_t changes = batch.changes.size();
   const std::uint64_t bytes = kBatchBytes + kChangeBytes * changes;
   link.in_flight.push_back({id, batch.sequence, bytes, changes, since, now_});
   link.bytes += bytes;
   out.send(peer, std::move(batch));
-  if (has_something(session->stream)) queue(*session);
+  if (has_something(*stream)) queue(id, *stream);
   return bytes;
 }
 
@@ -353,8 +402,7 @@ std::vector<ServerId> MirrorSender::linked_peers() const {
 
 // A session has one place at most among the turns of its link; without a link it has none, and the
 // stream is opened again when the link is up.
-void MirrorSender::queue(Session& session) {
-  MirrorStream& stream = session.stream;
+void MirrorSender::queue(SessionId id, MirrorStream& stream) {
   Link* link = link_of(stream.target);
   if (link == nullptr) {
     stream.queued = false;
@@ -365,7 +413,7 @@ void MirrorSender::queue(Session& session) {
   }
   if (stream.queued) return;
   stream.queued = true;
-  (hurries_all_ || stream.urgent ? link->hurried : link->turns).push_back(session.id);
+  (hurries_all_ || stream.urgent ? link->hurried : link->turns).push_back(id);
   note_readiness(stream.target, *link);
 }
 
@@ -387,8 +435,7 @@ bool MirrorSender::window_open(const Link& link) const {
          link.bytes < pool_.options.window_bytes_max;
 }
 
-MirrorBatch MirrorSender::next_batch(Session& session) {
-  MirrorStream& stream = session.stream;
+MirrorBatch MirrorSender::next_batch(const Session& session, MirrorStream& stream) {
   MirrorBatch batch{.session = session.id,
                     .epoch = session.epoch,
                     .primary = session.primary,
@@ -401,6 +448,7 @@ MirrorBatch MirrorSender::next_batch(Session& session) {
     stream.backlog = session.mirror.snapshot();
     stream.taken = 0;
     stream.first = batch.sequence;
+    stream.whole_at = MirrorStream::kNotSent;
     stream.wants_snapshot = false;
     ++counters_.mirror_snapshots_sent;
   }
@@ -414,6 +462,7 @@ MirrorBatch MirrorSender::next_batch(Session& session) {
     stream.backlog = {};
     stream.taken = 0;
     stream.since = kNever;
+    if (stream.whole_at == MirrorStream::kNotSent) stream.whole_at = batch.sequence;
   }
   ++counters_.mirror_batches_sent;
   counters_.mirror_items_sent += count;

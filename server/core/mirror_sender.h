@@ -58,9 +58,19 @@ class MirrorSender {
 
   // Starts a stream to `target`, with a snapshot; the former stream ends.
   void open(Session& session, ServerId target);
+  // The same, but the former stream goes on beside it, as session.retiring.
+  void open_beside(Session& session, ServerId target);
+  // The retiring stream ends; or it is the stream again, and the other one ends.
+  void end_retiring(Session& session);
+  void take_back(Session& session);
+  // The stream to this peer, or every stream, begins anew with a snapshot.
+  void restart(Session& session, ServerId peer);
+  void restart(Session& session);
   // The same to one who has all that we have: without a snapshot, with a batch that says the epoch.
   void adopt(Session& session, ServerId target);
   void close(Session& session);
+  // No stream of the session, of those that are there and those that have ended, went so far.
+  std::uint64_t next_number(const Session& session) const;
   // A change that the mirror has made already.
   void changed(Session& session, const MirrorChange& change);
   // A batch is due even if nothing changed: the epoch did, or the copy is to be kept from idling.
@@ -124,8 +134,11 @@ class MirrorSender {
   };
 
   Link* link_of(ServerId peer);
-  void queue(Session& session);
+  void queue(SessionId id, MirrorStream& stream);
   void reset(MirrorStream& stream, ServerId target);
+  void restart(SessionId id, MirrorStream& stream);
+  void changed(const Session& session, MirrorStream& stream, const MirrorChange& change);
+  void announce(SessionId id, MirrorStream& stream);
   static void settle(Link& link, const MirrorAck& ack);
   void take_for_lost(const Find& find);
   Instant lost_at(const Link& link) const;
@@ -138,7 +151,7 @@ class MirrorSender {
   void send_contents(Room& room, Outbox<Message>& out);
   std::uint64_t send_batch(ServerId peer, Link& link, std::deque<SessionId>& turns,
                            const Find& find, Outbox<Message>& out);
-  MirrorBatch next_batch(Session& session);
+  MirrorBatch next_batch(const Session& session, MirrorStream& stream);
   MirrorContents next_contents(Link& link, std::uint64_t& bytes);
 
   MirrorPool& pool_;

@@ -38,6 +38,7 @@ class Node::Parts {
     state.sender.at(now);
   }
   void apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session);
+  bool takes_copies(ServerId from) const;
   void expire(Instant now);
   std::optional<Epoch> noted(Instant now, SessionId session) const;
   bool overtaken(ServerId from, const MirrorRelease& release, const Session& session) const;
@@ -79,7 +80,7 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerO
     session = nullptr;
   }
   if (ruling.answer == MirrorAck::Answer::kApplied && session == nullptr) {
-    if (state.draining || state.table.to_displace(Role::kAlternate) != nullptr) {
+    if (!takes_copies(from) || state.table.to_displace(Role::kAlternate) != nullptr) {
       ruling.answer = MirrorAck::Answer::kRefused;
     } else {
       session = &state.create(now, batch.session, Role::kAlternate, batch.epoch);
@@ -113,7 +114,7 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   if (session.stream.target && from == batch.primary && state.cluster.online(from)) {
     alternates.release_third(session);
   } else if (session.stream.target) {
-    if (batch.snapshot) state.sender.open(session, session.stream.target);
+    if (batch.snapshot) state.sender.restart(session);
     for (const MirrorChange& change : batch.changes) state.sender.changed(session, change);
   } else {
     alternates.on_copy(now, session);
@@ -128,16 +129,24 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorAck& ack) {
     if (ack.epoch > session->epoch) {
       state.lose(now, *session, ack.epoch);
     } else if (current && !session->serves()) {  // the primary itself feeds it
-      state.sender.close(*session);
-      state.partners.update(*session);
+      alternates.release_third(*session);
     }
   } else if (session != nullptr && current && ack.answer == MirrorAck::Answer::kRefused) {
-    alternates.on_refused(now, *session);
-  } else if (session != nullptr && session->stream.target != from &&
-             ack.answer == MirrorAck::Answer::kApplied) {
-    // It holds a copy that is no longer wanted: its release may have been overtaken.
-    state.unburden(from, *session);
+    alternates.on_refused(now, *session, from);
+  } else if (session != nullptr && ack.answer == MirrorAck::Answer::kApplied) {
+    // It may hold a copy that is no longer wanted: its release may have been overtaken.
+    if (!session->feeds(from)) return state.unburden(from, *session);
+    alternates.on_applied(*session);
   }
+}
+
+// A draining server takes no new copies, unless that leaves the session alone.
+bool Node::Parts::takes_copies(ServerId from) const {
+  if (!state.draining) return true;
+  const auto& servers = state.cluster.view().servers;
+  return std::none_of(servers.begin(), servers.end(), [&](const ServerRecord& server) {
+    return server.id != from && server.id != state.self && server.takes_sessions();
+  });
 }
 
 // Has the sender fed us anew since it wrote this?
@@ -224,9 +233,9 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutb
   state.wants.link_up(peer);
   parts_->alternates.on_link_up(peer);
   state.questions.on_link_up(peer);
-  for (const Tie tie : {Tie::kAlternate, Tie::kThird}) {
+  for (const Tie tie : {Tie::kAlternate, Tie::kThird, Tie::kRetiring}) {
     for (const SessionId id : state.partners.of(tie, peer)) {
-      state.sender.open(*state.table.find(id), peer);
+      state.sender.restart(*state.table.find(id), peer);
     }
   }
   parts_->meetings.on_link_up(peer);
@@ -318,6 +327,15 @@ void Node::set_limits(std::uint32_t capacity, std::uint32_t threshold) {
   parts_->state.options.threshold = threshold;
 }
 
+bool Node::holds_copies_for_others() const {
+  const NodeState& state = parts_->state;
+  if (!state.draining || state.table.count(Role::kAlternate) == 0) return false;
+  const auto& servers = state.cluster.view().servers;
+  return std::count_if(servers.begin(), servers.end(), [&](const ServerRecord& server) {
+           return server.id != state.self && server.takes_sessions();
+         }) >= 2;
+}
+
 Status Node::next_status() {
   ++parts_->state.status_sequence;
   parts_->pushed = parts_->state.full_status();
@@ -373,11 +391,16 @@ const NodeCounters& Node::counters() const { return parts_->state.counters; }
 
 NodeGauges Node::gauges() const {
   const NodeState& state = parts_->state;
+  std::size_t retiring = 0;
+  for (const auto& [holder, count] : state.partners.shares(Partners::Tie::kRetiring)) {
+    retiring += count;
+  }
   NodeGauges gauges{
       .sessions_primary = state.table.count(Role::kPrimary),
       .sessions_alternate = state.table.count(Role::kAlternate),
       .sessions_provisional = state.table.count(Role::kProvisional),
       .sessions_alone = state.partners.of(Partners::Tie::kAlternate, ServerId{}).size(),
+      .copies_retiring = retiring,
       .notes = state.notes.size(),
       .questions = state.questions.size(),
       .links = state.sender.links(),
@@ -420,8 +443,8 @@ std::optional<SessionReport> Node::report(SessionId id) const {
   return SessionReport{.role = session->role,
                        .epoch = session->epoch,
                        .primary = session->primary,
-                       .alternate = session->stream.target,
-                       .copy_complete = session->stream.complete(),
+                       .alternate = session->best_stream().target,
+                       .copy_complete = session->best_stream().complete(),
                        .mirror_entries = session->mirror.size(),
                        .digest = session->mirror.digest()};
 }

@@ -124,10 +124,14 @@ class Node {
   // --- the control wire ---
   void on_view(Instant now, const ViewPtr& view, PeerOutbox& out);
   void on_status(Instant now, const StatusUpdate& update);
-  // Takes no new sessions, as primary or alternate; its own are moved to their alternates.
+  // Takes no new sessions, as primary, and as alternate only where there is no other; its own are
+  // moved to their alternates.
   void set_draining(bool draining);
   // Draining has an end: no session is left that could be moved. False while not draining.
   bool drained() const;
+  // Copies are here, while draining, that other servers are about to get. False where the primaries
+  // have nobody else.
+  bool holds_copies_for_others() const;
   void set_limits(std::uint32_t capacity, std::uint32_t threshold);
   // The status to push, with the next sequence number.
   Status next_status();

@@ -156,7 +156,8 @@ struct NodeGauges {
   std::size_t sessions_primary = 0;
   std::size_t sessions_alternate = 0;
   std::size_t sessions_provisional = 0;
-  std::size_t sessions_alone = 0;  // primary here, but no alternate is to be had
+  std::size_t sessions_alone = 0;   // primary here, but no alternate is to be had
+  std::size_t copies_retiring = 0;  // of former alternates, kept until another's is whole
   std::size_t notes = 0;
   std::size_t questions = 0;  // open
   std::size_t links = 0;

@@ -55,9 +55,8 @@ void NodeState::drop(Session& session) {
 
 void NodeState::lose(Instant now, Session& session, Epoch newer) {
   if (session.role == Role::kPrimary) ++counters.sessions_lost;
-  const ServerId holder = session.stream.target;
-  if (holder && holder != newer.server) {
-    mail.post(holder, MirrorRelease{session.id, newer, ServerId{}, session.stream.next, 0});
+  for (const ServerId holder : session.holders()) {
+    if (holder != newer.server) release(holder, session, newer, ServerId{});
   }
   const SessionId id = session.id;
   // Who fed our copy may be the older one, and hear of the newer from nobody else.
@@ -82,6 +81,9 @@ void NodeState::become_primary(Instant used, Session& session, Epoch epoch) {
 }
 
 void NodeState::become_copy(Session& session, Epoch epoch, std::uint64_t expected) {
+  for (const ServerId holder : session.holders()) {
+    if (holder != epoch.server) release(holder, session, epoch, ServerId{});
+  }
   sender.close(session);
   session.epoch = epoch;
   session.primary = session.fed_by = epoch.server;
@@ -118,8 +120,11 @@ void NodeState::pass_on_forgotten() {
 }
 
 void NodeState::unburden(ServerId holder, const Session& session) {
-  const MirrorStream& stream = session.stream;
-  mail.post(holder, MirrorRelease{session.id, session.epoch, stream.target, stream.next, 0});
+  release(holder, session, session.epoch, session.best_stream().target);
+}
+
+void NodeState::release(ServerId holder, const Session& session, Epoch epoch, ServerId alternate) {
+  mail.post(holder, {session.id, epoch, alternate, sender.next_number(session), 0});
 }
 
 void NodeState::note_fresh(ServerId peer) { fresh_since[peer] = sender.link_number(peer); }

@@ -44,6 +44,8 @@ struct NodeState {
   void pass_on_forgotten();
   // It holds a copy that is not wanted.
   void unburden(ServerId holder, const Session& session);
+  // It is no longer to hold a copy; it notes this epoch, and who has the copy.
+  void release(ServerId holder, const Session& session, Epoch epoch, ServerId alternate);
   // The peer knows of no session: what it fed us before this link it has lost.
   void note_fresh(ServerId peer);
   // Does whoever feeds this copy of ours still have the session? Not if it is offline, or was

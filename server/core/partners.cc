@@ -19,6 +19,7 @@ Partners::Ties Partners::ties_of(const Session& session) {
       ties.emplace_back(Tie::kRelay, session.fed_by);
     }
   }
+  if (session.retiring) ties.emplace_back(Tie::kRetiring, session.retiring->target);
   std::sort(ties.begin(), ties.end());
   ties.erase(std::unique(ties.begin(), ties.end()), ties.end());
   return ties;

@@ -25,13 +25,15 @@ class Partners {
     kFormer,     // we serve it, and the other was its primary before (nobody: it is not known who)
     kFeeder,     // we are alternate, and the other feeds our copy; only counted
     kRelay,      // we are alternate, and the other, itself an alternate, feeds our copy
+    kRetiring,   // the other has a copy of ours until another's is whole
   };
-  static constexpr std::size_t kTies = 6;
+  static constexpr std::size_t kTies = 7;
   // One has the copy that the other feeds: both know the session, under one epoch if they agree.
-  static constexpr std::array kShared{Tie::kAlternate, Tie::kThird, Tie::kPrimary, Tie::kRelay};
+  static constexpr std::array kShared{Tie::kAlternate, Tie::kThird, Tie::kPrimary, Tie::kRelay,
+                                      Tie::kRetiring};
 
   // Brings the index up to date with the session: after every change of its role, epoch, primary,
-  // fed_by, formers or stream.target.
+  // fed_by, formers, or whom its streams go to.
   void update(const Session& session);
   void remove(const Session& session);
 

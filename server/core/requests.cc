@@ -170,11 +170,11 @@ Known Requests::known(Instant now, SessionId id) const {
 WhereAnswer Requests::answer(Instant now, SessionId id) const {
   using As = WhereAnswer::As;
   if (const Session* session = state_.table.find(id)) {
-    const bool whole = session->stream.complete();
+    const bool whole = session->best_stream().complete();
     return {.session = id,
             .as = session->serves() ? As::kPrimary : As::kCopy,
             .epoch = session->epoch,
-            .alternate = session->serves() && whole ? session->stream.target : ServerId{},
+            .alternate = whole ? session->alternate() : ServerId{},
             .entries = static_cast<std::uint32_t>(session->mirror.size())};
   }
   const ForwardingNote* note = state_.notes.find(now, id);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -17,6 +18,7 @@ namespace tandem {
 // The stream of batches that keeps another server's copy equal to ours
 // (server/core/mirror_sender.h, which alone writes here).
 struct MirrorStream {
+  static constexpr std::uint64_t kNotSent = ~std::uint64_t{0};
   ServerId target;              // nobody: there is no stream
   bool wants_snapshot = false;  // the next batch replaces everything
   bool announces = false;       // a batch is due even without changes: a new epoch, a sign of life
@@ -24,8 +26,9 @@ struct MirrorStream {
   bool queued = false;          // waits for its turn on the link to the target
   std::uint64_t first = 1;      // number of the stream's first batch
   std::uint64_t next = 1;       // number of the next batch; of a session never goes back
-  std::uint64_t acknowledged = 0;  // the greatest number that the target has applied
-  std::size_t taken = 0;           // of backlog, from its front
+  std::uint64_t acknowledged = 0;     // the greatest number that the target has applied
+  std::uint64_t whole_at = kNotSent;  // the batch that ended the snapshot
+  std::size_t taken = 0;              // of backlog, from its front
   std::vector<MirrorChange> backlog;
   Instant since = kNever;  // of the oldest change that is not sent
 
@@ -35,6 +38,8 @@ struct MirrorStream {
   }
   // Has the target all that we have?
   bool complete() const { return all_sent() && acknowledged + 1 == next; }
+  // Has the target a whole copy, be it a few changes behind?
+  bool whole() const { return !wants_snapshot && acknowledged >= whole_at; }
 };
 
 struct Session {
@@ -56,6 +61,9 @@ struct Session {
   Mirror mirror;
   // To the alternate; as alternate, to a third server while the primary is offline.
   MirrorStream stream;
+  // While that copy is not whole: to whom it replaces. Tokens name that one as alternate until
+  // then, and both are fed. Null: there is none.
+  std::unique_ptr<MirrorStream> retiring;
 
   // As primary: requests under way; and whether others wait, since the alternate has been told to
   // take it over.
@@ -68,7 +76,23 @@ struct Session {
   std::uint64_t expected = 0;
 
   bool serves() const { return role != Role::kAlternate; }
-  ServerId alternate() const { return serves() ? stream.target : ServerId{}; }
+  // The stream to the copy that is to be relied on.
+  const MirrorStream& best_stream() const { return retiring ? *retiring : stream; }
+  MirrorStream* stream_to(ServerId server) {
+    if (stream.target == server) return &stream;
+    return retiring && retiring->target == server ? retiring.get() : nullptr;
+  }
+  bool feeds(ServerId server) const {
+    return stream.target == server || (retiring && retiring->target == server);
+  }
+  // Who has a copy from us.
+  std::vector<ServerId> holders() const {
+    std::vector<ServerId> all;
+    if (stream.target) all.push_back(stream.target);
+    if (retiring) all.push_back(retiring->target);
+    return all;
+  }
+  ServerId alternate() const { return serves() ? best_stream().target : ServerId{}; }
 };
 
 }  // namespace tandem

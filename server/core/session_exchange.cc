@@ -11,7 +11,7 @@ ExchangeRuling rule_on_entry(ServerId from, const SessionExchange::Entry& entry,
   if (session->epoch < entry.epoch) return ExchangeRuling::kLost;
   if (session->epoch > entry.epoch) return ExchangeRuling::kTellNewer;
   if (session->serves()) {
-    const bool wanted = entry.primary || session->stream.target == from;
+    const bool wanted = entry.primary || session->feeds(from);
     return wanted ? ExchangeRuling::kAgree : ExchangeRuling::kRelease;
   }
   const bool primary_is_back = entry.primary && from == session->primary;

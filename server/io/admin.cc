@@ -162,6 +162,9 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "sessions_provisional", "Sessions whose token is not back.",
         now.sessions_provisional);
   gauge(text, "sessions_alone", "Sessions without an alternate.", now.sessions_alone);
+  gauge(text, "copies_retiring",
+        "Sessions whose former alternate is kept until the new copy is whole.",
+        now.copies_retiring);
   gauge(text, "swaps_in_flight", "Sessions that are being moved.", now.swaps_in_flight);
   gauge(text, "rebalancing", "1: sessions are being evened out.", now.rebalancing);
   gauge(text, "session_capacity", "The most sessions taken as primary.", snapshot.status.capacity);
