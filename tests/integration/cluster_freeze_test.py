@@ -17,7 +17,7 @@ class Freeze(Case):
     def set_up_class(cls):
         site = make_site(os.path.join(cls.shop.folder, "site"), files=30)
         cls.paths = site_paths(site)
-        cls.cluster = Cluster(cls.shop, site, server={"rebalance": {"enabled": False}})
+        cls.cluster = Cluster(cls.shop, site)
 
     def test_sessions_leave_a_frozen_server_within_a_second(self):
         swarm = self.shop.start(Swarm(self.shop.folder, self.cluster.url, self.paths, CLIENTS))

@@ -55,8 +55,7 @@ class Gets(Kills):
     def set_up_class(cls):
         site = make_site(os.path.join(cls.shop.folder, "site"), files=40)
         cls.paths = site_paths(site)
-        # A copy on its way to a server that gets its share would not be whole at the next kill.
-        cls.cluster = Cluster(cls.shop, site, server={"rebalance": {"enabled": False}})
+        cls.cluster = Cluster(cls.shop, site)
 
     def test_20000_requests_and_ten_kills(self):
         swarm = self.swarm("readers")
