@@ -232,6 +232,7 @@ void Alternates::retarget(Session& session, ServerId target) {
   } else if (before != target) {
     if (!session.retiring && session.stream.whole() && may_hold(before)) {
       state_.sender.open_beside(session, target);
+      owe_if_unlinked(session, before);
     } else {
       state_.sender.open(session, target);
       if (before) release(session, before, session.best_stream().target);
@@ -241,10 +242,17 @@ void Alternates::retarget(Session& session, ServerId target) {
   state_.partners.update(session);
 }
 
-// Without a link it hears of it when it is met.
 void Alternates::release(Session& session, ServerId holder, ServerId alternate) {
   state_.release(holder, session, session.epoch, alternate);
-  if (session.serves() && !state_.sender.linked(holder)) state_.owe(session, holder);
+  owe_if_unlinked(session, holder);
+}
+
+// Without a link its copy grows old, and it hears of that only when it is met; also by who serves
+// the session then, which learns of it now.
+void Alternates::owe_if_unlinked(Session& session, ServerId holder) {
+  if (!session.serves() || state_.sender.linked(holder)) return;
+  state_.owe(session, holder);
+  state_.sender.announce(session);
 }
 
 // Can it hold a copy for a while? Also one that drains, or has no link for a moment.

@@ -72,6 +72,7 @@ class Alternates {
   void retarget(Session& session, ServerId target);
   void end_retiring(Session& session);
   void release(Session& session, ServerId holder, ServerId alternate);
+  void owe_if_unlinked(Session& session, ServerId holder);
   bool may_hold(ServerId server) const;
   void relieve(Instant now);
   bool fits(ServerId server, std::uint32_t more) const;

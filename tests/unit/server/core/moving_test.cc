@@ -101,8 +101,8 @@ TEST_F(MovingTest, WhoTakesOverInBetweenTellsTheOtherHolder) {
   served("b", with_flags(held_, kTakeover));
   pass(1s);
   const auto report = node("c").report(kSession);
-  ASSERT_TRUE(report) << "it is the alternate of b now";
-  EXPECT_EQ(report->epoch.server, id("b"));
+  ASSERT_TRUE(report) << "it is the alternate, or has been given the session already";
+  EXPECT_GT(report->epoch.counter, held_.epoch.counter);
 }
 
 TEST_F(MovingTest, TheNewHolderThatTakesOverTellsTheFormerOne) {
