@@ -11,6 +11,7 @@
 #include "common/net/entropy.h"
 #include "common/net/key_file.h"
 #include "lb/app/options.h"
+#include "lb/io/admin_cluster.h"
 #include "lb/io/directory_sqlite.h"
 
 namespace tandem {
@@ -155,12 +156,26 @@ std::string Balancer::open_admin() {
                                   [this](const AdminRequest& request, AdminServer::Reply reply) {
                                     if (request.path == "/explain")
                                       return explainer_->answer(request, std::move(reply));
+                                    if (request.path == "/verify")
+                                      return answer_verify(request, std::move(reply));
                                     reply(answer_admin(request, *this));
                                   });
   if (!opened) return complaint("admin.listen", opened.error().message);
   admin_ = std::move(*opened);
   log::info("listening on {} for administrators", admin_->address().text());
   return {};
+}
+
+void Balancer::answer_verify(const AdminRequest& request, AdminServer::Reply reply) {
+  constexpr const char* kText = "text/plain; charset=utf-8";
+  if (request.method != "POST") return reply({405, kText, "use POST\n", "POST"});
+  const std::string name = request.parameter("server");
+  const bool json = request.parameter("format") == "json";
+  const bool known =
+      cluster_->verify(name, [name, json, reply](bool answered, const std::string& detail) {
+        reply(verification(name, answered, detail, json));
+      });
+  if (!known) reply({404, kText, fmt::format("no server is called {}\n", name), {}});
 }
 
 Cluster::Options Balancer::cluster_options() const {

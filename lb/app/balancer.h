@@ -42,6 +42,9 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
  private:
   // AdminTarget
   AdminSnapshot snapshot() override;
+  std::vector<MembershipEvent> events(std::int64_t after) override {
+    return cluster_->events().after(after);
+  }
   bool drain(const std::string& server, bool on) override;
   std::string reload() override;
   // WorkerGroup::Owner
@@ -63,6 +66,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   void open_master();
   void tell_views(AdminSnapshot& snapshot);
   std::string open_admin();
+  void answer_verify(const AdminRequest& request, AdminServer::Reply reply);
   Cluster::Options cluster_options() const;
   void use_keys(ClusterKeys keys);
   void watch_key_file();

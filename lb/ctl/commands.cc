@@ -9,6 +9,7 @@
 #include <ostream>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "common/net/key_file.h"
 #include "lb/ctl/admin_client.h"
@@ -145,6 +146,76 @@ int run_explain(const std::string& admin_url, const std::string& what, bool json
 int run_explain_death(const std::string& admin_url, const std::string& server, bool json,
                       CtlStreams streams) {
   return relay_explanation(admin_url, "if_dies", server, json, streams);
+}
+
+int run_servers(const std::string& admin_url, bool json, CtlStreams streams) {
+  return relay(admin_url, "GET", json ? "/servers" : "/servers?format=table", streams);
+}
+
+int run_ring(const std::string& admin_url, bool json, CtlStreams streams) {
+  return relay(admin_url, "GET", json ? "/ring" : "/ring?format=table", streams);
+}
+
+namespace {
+
+// Prints lines without their cursors; keeps the last one.
+void print_events(const std::string& text, std::string& after, std::ostream& out) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto tab = line.find('\t');
+    if (tab == std::string::npos) continue;
+    after = line.substr(0, tab);
+    out << line.substr(tab + 1) << "\n";
+  }
+  out.flush();
+}
+
+// A balancer that does not answer is being restarted, maybe: it has its events again then.
+int follow_events(const Address& admin, const EventOptions& options, CtlStreams streams) {
+  std::string after = "0";
+  bool silent = false;
+  for (std::uint64_t poll = 0; options.polls_max == 0 || poll < options.polls_max; ++poll) {
+    if (poll > 0) std::this_thread::sleep_for(options.interval);
+    const auto answer = ask_admin(admin, "GET",
+                                  fmt::format("/events?format={}&cursor=true&after={}",
+                                              options.json ? "lines" : "table", after));
+    if (answer && answer->status == 200) {
+      print_events(answer->body, after, streams.out);
+      silent = false;
+      continue;
+    }
+    const std::string why = answer ? answer->body : answer.error().message;
+    if (poll == 0) return complain(streams, why);
+    if (!std::exchange(silent, true)) streams.err << "tandemctl: " << why << "; trying again\n";
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_events(const std::string& admin_url, const EventOptions& options, CtlStreams streams) {
+  if (!options.follow) {
+    return relay(admin_url, "GET", options.json ? "/events" : "/events?format=table", streams);
+  }
+  const auto admin = parse_admin_url(admin_url);
+  if (!admin) return complain(streams, admin.error().message);
+  return follow_events(*admin, options, streams);
+}
+
+int run_verify(const std::string& admin_url, const std::string& server, bool json,
+               CtlStreams streams) {
+  const auto admin = parse_admin_url(admin_url);
+  if (!admin) return complain(streams, admin.error().message);
+  const auto answer = ask_admin(
+      *admin, "POST",
+      fmt::format("/verify?server={}{}", percent_encoded(server), json ? "&format=json" : ""));
+  if (!answer) return complain(streams, answer.error().message);
+  constexpr int kNoAnswer = 504;
+  if (answer->status != 200 && answer->status != kNoAnswer) {
+    return complain(streams, answer->body);
+  }
+  streams.out << answer->body;
+  return answer->status == 200 ? 0 : 1;
 }
 
 int run_reload(const std::string& admin_url, CtlStreams streams) {

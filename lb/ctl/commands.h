@@ -44,6 +44,20 @@ struct DrainOptions {
 // offline or was taken back meanwhile; it goes on draining.
 int run_drain(const std::string& admin_url, const std::string& server, const DrainOptions& options,
               CtlStreams streams);
+// The servers that the balancer knows, and their buddy ring.
+int run_servers(const std::string& admin_url, bool json, CtlStreams streams);
+int run_ring(const std::string& admin_url, bool json, CtlStreams streams);
+struct EventOptions {
+  bool json = false;
+  bool follow = false;  // goes on with those that come, until `polls_max`
+  Duration interval = 500ms;
+  std::uint64_t polls_max = 0;  // 0: for ever
+};
+// What happened to servers, oldest first.
+int run_events(const std::string& admin_url, const EventOptions& options, CtlStreams streams);
+// Has the balancer contact the server. 1 if it does not answer.
+int run_verify(const std::string& admin_url, const std::string& server, bool json,
+               CtlStreams streams);
 // Has the balancer read its conf file again.
 int run_reload(const std::string& admin_url, CtlStreams streams);
 

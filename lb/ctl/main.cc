@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
   bool json = false, hurries = false, rotate = false;
   tandem::DrainOptions draining;
   tandem::RotateOptions rotation;
+  tandem::EventOptions following;
   const auto takes_admin = [&](CommandLine& command) {
     command.option("--admin", "URL", admin, "The balancer's admin listener.");
   };
@@ -46,6 +47,21 @@ int main(int argc, char** argv) {
   drain.flag("--no-wait", hurries, "Does not wait until no session is left.");
   drain.flag("--off", draining.off, "Takes it back.");
   takes_admin(drain);
+  CommandLine& servers = line.command("servers", "Lists the servers that a balancer knows.");
+  servers.flag("--json", json, "All of it, as JSON.");
+  takes_admin(servers);
+  CommandLine& ring = line.command("ring", "Shows the ring of buddies, in its order.");
+  ring.flag("--json", json, "The same, as JSON.");
+  takes_admin(ring);
+  CommandLine& events = line.command("events", "Lists what happened to servers, oldest first.");
+  events.flag("--follow", following.follow, "Goes on with those that come.");
+  events.flag("--json", following.json, "As JSON; with --follow one object a line.");
+  takes_admin(events);
+  CommandLine& verify = line.command(
+      "verify", "Has a balancer contact a server; one that does not answer is reported.");
+  verify.positional("SERVER", server, "The server.");
+  verify.flag("--json", json, "The answer, as JSON.");
+  takes_admin(verify);
   CommandLine& reload = line.command("reload", "Has a balancer read its conf file again.");
   takes_admin(reload);
 
@@ -64,6 +80,10 @@ int main(int argc, char** argv) {
     return tandem::run_explain_death(admin, dying, json, streams);
   }
   if (explain.chosen()) return tandem::run_explain(admin, what, json, streams);
+  if (servers.chosen()) return tandem::run_servers(admin, json, streams);
+  if (ring.chosen()) return tandem::run_ring(admin, json, streams);
+  if (events.chosen()) return tandem::run_events(admin, following, streams);
+  if (verify.chosen()) return tandem::run_verify(admin, server, json, streams);
   draining.wait = !hurries;
   draining.redraw = ::isatty(STDOUT_FILENO) == 1;
   if (drain.chosen()) return tandem::run_drain(admin, server, draining, streams);

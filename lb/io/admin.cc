@@ -7,6 +7,7 @@
 
 #include "common/base/json_writer.h"
 #include "common/base/metrics_text.h"
+#include "lb/io/admin_cluster.h"
 
 namespace tandem {
 namespace {
@@ -17,22 +18,6 @@ void write_strings(JsonWriter& json, std::string_view key, const std::vector<std
   json.key(key).begin_array();
   for (const std::string& text : texts) json.value(text);
   json.end_array();
-}
-
-void write_server(JsonWriter& json, const AdminSnapshot::Server& server) {
-  const ServerRecord& record = server.record;
-  json.begin_object().member("name", record.name).member("id", record.id.value);
-  json.member("kind", record.kind == ServerKind::kTandem ? "tandem" : "plain");
-  json.member("state", state_name(server)).member("online", record.online);
-  json.member("draining", record.status.draining).member("drained", server.drained);
-  json.member("connected", server.connected);
-  json.member("address", record.data_address).member("resolved", server.resolved);
-  json.member("peer_address", record.peer_address);
-  json.member("zone", record.zone).member("group", record.group);
-  json.member("incarnation", record.incarnation);
-  json.member("primaries", record.status.primaries).member("capacity", record.status.capacity);
-  json.member("threshold", record.status.threshold).member("alternates", record.status.alternates);
-  json.member("status_sequence", record.status.sequence).end_object();
 }
 
 void write_keys(JsonWriter& json, const std::vector<ClusterKeyName>& keys) {
@@ -168,7 +153,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.key("view").begin_object().member("version", snapshot.view_version);
   json.member("balancers", snapshot.balancers).member("stand_in", snapshot.stand_in);
   json.key("servers").begin_array();
-  for (const auto& server : snapshot.servers) write_server(json, server);
+  for (const auto& server : snapshot.servers) write_server(json, snapshot, server);
   json.end_array().end_object();
   write_keys(json, snapshot.keys);
   write_n_plus_one(json, snapshot);
@@ -248,11 +233,16 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
 }
 
 AdminResponse answer_admin(const AdminRequest& request, AdminTarget& target) {
+  if (auto answer = answer_cluster(request, target)) return std::move(*answer);
   const bool post = request.path == "/drain" || request.path == "/reload";
   const bool get =
       request.path == "/healthz" || request.path == "/metrics" || request.path == "/status";
   if (!post && !get) {
-    return {404, kText, "there is /healthz, /metrics, /status, /explain, /drain and /reload\n", {}};
+    return {404,
+            kText,
+            "there is /healthz, /metrics, /status, /servers, /ring, /events, /explain, /verify, "
+            "/drain and /reload\n",
+            {}};
   }
   if (request.path == "/drain" && request.method == "GET") {
     return answer_drain_progress(request, target);

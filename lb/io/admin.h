@@ -3,7 +3,9 @@
 //   GET  /healthz                     200 once serving, 503 before and while draining
 //   GET  /metrics                     Prometheus text, of all workers and of membership
 //   GET  /status                      JSON; with ?format=table a table for people
+//   GET  /servers, /ring, /events     membership (lb/io/admin_cluster)
 //   GET  /explain?...                 why a client is where it is (lb/io/explainer)
+//   POST /verify?server=NAME          contacts the server (lb/io/cluster)
 //   POST /drain?server=NAME&on=true   gives a server no new sessions; on=false takes it back
 //   GET  /drain?server=NAME           how far that is: a state and the sessions left, "draining 81"
 //   POST /reload                      reads the conf file again; 422 with the complaints if it is
@@ -22,6 +24,7 @@
 #include "common/cluster/view.h"
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
+#include "lb/core/directory_change.h"
 #include "lb/io/directory.h"
 
 namespace tandem {
@@ -70,6 +73,7 @@ struct AdminSnapshot {
 class AdminTarget {
  public:
   virtual AdminSnapshot snapshot() = 0;
+  virtual std::vector<MembershipEvent> events(std::int64_t after) = 0;
   virtual bool drain(const std::string& server, bool on) = 0;  // false: no such server
   virtual std::string reload() = 0;                            // complaints; empty: done
 

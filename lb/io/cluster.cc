@@ -15,8 +15,7 @@ Cluster::Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Au
       checker_(
           loop, resolver, options.check,
           [this](ServerId server, std::uint64_t serial, bool answered, const std::string& detail) {
-            machine_.on_probe_result(loop_.now(), server, serial, answered, detail, actions_);
-            pump();
+            on_probe_result(server, serial, answered, detail);
           }),
       addresses_(loop, resolver, options.resolve_interval, [this] { tell_view(); }),
       timer_(loop, [this] { pump(); }) {}
@@ -97,6 +96,32 @@ bool Cluster::set_drain(std::string_view name, bool draining) {
   const bool known = machine_.set_drain(loop_.now(), name, draining, actions_);
   pump();
   return known;
+}
+
+bool Cluster::verify(std::string_view name, OnVerified done) {
+  const View view = machine_.view();
+  for (const ServerRecord& server : view.servers) {
+    if (server.name != name) continue;
+    const std::uint64_t serial = ++last_verification_;
+    verifications_[serial] = std::move(done);
+    checker_.start({server.id, server.kind, server.data_address, serial});
+    return true;
+  }
+  return false;
+}
+
+void Cluster::on_probe_result(ServerId server, std::uint64_t serial, bool answered,
+                              const std::string& detail) {
+  const auto wanted = verifications_.find(serial);
+  if (wanted == verifications_.end()) {
+    machine_.on_probe_result(loop_.now(), server, serial, answered, detail, actions_);
+  } else {
+    const OnVerified done = std::move(wanted->second);
+    verifications_.erase(wanted);
+    if (!answered) machine_.on_failure_report(loop_.now(), server, actions_);
+    done(answered, detail);
+  }
+  pump();
 }
 
 void Cluster::pump() {

@@ -2,6 +2,8 @@
 // it wants: probes, messages to servers, views for the workers. Belongs to control's thread.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -89,6 +91,10 @@ class Cluster {
   void on_server_failed(ServerId server);
   void on_plain_count(ServerId server, std::uint32_t primaries, std::uint32_t alternates);
   bool set_drain(std::string_view name, bool draining);
+  // An administrator wants the server contacted; `done` is called later, once. One that does not
+  // answer is reported as failed. False: no such server.
+  using OnVerified = std::function<void(bool answered, const std::string& detail)>;
+  bool verify(std::string_view name, OnVerified done);
 
   const Membership& membership() const { return machine_; }
   const EventLog& events() const { return events_; }
@@ -99,6 +105,8 @@ class Cluster {
   void pump();
   void carry_out(MembershipAction& action);
   void store(DirectoryChange change);
+  void on_probe_result(ServerId server, std::uint64_t serial, bool answered,
+                       const std::string& detail);
   void tell_view();
   void tell_upward(const StatusUpdate& update);
 
@@ -110,6 +118,10 @@ class Cluster {
   Upward* upward_ = nullptr;
   Membership machine_;
   EventLog events_;
+  // By the serial of the probe, counted from kVerifications: machine_'s are less.
+  static constexpr std::uint64_t kVerifications = std::uint64_t{1} << 63;
+  std::map<std::uint64_t, OnVerified> verifications_;
+  std::uint64_t last_verification_ = kVerifications;
   Checker checker_;
   AddressBook addresses_;
   ViewPtr view_;

@@ -2,6 +2,7 @@
 gone or read-only, and how a balancer that is killed starts again from it."""
 
 import ctypes
+import json
 import os
 import shutil
 import sqlite3
@@ -12,7 +13,7 @@ import unittest
 
 import raw
 from case import Case, main
-from cluster import Balancer, Cluster, make_site
+from cluster import Balancer, Cluster, make_site, program
 from ports import free_port
 from process import PATIENCE, Process, until
 
@@ -132,6 +133,50 @@ class Reading(DirectoryCase):
         self.wait_states({"a": "online", "b": "online", "c": "online"})
         self.assertEqual(self.cluster.servers["c"].process.stop(), 0)
         self.wait_states({"a": "online", "b": "online", "c": "left"})
+
+
+    def ctl(self, *words, status=0):
+        done = subprocess.run(
+            [program("tandemctl"), *words, "--admin", f"http://127.0.0.1:{self.lb.admin_port}"],
+            capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stdout
+
+    def test_tandemctl_shows_what_is_in_it(self):
+        self.assertRegex(self.ctl("servers"), r"(?m)^a +online +- +default +127.0.0.1:")
+        shown = {server["name"]: server["state"]
+                 for server in json.loads(self.ctl("servers", "--json"))["servers"]}
+        self.assertEqual(shown, self.states())
+        ring = json.loads(self.ctl("ring", "--json"))["ring"]
+        self.assertEqual(sorted((one["server"], one["first"], one["second"]) for one in ring),
+                         select(self.path, "SELECT * FROM ring"))
+        events = json.loads(self.ctl("events", "--json"))["events"]
+        self.assertEqual([(event["at"], event["kind"], event["server"], event["text"])
+                          for event in events],
+                         select(self.path, "SELECT * FROM events ORDER BY logged"))
+        self.assertRegex(self.ctl("events"), r"(?m) joined +a  registered$")
+
+    def test_tandemctl_verifies(self):
+        self.assertEqual(self.ctl("verify", "a"), "a answers\n")
+        self.cluster.servers["a"].process.freeze()
+        try:
+            self.assertRegex(self.ctl("verify", "a", status=1), "a does not answer: no answer")
+        finally:
+            self.cluster.servers["a"].process.thaw()
+        self.ctl("verify", "nobody", status=1)
+
+    def test_tandemctl_follows_events(self):
+        follower = self.shop.start(Process("follower", [
+            program("tandemctl"), "events", "--follow", "--admin",
+            f"http://127.0.0.1:{self.lb.admin_port}"],
+            os.path.join(self.shop.folder, "follower.log")))
+        follower.wait_log("joined +a ")
+        self.lb.process.kill()
+        follower.wait_log("trying again")
+        self.lb.start()
+        self.cluster.servers["b"].process.kill()
+        follower.wait_log("offline +b ")
+        self.assertEqual(follower.log().count("joined           a"), 1)
 
 
 class Faults(DirectoryCase):

@@ -25,6 +25,12 @@ class CommandsTest : public ::testing::Test {
             return AdminResponse{
                 200, "text/plain", progress_.at(std::min(asked, progress_.size() - 1)) + "\n", {}};
           }
+          if (event_lines_) {  // one event each time
+            return AdminResponse{200,
+                                 "text/plain",
+                                 std::to_string(++asked_) + "\t" + r.path + "?" + r.query + "\n",
+                                 {}};
+          }
           return AdminResponse{status_,
                                "text/plain",
                                std::string(r.method) + " " + r.path + "?" + r.query + "\n",
@@ -45,6 +51,7 @@ class CommandsTest : public ::testing::Test {
   std::unique_ptr<AdminServer> server_;
   std::thread thread_;
   std::atomic<int> status_{200};
+  std::atomic<bool> event_lines_{false};
   std::vector<std::string> progress_{"drained 0"};  // set before it is asked for
   std::atomic<std::size_t> asked_{0};
   std::string url_;
@@ -55,6 +62,35 @@ TEST_F(CommandsTest, StatusAsksForATableOrJson) {
   EXPECT_EQ(run_status(url_, false, streams()), 0);
   EXPECT_EQ(run_status(url_ + "/", true, streams()), 0);
   EXPECT_EQ(out_.str(), "GET /status?format=table\nGET /status?\n");
+}
+
+TEST_F(CommandsTest, ServersRingAndEventsAskForATableOrJson) {
+  EXPECT_EQ(run_servers(url_, false, streams()), 0);
+  EXPECT_EQ(run_ring(url_, true, streams()), 0);
+  EXPECT_EQ(run_events(url_, {}, streams()), 0);
+  EXPECT_EQ(run_events(url_, {.json = true}, streams()), 0);
+  EXPECT_EQ(out_.str(),
+            "GET /servers?format=table\nGET /ring?\nGET /events?format=table\nGET /events?\n");
+}
+
+TEST_F(CommandsTest, VerifySaysWhetherTheServerAnswers) {
+  EXPECT_EQ(run_verify(url_, "a", false, streams()), 0);
+  status_ = 504;
+  EXPECT_EQ(run_verify(url_, "b", true, streams()), 1);
+  EXPECT_EQ(out_.str(), "POST /verify?server=a\nPOST /verify?server=b&format=json\n");
+  EXPECT_EQ(err_.str(), "");
+  status_ = 404;
+  EXPECT_EQ(run_verify(url_, "c", false, streams()), 1);
+  EXPECT_NE(err_.str(), "");
+}
+
+TEST_F(CommandsTest, FollowingAsksForWhatCameSince) {
+  event_lines_ = true;
+  EXPECT_EQ(run_events(url_, {.follow = true, .interval = 1ms, .polls_max = 3}, streams()), 0);
+  EXPECT_EQ(out_.str(),
+            "/events?format=table&cursor=true&after=0\n"
+            "/events?format=table&cursor=true&after=1\n"
+            "/events?format=table&cursor=true&after=2\n");
 }
 
 TEST_F(CommandsTest, DrainNamesTheServer) {

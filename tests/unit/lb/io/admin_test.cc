@@ -7,12 +7,18 @@ namespace {
 
 struct Target final : AdminTarget {
   AdminSnapshot snapshot() override { return now; }
+  std::vector<MembershipEvent> events(std::int64_t after) override {
+    asked_after = after;
+    return logged;
+  }
   bool drain(const std::string& server, bool on) override {
     drained += server + (on ? "+" : "-");
     return server == "a";
   }
   std::string reload() override { return complaints; }
   AdminSnapshot now;
+  std::vector<MembershipEvent> logged;
+  std::int64_t asked_after = -1;
   std::string drained;
   std::string complaints;
 };
