@@ -112,6 +112,16 @@ void NodeState::tell(ServerId peer, const Session& session) {
   mail.tell(peer, {session.id, session.epoch, session.serves()});
 }
 
+// Whoever holds our copy hears of the epoch with it, and would drop it if it heard it here first.
+void NodeState::tell_formers(const Session& session) {
+  const auto& formers = session.formers;
+  for (const ServerId former : formers) tell(former, session);
+  if (std::find(formers.begin(), formers.end(), ServerId{}) == formers.end()) return;
+  for (const ServerId peer : sender.linked_peers()) {
+    if (!session.feeds(peer)) tell(peer, session);
+  }
+}
+
 void NodeState::pass_on_forgotten() {
   if (pool.forgotten.empty()) return;
   for (const MirrorPool::Forgotten& one : pool.take_forgotten()) {

@@ -39,6 +39,8 @@ struct NodeState {
   static void owe(Session& session, ServerId server);
   // Tells a peer what we know of the session.
   void tell(ServerId peer, const Session& session);
+  // Tells those who are owed it (Session::formers), as far as there are links.
+  void tell_formers(const Session& session);
   // What mirrors have forgotten for their bounds the copies elsewhere forget, too. After every
   // change of a mirror, before the change itself is passed on.
   void pass_on_forgotten();

@@ -191,7 +191,7 @@ Session& Requests::take_over(Instant now, Session& session, Epoch epoch) {
   note_coming(now, session, SessionAccount::Came::kTakenOver);
   state_.become_primary(now, session, epoch);
   alternates_.provide(now, session);
-  tell_formers(session);
+  state_.tell_formers(session);
   claims_.on_taken(now, session);
   state_.tell(std::exchange(session.fed_by, ServerId{}), session);
   return session;
@@ -203,15 +203,8 @@ Session& Requests::start_empty(Instant now, const SessionToken& token, Epoch epo
   session.formers = {ServerId{}};
   note_coming(now, session, SessionAccount::Came::kFoundLost);
   alternates_.provide(now, session);
-  tell_formers(session);
+  state_.tell_formers(session);
   return session;
-}
-
-void Requests::tell_formers(const Session& session) {
-  for (const ServerId former : session.formers) state_.tell(former, session);
-  const auto& formers = session.formers;
-  if (std::find(formers.begin(), formers.end(), ServerId{}) == formers.end()) return;
-  for (const ServerId peer : state_.sender.linked_peers()) state_.tell(peer, session);
 }
 
 std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const SessionToken& request) {

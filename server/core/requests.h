@@ -33,7 +33,6 @@ class Requests {
   Known known(Instant now, SessionId id) const;
   Session& take_over(Instant now, Session& session, Epoch epoch);
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);
-  void tell_formers(const Session& session);
   CacheId mirrored_cache(CacheId announced) const;
   void keep(Instant now, Session& session, CacheId cache, const Retrieved& item,
             const Validator& validator);

@@ -19,7 +19,8 @@ void Learned::message(const Node& node, const Message& message) {
   if (const auto* batch = std::get_if<MirrorBatch>(&message)) {
     epoch(batch->session, batch->epoch);
   } else if (const auto* ack = std::get_if<MirrorAck>(&message)) {
-    epoch(ack->session, ack->epoch);
+    // The others name the batch that this server wrote itself.
+    if (ack->answer == MirrorAck::Answer::kStale) epoch(ack->session, ack->epoch);
   } else if (const auto* release = std::get_if<MirrorRelease>(&message)) {
     epoch(release->session, release->epoch);
   } else if (const auto* answer = std::get_if<SwapAnswer>(&message)) {

@@ -189,6 +189,29 @@ TEST_F(FencingClaims, ASwapOfWhichTheGiverNeverHeardIsSettledByWhoIsGivenTheSess
   EXPECT_EQ(serving, 1u);
 }
 
+// What is begun empty may be known to anybody; that goes on to whoever is given the session.
+TEST_F(FencingClaims, WhoIsGivenASessionThatWasFoundLostTellsEveryone) {
+  start({"a", "b", "c", "d"});
+  SessionToken lost = new_session("a", kSession, kTakeover);
+  lost.epoch = {4, id("gone")};
+  const SessionToken begun = served("a", lost);
+  const std::string next = name_of(begun.alternate);
+  std::set<std::string> told;
+  drop_ = [&](const std::string& from, const std::string& to, const Message& message) {
+    if (from == next && std::holds_alternative<SessionExchange>(message)) told.insert(to);
+    return false;
+  };
+  node("a").set_draining(true);
+  publish();
+  pass(100ms);
+  const auto report = node(next).report(kSession);
+  ASSERT_TRUE(report && report->role == Role::kPrimary);
+  std::set<std::string> others{"a", "b", "c", "d"};
+  others.erase(next);
+  others.erase(name_of(report->alternate));  // by the mirror
+  EXPECT_EQ(told, others);
+}
+
 // Who keeps a note is the one whom both of two that cannot know of each other may tell.
 TEST_F(FencingClaims, WhoLearnsThatItsNoteIsOldTellsWhoIsNamedThere) {
   start({"a", "b", "c"});
