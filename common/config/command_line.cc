@@ -42,7 +42,8 @@ struct CommandLine::State {
   std::unique_ptr<CLI::App> own;  // of the whole line; commands belong to their parent's
   CLI::App* app = nullptr;
   std::string program;
-  std::vector<std::pair<std::string, std::function<bool()>>> required;  // name, is it there?
+  std::vector<std::pair<std::string, std::function<bool()>>> required;    // name, is it there?
+  std::vector<std::pair<std::string, std::function<bool()>>> conditions;  // complaint, is it met?
   std::vector<std::unique_ptr<CommandLine>> commands;
   std::function<std::string()> footer;
 };
@@ -90,6 +91,14 @@ void CommandLine::duration(const std::string& names, Duration& target, const std
 
 void CommandLine::size(const std::string& names, std::uint64_t& target, const std::string& help) {
   add_with_unit(*state_->app, names, "SIZE", target, parse_size, help);
+}
+
+void CommandLine::only_with(const std::string& name, const std::string& flag) {
+  const auto* option = state_->app->get_option(name);
+  const auto* wanted = state_->app->get_option(flag);
+  state_->conditions.emplace_back(
+      fmt::format("{} goes only with {}", name, flag),
+      [option, wanted] { return option->count() == 0 || wanted->count() > 0; });
 }
 
 void CommandLine::positional(const std::string& name, std::string& target,
@@ -143,6 +152,9 @@ std::optional<CommandLine::Exit> CommandLine::mistakes(const std::string& comman
   }
   for (const auto& [name, is_there] : state_->required) {
     if (!is_there()) return mistake(fmt::format("{}{} is missing", command, name));
+  }
+  for (const auto& [complaint, is_met] : state_->conditions) {
+    if (!is_met()) return mistake(command + complaint);
   }
   if (state_->commands.empty()) return std::nullopt;
   for (const auto& known : state_->commands) {

@@ -42,6 +42,8 @@ class CommandLine {
   // With units, as in conf files.
   void duration(const std::string& names, Duration& target, const std::string& help);
   void size(const std::string& names, std::uint64_t& target, const std::string& help);
+  // An option that means nothing without the flag: a mistake then. Both by one of their names.
+  void only_with(const std::string& name, const std::string& flag);
 
   // Positional arguments are required; of a list at least one.
   void positional(const std::string& name, std::string& target, const std::string& help);

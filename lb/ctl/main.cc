@@ -29,6 +29,8 @@ int main(int argc, char** argv) {
   keygen.duration("--keep", rotation.keep,
                   "With --rotate: a key stays so long after it stopped to seal, at least the "
                   "longest ttl. 7d if not said.");
+  keygen.only_with("--in", "--rotate");
+  keygen.only_with("--keep", "--rotate");
   CommandLine& status = line.command("status", "Shows a balancer and its servers.");
   takes_admin(status);
   status.flag("--json", json, "All of it, as JSON.");

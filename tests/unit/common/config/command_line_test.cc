@@ -19,6 +19,7 @@ struct Fixture {
     line.option("-H,--header", "FIELD", headers, "Send a field");
     line.option("-n,--count", count, 1, 10, "How many");
     line.duration("--timeout", timeout, "How long");
+    line.only_with("--count", "--verbose");
   }
 };
 
@@ -56,6 +57,7 @@ TEST(CommandLine, Complains) {
   EXPECT_EQ(mistake_of({"--file"}), "prog: --file: 1 required FILE missing");
   EXPECT_EQ(mistake_of({"--timeout", "5"}),
             "prog: --timeout: \"5\" lacks a unit; write ms, s, m, h or d");
+  EXPECT_EQ(mistake_of({"-n", "5"}), "prog: --count goes only with --verbose");
   EXPECT_NE(mistake_of({"-n", "11"}), "");
   EXPECT_NE(mistake_of({"-n", "many"}), "");
 }
