@@ -91,7 +91,13 @@ void BuddyWatch::on_channel_down(Instant now, ServerId peer, Out& out) {
   Link* link = find(peer);
   if (link == nullptr || !link->buddy.linked) return;
   link->buddy.linked = false;
-  suspect(now, *link, Seen::kClosed, out);
+  if (link->state == LinkState::kSuspected) return;
+  // Whoever was away may have been given up by the others, who closed.
+  if (doubts_since_ == kNever && now >= unsure_until_) {
+    return suspect(now, *link, Seen::kClosed, out);
+  }
+  link->looked = now;
+  expect(*link, now + times().period, false);
 }
 
 void BuddyWatch::on_message(Instant now, ServerId from, const Message& message, Out& out) {
@@ -153,7 +159,7 @@ std::vector<BuddyWatch::LinkReport> BuddyWatch::links() const {
 void BuddyWatch::begin(Instant now, Link& link) {
   const Duration period = times().period;
   link.state = LinkState::kQuiet;
-  link.heard = now;
+  link.heard = link.looked = now;
   const bool ours = link.buddy.linked && self_ < link.buddy.id;
   if (!ours) return expect(link, now + period, false);
   const Link* other = other_than(link);
@@ -176,6 +182,7 @@ void BuddyWatch::begin_anew_if_late(Instant now) {
   ++counters_.self_late;
   doubts_since_ = kNever;
   looks_.clear();
+  unsure_until_ = now + times().period;
   begin_anew(now);
 }
 
@@ -267,7 +274,7 @@ void BuddyWatch::step(Instant now, Link& link, Out& out) {
 
 void BuddyWatch::step_quiet(Instant now, Link& link, Out& out) {
   const WatchTimes times = this->times();
-  if (!link.buddy.linked) return suspect(now, link, Seen::kUnreachable, out);
+  if (!link.buddy.linked) return conclude(now, link, out);
   if (link.ours) {
     send_ping(link.buddy.id, out);
     link.ping = last_ping_;
@@ -328,6 +335,7 @@ void BuddyWatch::conclude(Instant now, Link& link, Out& out) {
   if (!other_answers && (doubts_since_ == kNever || !others_heard_)) return doubt(now, out);
   Seen seen = Seen::kSilent;
   if (options_.checks_hosts) seen = link.host_answers ? Seen::kHostAnswers : Seen::kHostSilent;
+  if (!link.buddy.linked) seen = Seen::kUnreachable;
   suspect(now, link, seen, out);
 }
 
@@ -340,8 +348,10 @@ void BuddyWatch::doubt(Instant now, Out& out) {
   doubts_since_ = first ? now : doubts_since_;
   others_heard_ = false;
   for (Link& link : links_) {
-    if (link.state == LinkState::kSuspected || !link.buddy.linked) continue;
-    if (first) {
+    if (link.state == LinkState::kSuspected) continue;
+    if (!link.buddy.linked) {
+      expect(link, now + times().period, false);
+    } else if (first) {
       look(now, link, out);
     } else {
       expect(link, now + times().period, true);

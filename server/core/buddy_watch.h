@@ -8,8 +8,10 @@
 //
 // A miss is followed by quick probes, these by suspicion: a FailureReport to the balancers and a
 // Suspect to the suspect's other buddy, which looks at once, too. A channel that closes is a
-// suspicion without any wait. As long as the suspect stays silent and nobody takes it off the ring,
-// it is pinged each period and reported again, ever more rarely.
+// suspicion without any wait; unless this server has just been away, when others may have closed
+// because they gave it up: then it is given a period to be linked again. As long as the suspect
+// stays silent and nobody takes it off the ring, it is pinged each period and reported again, ever
+// more rarely.
 //
 // A server suspects itself first. A deadline of its own that fires too late says that it was
 // frozen or starved: the watch begins anew, nobody is accused. The same if both buddies are missed
@@ -93,7 +95,7 @@ class BuddyWatch {
     Instant exchange{};      // the next, or (not quiet) the one that is not answered yet
     Instant due{};           // of the next step
     Instant heard{};         // anything, last
-    Instant looked{};        // kMissing: since when
+    Instant looked{};        // since when it is missed, or not linked
     std::uint64_t ping = 0;  // the number of the first ping of this exchange
     unsigned probes = 0;     // kMissing: sent
     bool host_answers = false;
@@ -139,6 +141,7 @@ class BuddyWatch {
   std::vector<ServerId> host_checks_;
   Instant doubts_since_ = kNever;  // both buddies were missed at once: it may be we
   bool others_heard_ = false;      // since then: bystanders or balancers
+  Instant unsure_until_{};         // this server was frozen a moment ago
   std::uint64_t last_ping_ = 0;
   Counters counters_;
 };

@@ -10,6 +10,7 @@ from process import PATIENCE, Process, until
 
 _CLONE_NEWNET = 0x40000000
 _SUBNET = "10.77.0"
+_NOBODY = "02:00:00:00:00:fe"  # no link has this address
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -22,6 +23,10 @@ def ip(*words):
                           timeout=PATIENCE)
     if done.returncode != 0:
         raise Unavailable(f"ip {' '.join(map(str, words))}: {done.stderr.strip()}")
+
+
+def _pairs(host, others):
+    return [pair for other in others for pair in ((host, other), (other, host))]
 
 
 class Host:
@@ -84,6 +89,22 @@ class Network:
         """They reach each other and nobody else."""
         for host in hosts:
             ip("link", "set", host.link, "master", "far")
+
+    def part(self, host, *others):
+        """Nothing comes or goes between the host and each of the others, and nobody is told."""
+        for one, other in _pairs(host, others):
+            self._neighbour(one, "replace", other.address, "lladdr", _NOBODY, "nud", "permanent")
+
+    def join(self, host, *others):
+        """Ends part()."""
+        for one, other in _pairs(host, others):
+            self._neighbour(one, "del", other.address)
+
+    @staticmethod
+    def _neighbour(host, verb, *words):
+        device = "eth0" if host.enter else "near"
+        subprocess.run([*host.enter, "ip", "neigh", verb, *words, "dev", device], check=True,
+                       timeout=PATIENCE)
 
     def heal(self, *hosts):
         for host in hosts:

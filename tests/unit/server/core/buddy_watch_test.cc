@@ -222,6 +222,43 @@ TEST(SelfSuspicion, TheLastOfThreeAccusesBothOnceItHearsABalancer) {
   }
 }
 
+// Others have given it up meanwhile, and closed.
+TEST(SelfSuspicion, WhoeverWasAwayTakesNoClosedChannelForADeath) {
+  for (const bool frozen : {true, false}) {
+    WatchRing ring(6);
+    ring.run(10s);
+    if (frozen) {
+      ring.dead.insert(ring.id(2));
+    } else {
+      ring.loses = [](const WatchRing::Sent& one) {
+        return one.from == WatchRing::id(2) || one.to == WatchRing::id(2);
+      };
+    }
+    ring.run(5s);
+    ring.dead.clear();
+    ring.loses = nullptr;
+    const auto close = [&](std::uint32_t buddy) {
+      ring.tell(2, [&](BuddyWatch& watch, auto& out) {
+        watch.on_channel_down(ring.now, ring.id(buddy), out);
+      });
+    };
+    close(1);
+    close(3);
+    ring.run(900ms);
+    EXPECT_FALSE(ring.reports().contains({2, 1}));
+    EXPECT_FALSE(ring.reports().contains({2, 3}));
+    for (const std::uint32_t buddy : {1, 3}) {
+      ring.tell(2, [&](BuddyWatch& watch, auto& out) {
+        watch.on_channel_up(ring.now, ring.id(buddy), out);
+      });
+    }
+    ring.run(3s);  // linked again, and well: a channel that closes now says something
+    EXPECT_FALSE(ring.reports().contains({2, 1}));
+    close(1);
+    EXPECT_TRUE(ring.reports().contains({2, 1}));
+  }
+}
+
 // --- a suspect ----------------------------------------------------------------------------------
 
 TEST(Suspects, AreReportedEverMoreRarelyAndForgottenWhenHeard) {
