@@ -1,10 +1,11 @@
 // A server of the Model Context Protocol with the sessions that it issued, and no others. Its name
 // is the first argument; it prints the port that it listens on.
-import { randomUUID } from 'node:crypto';
+import { randomUUID, webcrypto } from 'node:crypto';
 import { createServer } from 'node:http';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 
+globalThis.crypto ??= webcrypto;  // Node 18 has it, but the SDK looks for it here
 const name = process.argv[2];
 const transports = new Map();
 
