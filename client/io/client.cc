@@ -10,6 +10,7 @@
 #include "client/core/url.h"
 #include "client/io/disk_cache.h"
 #include "client/io/transport.h"
+#include "common/cluster/server_list.h"
 #include "common/net/clock.h"
 #include "common/net/entropy.h"
 
@@ -169,6 +170,32 @@ Reply Client::post(std::string_view target, std::string body, const HeaderFields
 
 Reply Client::remove(std::string_view target, const HeaderFields& headers) {
   return request("DELETE", target, {}, headers);
+}
+
+ActiveServers Client::servers() {
+  ActiveServers active;
+  const Reply reply = get(kServerListPath);
+  active.failure = reply.failure;
+  active.message = reply.message;
+  if (!reply) return active;
+  auto listing = reply.status == 200
+                     ? parse_server_list(reply.body())
+                     : Result<ServerListing>(fail(Error::peer(fmt::format(
+                           "the balancer does not tell its servers: status {}", reply.status))));
+  if (!listing) {
+    active.failure = ClientFailure::kProtocol;
+    active.message = listing.error().message;
+    return active;
+  }
+  active.version = listing->version;
+  for (ListedServer& one : listing->servers) {
+    active.servers.push_back({std::move(one.name), std::move(one.address), one.online});
+  }
+  return active;
+}
+
+Reply Client::report(std::string_view server) {
+  return post(fmt::format("{}?server={}", kReportPath, server), {});
 }
 
 const std::string& Client::session_token() const { return body_->state().token; }

@@ -336,6 +336,8 @@ void Balancer::tell_views(AdminSnapshot& snapshot) {
   const Membership& membership = cluster_->membership();
   const ViewTeller::Counts& told = membership.teller().counts();
   count("followers", "Balancers that follow this one", membership.followers());
+  count("reports_of_followers_total", "Failures of servers that they reported",
+        membership.follower_reports());
   count("views_told_total", "Whole views told to servers and followers", told.snapshots);
   count("view_changes_told_total", "Changes of the view told to them", told.deltas);
   count("view_requests_total", "Whole views that they asked for", told.requests);

@@ -48,6 +48,7 @@ static_assert(kHttpFieldsMax <= http::kFieldsMax, "the parser has no room for wh
 
 FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
   FrontOptions options{conf.front.limits, nullptr, {}, {}, {}, 0, conf.workers, std::move(keys)};
+  options.server_list = conf.front.server_list;
   options.upstream.connect_timeout = conf.upstream.connect_timeout;
   options.upstream.response_timeout = conf.upstream.response_timeout;
   options.upstream.idle_timeout = conf.upstream.idle_timeout;

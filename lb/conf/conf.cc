@@ -27,6 +27,9 @@ Table<FrontConf> front_table() {
       "certificates", &FrontConf::certificates, list(path()),
       "PEM files, each with a certificate, its chain and its key. The client's server name "
       "chooses one; the first serves all other names.");
+  table.option("server_list", &FrontConf::server_list, boolean(),
+               "Clients may ask for the names and addresses of the tandem-servers at "
+               "/.well-known/tandem/servers, and report one that they cannot reach.");
   table.include(&FrontConf::limits, http_limits_table());
   return table;
 }

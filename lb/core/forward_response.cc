@@ -96,6 +96,8 @@ void put_cookie(const CookieOptions& cookie, std::string_view token, bool client
 
 std::string_view reason_phrase(int status) {
   switch (status) {
+    case 202:
+      return "Accepted";
     case 400:
       return "Bad Request";
     case 403:

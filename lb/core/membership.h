@@ -156,6 +156,7 @@ class Membership {
   View seen() const;
   std::uint64_t seen_version() const { return version_; }
   std::size_t followers() const { return followers_.size(); }
+  std::uint64_t follower_reports() const { return follower_reports_; }  // FailureReports of theirs
   // Is this the connection of a registered server or a follower?
   bool listens(ConnectionId connection) const {
     return connections_.count(connection) != 0 || followers_.count(connection) != 0;
@@ -228,6 +229,7 @@ class Membership {
   std::map<ConnectionId, std::string> followers_;       // balancers: their names
   std::optional<View> followed_;                        // none: what is seen here counts
   std::uint32_t followed_balancers_ = 0;  // as the master counted them, while it is away
+  std::uint64_t follower_reports_ = 0;
   ViewTeller teller_;
   NPlusOneWatch n_plus_one_;
   DirectoryRecord directory_;

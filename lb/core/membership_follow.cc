@@ -25,6 +25,7 @@ bool Membership::on_views_message(Instant now, ConnectionId from, const Message&
   } else if (const auto* status = std::get_if<StatusUpdate>(&message)) {
     adopt_status(*status);
   } else if (const auto* report = std::get_if<FailureReport>(&message)) {
+    ++follower_reports_;
     on_failure_report(now, report->suspect, actions);
   }
   return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/cluster/server_list.h"
 #include "common/net/entropy.h"
 #include "lb/io/client_connection.h"
 #include "lb/io/relay.h"
@@ -30,6 +31,14 @@ FrontState::FrontState(EventLoop& loop_, FrontOptions options_, FrontReports& re
 }
 
 FrontState::~FrontState() = default;
+
+const std::string& FrontState::server_list() {
+  if (listed_view != index.view()) {
+    listed_view = index.view();
+    listed = server_list_json(*listed_view);
+  }
+  return listed;
+}
 
 void FrontState::report_failure(ServerId server) {
   const auto pool = pools_by_id.find(server);

@@ -50,6 +50,8 @@ class SingleWriterCounter {
   X(server_active, "server_connections_active", "Connections to servers that carry a request")     \
   X(tokens_bad, "tokens_refused_total", "Tokens that were forged, cut, expired or not a client's") \
   X(tokens_sealed, "tokens_sealed_total", "Tokens sealed by the balancer")                         \
+  X(client_reports, "client_reports_total", "Servers that clients reported")                       \
+  X(client_reports_refused, "client_reports_refused_total", "Reports that came too often (429)")   \
   X(tunnels, "tunnels", "Upgraded connections that are open")                                      \
   X(timeouts_header, "timeouts_header_total", "Requests whose head did not come in time (408)")    \
   X(timeouts_idle, "timeouts_idle_total", "Idle client connections closed")                        \

@@ -12,6 +12,7 @@
 #include "common/session/token_cache.h"
 #include "common/session/token_codec.h"
 #include "lb/core/assignment.h"
+#include "lb/core/report_limit.h"
 #include "lb/core/retry_budget.h"
 #include "lb/core/route.h"
 #include "lb/core/token_counter.h"
@@ -69,6 +70,7 @@ struct FrontState {
   TokenCache tokens;
   TokenCounter plain_sessions;
   RetryBudget budget;
+  ReportLimit report_limit;
   std::vector<ServerPool*> pools;  // by slot of the index
   std::unordered_map<ServerId, std::unique_ptr<ServerPool>> pools_by_id;
   bool draining = false;
@@ -84,6 +86,9 @@ struct FrontState {
   const Relay* request_head_of = nullptr;  // whose head current_head is; null: nobody's any more
   std::string head_out;                    // heads are composed here
 
+  std::string listed;  // of listed_view
+  ViewPtr listed_view;
+
   std::vector<ClientConnection*> clients;
   std::vector<std::unique_ptr<Relay>> spare_relays;
 
@@ -93,6 +98,8 @@ struct FrontState {
     if (head_out.size() < size) head_out.resize(size);
     return head_out.data();
   }
+  // As clients get it (common/cluster/server_list.h); made once a view.
+  const std::string& server_list();
   void report_failure(ServerId server);
   void suspect(ServerId server);  // it may only be slow: reported at most once a recheck_interval
   void log_request(const AccessLine& line);  // counts its status, and writes it if there is a log

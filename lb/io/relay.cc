@@ -69,13 +69,13 @@ bool Relay::refused(const http::RequestHead& head) {
     return true;
   }
   if (head.path().starts_with(kReservedPath) && !is_validation(head)) {
-    answer(404);
+    answer_reserved(head);
     return true;
   }
   return false;
 }
 
-// The one reserved path that clients ask for. It may be sent again as if it were a GET.
+// The one reserved path that goes to servers. It may be sent again as if it were a GET.
 bool Relay::is_validation(const http::RequestHead& head) {
   validates_ = method_ == http::Method::kPost && head.path() == kValidationPath;
   if (!validates_) return false;

@@ -99,6 +99,11 @@ class Relay final : private UpstreamHandler {
   const SessionToken* client_token() const { return has_token_ ? &client_token_ : nullptr; }
   const SessionToken* newest_token() const { return has_token_ ? &newest_token_ : nullptr; }
 
+  // relay_reserved.cc: what is answered here
+  void answer_reserved(const http::RequestHead& head);
+  void answer_report(std::string_view query);
+  void answer_json(const std::string& json);
+
   // relay_response.cc: the response
   void pass_head(const http::ResponseHead& head, http::Framing framing, std::span<char> body,
                  bool complete);

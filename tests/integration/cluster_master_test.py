@@ -1,4 +1,4 @@
-"""Two balancers, one the other's master, and three servers, one of them registered with the follower
+"""Two balancers, one the other's master, and three servers, one registered with the follower
 alone: kills, freezes and restarts of both. Traffic goes on through whichever is there."""
 
 import os
@@ -8,6 +8,7 @@ import raw
 from case import Case, main
 from cluster import Balancer, Server
 from process import until
+from visitor import Visitor
 
 INTERVAL = "200ms"
 
@@ -90,6 +91,23 @@ class Master(Case):
         # Whoever of the two told it first: it is the master's.
         self.assertEqual(self.servers["a"].metric("tandem_balancer_followed"), 1)
         self.assertEqual(self.servers["a"].metric("tandem_balancer_stand_in"), 0)
+
+    def test_a_clients_report_goes_through_the_follower_to_the_master(self):
+        visitor = self.shop.start(Visitor(self.shop.folder,
+                                          f"http://127.0.0.1:{self.follower.port}"))
+        listed = visitor.get("?servers")
+        self.assertEqual(listed["servers"], {"a": True, "b": True, "c": True}, listed["message"])
+        self.assertEqual(listed["version"], self.master.status()["view"]["version"])
+        reports = self.master.metric("tandem_reports_of_followers_total")
+        response = raw.fetch(self.follower.port, "/.well-known/tandem/report?server=a",
+                             method="POST")
+        self.assertEqual(response.status, 202)
+        self.master.wait(lambda: self.master.metric("tandem_reports_of_followers_total") >
+                         reports, "hear of it")
+        self.follower.wait(lambda: self.follower.metric("tandem_client_reports_total") == 1,
+                           "count it")
+        for lb in (self.master, self.follower):
+            self.assertEqual(lb.online(), set(self.servers))  # a report alone changes nothing
 
     def test_without_the_master_traffic_goes_on_and_deaths_are_noticed(self):
         cookies = self.sessions(self.follower)

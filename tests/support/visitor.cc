@@ -1,5 +1,6 @@
 // One client of the library, driven line by line: a target on standard input, what became of it as
-// a line of JSON on standard output. For integration tests. Not installed.
+// a line of JSON on standard output; or "?servers", and what servers there are. For integration
+// tests. Not installed.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -22,6 +23,16 @@ int main(int argc, char** argv) {
   options.validate_after = std::chrono::milliseconds(validate_after_ms);
   tandem::Client client(options);
   for (std::string target; std::getline(std::cin, target);) {
+    if (target == "?servers") {
+      const tandem::ActiveServers active = client.servers();
+      tandem::JsonWriter json;
+      json.begin_object().member("message", active.message).member("version", active.version);
+      json.key("servers").begin_object();
+      for (const tandem::ActiveServer& one : active.servers) json.member(one.name, one.online);
+      fmt::print("{}\n", json.end_object().end_object().text());
+      std::fflush(stdout);
+      continue;
+    }
     const tandem::Reply reply = client.get(target);
     tandem::JsonWriter json;
     json.begin_object().member("ok", static_cast<bool>(reply)).member("status", reply.status);

@@ -103,6 +103,20 @@ struct Reply {
   std::string_view header(std::string_view name) const;
 };
 
+// A server that sessions may be on, as the balancer knows it.
+struct ActiveServer {
+  std::string name{};
+  std::string address{};  // "HOST:PORT": where it serves HTTP
+  bool online = false;
+};
+struct ActiveServers {
+  ClientFailure failure = ClientFailure::kNone;  // kProtocol: the balancer does not tell
+  std::string message{};                         // one sentence, where failure is set
+  std::uint64_t version = 0;                     // of the view: grows when anything has changed
+  std::vector<ActiveServer> servers{};           // by name
+  explicit operator bool() const { return failure == ClientFailure::kNone; }
+};
+
 // One session. Not for several threads at once; it may move from thread to thread between calls.
 // Calls block until the reply is whole or the timeout is over; none throws.
 //
@@ -124,6 +138,12 @@ class Client {
   // Any other method, "HEAD" and "PATCH" say.
   Reply request(std::string_view method, std::string_view target, std::string body,
                 const HeaderFields& headers = {});
+
+  // The servers that there are, asked of the balancer now.
+  ActiveServers servers();
+  // This server could not be reached: whoever decides about such things is to look. The reply is
+  // 202, 404 (no such server), or 429 (too many reports: it will be looked at anyway).
+  Reply report(std::string_view server);
 
   // The names under which the servers know this client; empty until there is a session.
   const std::string& session_token() const;

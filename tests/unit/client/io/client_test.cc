@@ -288,5 +288,38 @@ TEST_F(ClientTest, AValidationWithoutAnAnswerDoesNotFailTheCall) {
   EXPECT_GE(reply.validation.requests, 1u);
 }
 
+TEST_F(ClientTest, TheActiveServersAreAskedOfTheBalancer) {
+  std::string asked;
+  ScriptedServer server([&](const Request& request) -> Answer {
+    asked = request.head.substr(0, request.head.find("\r\n"));
+    if (request.head.starts_with("POST ")) return {response(202, "", "Accepted\n")};
+    return {response(200, "Cache-Control: no-store\r\n",
+                     R"({"version":9,"servers":[{"name":"a","address":"h:1","online":true}]})")};
+  });
+  Client client({.balancer = server.url()});
+  const ActiveServers active = client.servers();
+  ASSERT_TRUE(active) << active.message;
+  EXPECT_EQ(asked, "GET /.well-known/tandem/servers HTTP/1.1");
+  EXPECT_EQ(active.version, 9u);
+  ASSERT_EQ(active.servers.size(), 1u);
+  EXPECT_EQ(active.servers[0].name, "a");
+  EXPECT_EQ(active.servers[0].address, "h:1");
+  EXPECT_TRUE(active.servers[0].online);
+  EXPECT_EQ(client.report("a").status, 202);
+  EXPECT_EQ(asked, "POST /.well-known/tandem/report?server=a HTTP/1.1");
+}
+
+TEST_F(ClientTest, ABalancerThatTellsNoServersIsAnError) {
+  std::atomic<int> status{404};
+  ScriptedServer server(
+      [&](const Request&) -> Answer { return {response(status, "", "nothing of the kind\n")}; });
+  Client client({.balancer = server.url(), .attempts_max = 1});
+  EXPECT_EQ(client.servers().failure, ClientFailure::kProtocol);
+  status = 200;
+  const ActiveServers garbled = client.servers();
+  EXPECT_EQ(garbled.failure, ClientFailure::kProtocol);
+  EXPECT_EQ(garbled.message, "what came is not a list of servers");
+}
+
 }  // namespace
 }  // namespace tandem

@@ -1,0 +1,42 @@
+// The list of active servers as clients get it: GET /.well-known/tandem/servers at a balancer,
+// JSON:
+//     {"version":7,"servers":[{"name":"a","address":"10.0.0.1:9101","online":true}]}
+// Readers skip members that they do not know. Pure.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/cluster/view.h"
+
+namespace tandem {
+
+inline constexpr std::string_view kServerListPath = "/.well-known/tandem/servers";
+// POST with ?server=NAME: the client could not reach it. The master looks for itself.
+inline constexpr std::string_view kReportPath = "/.well-known/tandem/report";
+inline constexpr std::size_t kListedServersMax = 4096;  // the first by name
+
+struct ListedServer {
+  std::string name;
+  std::string address;  // where it serves HTTP
+  bool online = false;
+
+  bool operator==(const ListedServer&) const = default;
+};
+struct ServerListing {
+  std::uint64_t version = 0;  // of the view
+  std::vector<ListedServer> servers;
+
+  bool operator==(const ServerListing&) const = default;
+};
+
+// Of the view's tandem-servers; what plain servers there are is nobody's business.
+std::string server_list_json(const View& view);
+// An error of the peer if it is not such a list, or has more than kListedServersMax servers.
+Result<ServerListing> parse_server_list(std::string_view json);
+
+}  // namespace tandem

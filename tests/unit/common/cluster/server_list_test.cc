@@ -1,0 +1,87 @@
+#include "common/cluster/server_list.h"
+
+#include <gtest/gtest.h>
+
+namespace tandem {
+namespace {
+
+View view() {
+  View made{7, 1, {}, 1, false};
+  for (const std::string name : {"a", "b", "plain"}) {
+    ServerRecord record;
+    record.name = name;
+    record.kind = name == "plain" ? ServerKind::kPlain : ServerKind::kTandem;
+    record.data_address = "[::1]:80";
+    record.online = name == "a";
+    made.servers.push_back(record);
+  }
+  return made;
+}
+
+TEST(ServerList, TellsOfTandemServersAlone) {
+  EXPECT_EQ(server_list_json(view()),
+            R"({"version":7,"servers":[{"name":"a","address":"[::1]:80","online":true},)"
+            R"({"name":"b","address":"[::1]:80","online":false}]})");
+}
+
+TEST(ServerList, ComesBackAsItWas) {
+  const auto read = parse_server_list(server_list_json(view()));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->version, 7u);
+  ASSERT_EQ(read->servers.size(), 2u);
+  EXPECT_EQ(read->servers[0], (ListedServer{"a", "[::1]:80", true}));
+  EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false}));
+}
+
+TEST(ServerList, WhatIsNotKnownIsSkipped) {
+  const auto read = parse_server_list(
+      R"( { "x": [1, -2.5e3, {"y": null}, "\u0041\n", true], "servers" : [ )"
+      R"({"weight": 3, "name": "\u0061\"\\", "zone": {}, "online": false} ] , "version": 12 } )");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->version, 12u);
+  ASSERT_EQ(read->servers.size(), 1u);
+  EXPECT_EQ(read->servers[0].name, "a\"\\");
+}
+
+TEST(ServerList, WhatIsNoListIsAnError) {
+  for (const char* text :
+       {"", "{}", "[]", "null", R"({"version":1})", R"({"servers":[]})",
+        R"({"version":-1,"servers":[]})", R"({"version":1.5,"servers":[]})",
+        R"({"version":"1","servers":[]})", R"({"version":1,"servers":{}})",
+        R"({"version":1,"servers":[{}]})", R"({"version":1,"servers":[{"name":1}]})",
+        R"({"version":1,"servers":[{"name":"a"})", R"({"version":1,"servers":[]} x)",
+        R"({"version":1,"servers":[{"name":"a","online":1}]})",
+        R"({"version":1,"servers":[],"x":"\q"})", R"({"version":1,"servers":[],"x":"\u12"})",
+        R"({"version":18446744073709551616,"servers":[]})"}) {
+    EXPECT_FALSE(parse_server_list(text)) << text;
+  }
+  EXPECT_FALSE(parse_server_list(R"({"version":1,"servers":[],"x":)" + std::string(100, '[') +
+                                 std::string(100, ']') + "}"));
+}
+
+TEST(ServerList, IsBounded) {
+  std::string text = R"({"version":1,"servers":[{"name":"a"})";
+  for (std::size_t i = 1; i < kListedServersMax; ++i) text += R"(,{"name":"a"})";
+  EXPECT_TRUE(parse_server_list(text + "]}"));
+  EXPECT_FALSE(parse_server_list(text + R"(,{"name":"a"}]})"));
+  View large{1, 1, {}, 1, false};
+  large.servers.resize(kListedServersMax + 1);
+  for (ServerRecord& record : large.servers) record.name = "a";
+  EXPECT_TRUE(parse_server_list(server_list_json(large)));
+}
+
+// Any text, cut anywhere or with one byte changed, is a list or an error.
+TEST(ServerList, TakesAnyBytes) {
+  const std::string good = server_list_json(view());
+  for (std::size_t at = 0; at < good.size(); ++at) {
+    EXPECT_FALSE(parse_server_list(good.substr(0, at)));
+    for (const char c : {'\0', '"', '\\', '{', '\xff', '9'}) {
+      std::string changed = good;
+      changed[at] = c;
+      (void)parse_server_list(changed);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tandem
