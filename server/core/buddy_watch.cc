@@ -209,6 +209,7 @@ void BuddyWatch::heard(Instant now, ServerId from, Out& out) {
     return;
   }
   link->heard = now;
+  if (doubts_since_ != kNever) unsure_until_ = now + times().period;
   doubts_since_ = kNever;
   if (link->state == LinkState::kQuiet) return;
   counters_.recovered += link->state == LinkState::kSuspected;

@@ -141,7 +141,7 @@ class BuddyWatch {
   std::vector<ServerId> host_checks_;
   Instant doubts_since_ = kNever;  // both buddies were missed at once: it may be we
   bool others_heard_ = false;      // since then: bystanders or balancers
-  Instant unsure_until_{};         // this server was frozen a moment ago
+  Instant unsure_until_{};         // this server was away a moment ago
   std::uint64_t last_ping_ = 0;
   Counters counters_;
 };

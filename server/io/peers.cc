@@ -106,7 +106,7 @@ void Peers::on_channel_open(Channel& channel) {
       return;
     }
     close_accepted(*known->second.channel);
-    unlink(peer);
+    forget(peer);
   }
   links_[peer] = {&channel, incarnation};
   log::info("linked with {}", channel.peer().name);
@@ -142,12 +142,16 @@ void Peers::close_accepted(Channel& channel) {
 }
 
 void Peers::unlink(ServerId peer) {
+  forget(peer);
+  if (listener_ != nullptr) listener_->on_peer_unlinked(peer);
+}
+
+void Peers::forget(ServerId peer) {
   const auto link = links_.find(peer);
   past_.bytes_sent += link->second.channel->bytes_sent();
   past_.bytes_received += link->second.channel->bytes_received();
   links_.erase(link);
   driver_.peer_disconnected(peer);
-  if (listener_ != nullptr) listener_->on_peer_unlinked(peer);
 }
 
 void Peers::leave(const std::string& name) {

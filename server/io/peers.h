@@ -47,8 +47,8 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   void set_accepting(std::shared_ptr<const TlsContext> context) {
     server_.set_context(std::move(context));
   }
-  // Told of all links, and first of what comes on them. Null (at first): nobody. It outlives its
-  // use.
+  // Told of all links (not that one was replaced by another), and first of what comes on them. Null
+  // (at first): nobody. It outlives its use.
   void set_listener(PeerListener* listener) { listener_ = listener; }
   // Connects to new servers, leaves those that are gone or offline, then tells the node.
   void on_view(const ViewPtr& view);
@@ -73,6 +73,7 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   bool is_ours(const Channel& channel) const;
   void close_accepted(Channel& channel);
   void unlink(ServerId peer);
+  void forget(ServerId peer);  // another link takes its place, or none
   void leave(const std::string& name);
 
   EventLoop& loop_;

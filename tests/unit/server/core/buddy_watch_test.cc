@@ -237,6 +237,9 @@ TEST(SelfSuspicion, WhoeverWasAwayTakesNoClosedChannelForADeath) {
     ring.run(5s);
     ring.dead.clear();
     ring.loses = nullptr;
+    ring.tell(2, [&](BuddyWatch& watch, auto& out) {  // what was on its way
+      watch.on_message(ring.now, ring.id(1), StatusReport{}, out);
+    });
     const auto close = [&](std::uint32_t buddy) {
       ring.tell(2, [&](BuddyWatch& watch, auto& out) {
         watch.on_channel_down(ring.now, ring.id(buddy), out);
