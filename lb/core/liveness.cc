@@ -4,82 +4,168 @@
 
 namespace tandem {
 
+void Liveness::good() {
+  ++good_signs_;
+  well_ = true;
+  accused_ = verifying_ = again_ = false;
+  started_ = fails_ = refusals_ = pauses_ = 0;
+}
+
+void Liveness::begin(Instant now) {
+  verifying_ = true;
+  started_ = fails_ = refusals_ = 0;
+  begun_ = now;
+  wanted_ = kNever;
+}
+
 void Liveness::on_connected(Instant now) {
   connected_ = true;
-  left_ = false;
-  failed_probes_ = 0;
-  on_heard(now);
-}
-
-void Liveness::on_adopted(Instant now) {
-  online_ = true;
-  left_ = false;
-  probe_failed_ = false;
-  failed_probes_ = 0;
-  wanted_ = now;
-}
-
-void Liveness::on_heard(Instant now) {
-  if (silent(now)) failed_probes_ = 0;  // it was frozen or cut off: that is why they failed
+  left_ = deaf_ = false;
+  failed_in_a_row_ = 0;
   heard_ = now;
-  probe_failed_ = false;
-  if (connected_ && !left_ && !deaf()) online_ = true;
+  wanted_ = kNever;
+  good();
+}
+
+void Liveness::on_heard(Instant now, bool is_pong) {
+  if (now - heard_ >= options_.status_interval * 3 / 2) {
+    // It was frozen or cut off, maybe: that is why they failed.
+    failed_in_a_row_ = 0;
+    deaf_ = false;
+  }
+  heard_ = now;
+  if (deaf_ || left_) return;
+  if (verifying_ && is_pong && failed_in_a_row_ > 0) {
+    // It lives. Is it deaf? All attempts are to say that.
+    ++good_signs_;
+    well_ = true;
+    accused_ = again_ = false;
+    return;
+  }
+  const bool may_be_old = verifying_ && online_ && !is_pong && !again_;
+  if (!may_be_old) return good();
+  begin(now);
+  verifying_ = false;  // its first probe begins it
+  again_ = true;
+  wanted_ = now;
 }
 
 void Liveness::on_lost(Instant now) {
   connected_ = false;
-  wanted_ = now;
-  on_time(now);
+  well_ = false;
+  if (!verifying_) wanted_ = now;
 }
 
 void Liveness::on_left(Instant) {
   left_ = true;
-  online_ = false;
+  well_ = verifying_ = false;
   wanted_ = kNever;
 }
 
 void Liveness::on_reported(Instant now) {
-  if (online_) wanted_ = std::min(wanted_, now);
+  if (online_ && !verifying_) wanted_ = std::min(wanted_, std::max(now, begun_ + kReportGap));
+}
+
+void Liveness::on_accused(Instant now) {
+  if (!online_) return;
+  accused_ = true;
+  on_reported(now);
+}
+
+void Liveness::examine(Instant now) {
+  if (online_ && !verifying_ && !left_) wanted_ = now;
 }
 
 void Liveness::on_probe_started(Instant now) {
-  probing_ = true;
-  probed_ = now;
-  wanted_ = kNever;
+  if (!verifying_) {
+    if (!again_) ++verifications_;
+    begin(now);
+  } else if (online_ && now > attempt_due(started_) + options_.timeout / 2) {
+    begin(now);  // it is us who are late
+  }
+  ++started_;
 }
 
-void Liveness::on_probe_result(Instant now, bool answered) {
-  probing_ = false;
-  probe_failed_ = !answered;
-  failed_probes_ = answered ? 0 : std::min(failed_probes_ + 1, 2 * kDeafProbes);
-  if (answered && !left_) online_ = true;
-  on_time(now);
+void Liveness::on_probe_result(Instant now, ProbeResult result) {
+  if (result == ProbeResult::kAnswered) {
+    failed_in_a_row_ = 0;
+    deaf_ = false;
+    wanted_ = kNever;
+    if (!left_) good();
+    return;
+  }
+  if (failed_in_a_row_++ == 0) failing_since_ = now;
+  if (verifying_) {
+    ++fails_;
+    refusals_ += result == ProbeResult::kRefused;
+    if (fails_ >= (online_ ? options_.attempts : 1U)) {
+      verifying_ = again_ = false;
+      if (!connected_ || heard_ < begun_) well_ = false;
+      if (!online_) pauses_ = std::min(pauses_ + 1, kPausesMost + 1);
+    }
+  }
+  const Duration deaf_time = std::max(options_.status_interval * 2, kDeafTime);
+  if (connected_ && failed_in_a_row_ >= kDeafProbes && now - failing_since_ >= deaf_time &&
+      heard_ >= failing_since_ && !silent(now)) {
+    deaf_ = true;
+    well_ = false;
+  }
 }
 
-void Liveness::on_time(Instant now) {
-  if ((!connected_ || silent(now)) && probe_failed_) online_ = false;
-  if (deaf()) online_ = false;
+void Liveness::mark(bool online) {
+  if (online == online_) return;
+  online_ = online;
+  accused_ = verifying_ = again_ = false;
+  started_ = pauses_ = 0;
+  if (online) failed_in_a_row_ = 0;
+  if (!online) well_ = false;
 }
 
-// From one probe to the next.
-Duration Liveness::pause() const {
-  if (online_ || failed_probes_ == 0) return interval_;
-  return interval_ * std::min(1u << (failed_probes_ - 1), kPauseMost);
+bool Liveness::failed(Instant now) const {
+  if (deaf_) return true;
+  if (verifying_ || fails_ < options_.attempts) return false;
+  if (!connected_) return true;
+  return now >= ping_until() && heard_ <= begun_ && (accused_ || silent(now));
+}
+
+bool Liveness::well(Instant now) const {
+  return well_ && !left_ && !deaf_ && (!connected_ || !silent(now));
 }
 
 Instant Liveness::next_probe() const {
-  if (probing_ || left_) return kNever;
-  Instant next = probed_ + pause();
-  if (connected_ && failed_probes_ == 0) {
-    next = std::max(next, heard_ + interval_ * kProbeIntervals);
+  if (left_) return kNever;
+  if (verifying_) {
+    if (!online_ || started_ >= options_.attempts) return kNever;
+    if (started_ == fails_ && refusals_ == fails_ && !connected_) return begun_;  // at once
+    return attempt_due(started_);
   }
-  if (wanted_ != kNever) next = std::min(next, std::max(wanted_, probed_ + kReportGap));
-  return next;
+  // Longer than a verification, which has been judged by then.
+  const Duration interval = std::max<Duration>(options_.status_interval, options_.timeout * 2);
+  Instant next =
+      begun_ + interval * (online_ || well_ ? 1U : 1U << (pauses_ == 0 ? 0 : pauses_ - 1));
+  if (connected_ && failed_in_a_row_ == 0) {
+    next = std::max(next, heard_ + options_.status_interval * kProbeIntervals);
+  }
+  return std::min(next, wanted_);
 }
 
-Instant Liveness::next_change() const {
-  if (!online_ || !connected_ || !probe_failed_) return kNever;
-  return heard_ + interval_ * kSilentIntervals;
+Duration Liveness::probe_timeout(Instant now) const {
+  if (!online_) return 0s;
+  return std::max<Duration>(ping_until() - now, options_.timeout / (2 * options_.attempts));
+}
+
+Instant Liveness::next_change(Instant now) const {
+  Instant next = kNever;
+  const auto at = [&](Instant when) {
+    if (when > now) next = std::min(next, when);
+  };
+  const Instant silence = heard_ + options_.status_interval * kSilentIntervals;
+  if (online_ && connected_ && fails_ >= options_.attempts) {
+    at(ping_until());
+    at(silence);
+  }
+  if (!online_ && connected_ && well_) at(silence);
+  return next;
 }
 
 }  // namespace tandem

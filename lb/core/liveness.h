@@ -1,68 +1,122 @@
-// Is a registered server alive? One value for each server, virtual time in, two questions out.
+// What the master knows of one registered server from what it sees itself: what was heard on its
+// control connection, and what came of contacting its data port. One value for each server, virtual
+// time in. It says whether a verification failed; whether the server is then offline is the
+// master's decision (lb/core/master).
 //
-// Offline means: its control connection is gone, or silent for three status intervals, AND a probe
-// of our own failed. A probe wants an answer of the application, so a frozen process fails it.
-// Either alone is not enough: a server may have lost its control connection, or its data port may
-// refuse a connection under load, and yet serve. But a server whose data port has failed three
-// probes in a row is *deaf*, and offline too, however much it says on its control connection.
-// A server that announced its leave is offline at once.
+// A verification is `attempts` probes, staggered evenly over `timeout`, the control connection
+// being pinged beside them. An answer to any of them, or to the ping, refutes. It fails when all
+// attempts have, and the ping had `timeout` to be answered; a server whose control connection is
+// gone and whose host refuses every attempt needs no waiting. One that is heard of otherwise,
+// during it, may have sent that before: once the verification begins again, a second time it is
+// refuted.
 //
-// Online again: it is heard on its control connection (a deaf one not), or a probe is answered.
-// Probes of an offline server come ever more rarely, up to eight intervals apart.
+// Verified is who lost its control connection, was silent there for two status intervals, or was
+// reported. Of a server that nobody else accuses a failed verification counts only when it has been
+// silent for three intervals or lost its control connection.
+//
+// A server that is heard, but whose data port has failed for kDeafTime and two intervals, is
+// *deaf*.
 #pragma once
+
+#include <algorithm>
+#include <cstdint>
 
 #include "common/base/time.h"
 
 namespace tandem {
 
+enum class ProbeResult : std::uint8_t {
+  kAnswered,
+  kRefused,  // its host is there and says that nobody listens
+  kFailed,   // anything else
+};
+
 class Liveness {
  public:
-  static constexpr int kSilentIntervals = 3;  // of the control connection: silent
-  static constexpr int kProbeIntervals =
-      2;  // the probe starts earlier, so as to be decided by then
-  static constexpr unsigned kDeafProbes = 3;     // so many failed probes in a row: deaf
-  static constexpr unsigned kPauseMost = 8;      // intervals between two probes when offline
-  static constexpr Duration kReportGap = 100ms;  // reports of failures probe at most this often
+  struct Options {
+    Duration status_interval = 1s;
+    std::uint32_t attempts = 6;
+    Duration timeout = 125ms;  // of a verification
+  };
+  static constexpr int kSilentIntervals = 3;     // of the control connection: silent
+  static constexpr int kProbeIntervals = 2;      // a verification starts earlier
+  static constexpr unsigned kDeafProbes = 10;    // so many failed probes in a row at least: deaf
+  static constexpr Duration kDeafTime = 2s;      // and for so long
+  static constexpr unsigned kPausesMost = 3;     // offline: the pause doubles so often
+  static constexpr Duration kReportGap = 100ms;  // reports verify at most this often
 
-  explicit Liveness(Duration status_interval = 1s) : interval_(status_interval) {}
+  Liveness() = default;
+  explicit Liveness(const Options& options) : options_(options) {}
+  void set_options(const Options& options) { options_ = options; }
 
-  void on_connected(Instant now);  // registered, on a new control connection
-  void on_adopted(Instant now);    // somebody else says that it is online: so until a probe fails
-  void on_heard(Instant now);      // a message on the control connection
-  void on_lost(Instant now);       // the control connection is gone: probe at once
-  void on_left(Instant now);       // a normal shutdown
-  void on_reported(Instant now);   // somebody met a failure, or waits long: probe at once
+  void on_connected(Instant now);            // registered, on a new control connection
+  void on_heard(Instant now, bool is_pong);  // a message on the control connection
+  void on_lost(Instant now);                 // the control connection is gone: verify at once
+  void on_left(Instant now);                 // a normal shutdown
+  void on_reported(Instant now);             // somebody met a failure: verify soon
+  void on_accused(Instant now);              // a server says that it is dead: the same
+  void examine(Instant now);                 // verify now, whatever was before
+  // The next of a verification's probes; one that begins, if none is under way.
   void on_probe_started(Instant now);
-  void on_probe_result(Instant now, bool answered);
-  // Time alone may decide. Harmless whenever called.
-  void on_time(Instant now);
+  void on_probe_result(Instant now, ProbeResult result);
+  void mark(bool online);  // what the master decided
 
-  void set_status_interval(Duration interval) { interval_ = interval; }
-
-  bool online() const { return online_; }
   bool connected() const { return connected_; }
   bool left() const { return left_; }
-  bool deaf() const { return failed_probes_ >= kDeafProbes; }
-  bool silent(Instant now) const { return now - heard_ >= interval_ * kSilentIntervals; }
+  bool deaf() const { return deaf_; }
+  bool silent(Instant now) const {
+    return now - heard_ >= options_.status_interval * kSilentIntervals;
+  }
+  Instant heard() const { return heard_; }
 
-  // When to start a probe; kNever while one is under way or none is wanted.
+  // The last verification failed, and nothing good was seen since.
+  bool failed(Instant now) const;
+  // ... and its host refused all of it.
+  bool refused() const { return !connected_ && fails_ > 0 && refusals_ == fails_; }
+  bool verifying() const { return verifying_; }
+  // Under way, with an attempt unanswered for a while.
+  bool drags() const { return verifying_ && started_ >= refusals_ + 2; }
+  // Grows with every verification; and with every good sign.
+  std::uint64_t verifications() const { return verifications_; }
+  std::uint64_t good_signs() const { return good_signs_; }
+  // The last sign was a good one, and not long ago. Of a server that is offline: it is back.
+  bool well(Instant now) const;
+
+  // When to start a probe (not while it waits for answers), and how long it may take; 0: as long as
+  // any.
   Instant next_probe() const;
-  // When on_time() may change online(); kNever if it cannot.
-  Instant next_change() const;
+  Duration probe_timeout(Instant now) const;
+  // When failed() or well() may change by time alone.
+  Instant next_change(Instant now) const;
 
  private:
-  Duration pause() const;
+  void good();
+  void begin(Instant now);
+  Instant attempt_due(unsigned number) const {
+    return begun_ + options_.timeout * number / options_.attempts;
+  }
+  Instant ping_until() const { return begun_ + options_.timeout; }
 
-  Duration interval_;
+  Options options_;
   bool online_ = false;
   bool connected_ = false;
   bool left_ = false;
-  bool probing_ = false;
-  bool probe_failed_ = false;   // the last one, and nothing was heard since
-  unsigned failed_probes_ = 0;  // in a row, whatever was heard
+  bool deaf_ = false;
+  bool accused_ = false;    // since the last good sign
+  bool well_ = false;       // the last sign was a good one
+  bool verifying_ = false;  // or: an offline server is being probed
+  bool again_ = false;      // it began again, since something was heard
+  unsigned started_ = 0;    // of its attempts
+  unsigned fails_ = 0;
+  unsigned refusals_ = 0;
+  unsigned failed_in_a_row_ = 0;  // probes, whatever was heard
+  unsigned pauses_ = 0;           // the longer, the more often an offline server did not answer
+  std::uint64_t verifications_ = 0;
+  std::uint64_t good_signs_ = 0;
   Instant heard_{};
-  Instant wanted_ = kNever;           // a probe is wanted at once, since then
-  Instant probed_ = Instant{} - 24h;  // start of the last one; at first, long ago
+  Instant wanted_ = kNever;          // a verification is, since then
+  Instant begun_ = Instant{} - 24h;  // the last one; at first, long ago
+  Instant failing_since_{};          // the first of failed_in_a_row_
 };
 
 }  // namespace tandem

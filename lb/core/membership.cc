@@ -13,113 +13,34 @@ bool changes_choice(const Status& a, const Status& b) {
          a.draining != b.draining || a.capacity != b.capacity || a.threshold != b.threshold;
 }
 
-Instant next_probe(const std::variant<Liveness, HealthCheck>& health) {
-  if (const auto* liveness = std::get_if<Liveness>(&health)) return liveness->next_probe();
-  return std::get<HealthCheck>(health).next_check();
-}
-
-std::string why_offline(Instant now, const Liveness& liveness) {
-  if (!liveness.connected()) return "its control connection is gone and a probe failed";
-  if (liveness.silent(now)) return "its control connection is silent and a probe failed";
-  return "it reports, but probes of its data port fail";
-}
-
-MembershipEvent::Kind event_of(const ServerRecord& record) {
-  if (record.online) return MembershipEvent::Kind::kReturned;
-  return record.left ? MembershipEvent::Kind::kLeft : MembershipEvent::Kind::kOffline;
-}
-
-bool online(const std::variant<Liveness, HealthCheck>& health) {
-  return std::visit([](const auto& value) { return value.online(); }, health);
+MembershipEvent::Kind event_of(ServerState state) {
+  switch (state) {
+    case ServerState::kOnline:
+      return MembershipEvent::Kind::kReturned;
+    case ServerState::kOffline:
+      return MembershipEvent::Kind::kOffline;
+    case ServerState::kLeft:
+      return MembershipEvent::Kind::kLeft;
+    case ServerState::kHeldBack:
+      return MembershipEvent::Kind::kHeldBack;
+  }
+  return MembershipEvent::Kind::kOffline;
 }
 
 }  // namespace
 
-bool Membership::valid_name(const std::string& name) {
-  if (name.empty() || name.size() > kNameBytesMax) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.';
-  });
+Master::Options Membership::master_options(const Options& options) {
+  Master::Options master = options.master;
+  master.liveness.status_interval = options.status_interval;
+  return master;
 }
 
 Membership::Membership(Instant now, Options options)
     : options_(options),
+      master_(master_options(options)),
       version_(options.first_version),
       view_sent_(now - kViewGap),
       status_sent_(now) {}
-
-Result<void> Membership::configure(Instant now, Options options,
-                                   const std::vector<PlainServer>& plain) {
-  std::map<ServerId, std::string> ids;
-  for (const PlainServer& server : plain) give_way(now, server);
-  for (const auto& [name, member] : members_) {
-    if (member.record.kind == ServerKind::kTandem) ids.emplace(member.record.id, name);
-  }
-  for (const PlainServer& server : plain) {
-    const auto [it, inserted] = ids.emplace(ServerId::of(server.name), server.name);
-    if (inserted) continue;
-    if (it->second == server.name) {
-      return fail(Error::conf("the name \"" + server.name + "\" belongs to a registered server"));
-    }
-    return fail(Error::conf("the names \"" + server.name + "\" and \"" + it->second +
-                            "\" have the same id: change one of them"));
-  }
-  if (options.balancers != options_.balancers) {
-    ++version_;
-    view_new_ = true;
-  }
-  options_ = options;
-  for (auto it = members_.begin(); it != members_.end();) {
-    Member& member = it->second;
-    if (auto* liveness = std::get_if<Liveness>(&member.health)) {
-      liveness->set_status_interval(options.status_interval);
-    } else if (std::none_of(plain.begin(), plain.end(),
-                            [&](const PlainServer& p) { return p.name == it->first; })) {
-      names_.erase(member.record.id);
-      it = members_.erase(it);
-      ++version_;
-      view_new_ = true;
-      continue;
-    }
-    ++it;
-  }
-  for (const PlainServer& server : plain) put_plain(now, server);
-  return {};
-}
-
-void Membership::put_plain(Instant now, const PlainServer& plain) {
-  const auto [it, is_new] = members_.try_emplace(plain.name);
-  Member& member = it->second;
-  ServerRecord& record = member.record;
-  if (is_new || record.data_address != plain.address) {
-    record.id = ServerId::of(plain.name);
-    record.name = plain.name;
-    record.kind = ServerKind::kPlain;
-    record.data_address = plain.address;
-    record.online = true;
-    record.status = Status{};
-    ++record.incarnation;
-    member.serial = 0;
-    member.health = HealthCheck(options_.check, now);
-    names_.emplace(record.id, plain.name);
-    ++version_;
-    view_new_ = true;
-  } else {
-    std::get<HealthCheck>(member.health).set_options(options_.check, now);
-  }
-  if (record.zone != plain.zone) {
-    record.zone = plain.zone;
-    ++version_;
-    view_new_ = true;
-  }
-  Status status = record.status;
-  status.capacity = plain.capacity;
-  status.threshold = plain.threshold;
-  if (status == record.status) return;
-  ++status.sequence;
-  on_status(member, status);
-}
 
 void Membership::on_message(Instant now, ConnectionId from, const Message& message,
                             MembershipActions& actions) {
@@ -127,138 +48,33 @@ void Membership::on_message(Instant now, ConnectionId from, const Message& messa
   if (const auto* registration = std::get_if<Register>(&message)) {
     return on_register(now, from, *registration, actions);
   }
-  if (on_views_message(now, from, message, actions)) return;
+  if (const auto* report = std::get_if<FailureReport>(&message)) {
+    // A balancer that follows is nobody's server: its word is its own.
+    const Member* by = registered_on(from);
+    if (by == nullptr && followers_.count(from) == 0)
+      return refuse(from, "register first", actions);
+    master_.on_report(now, by == nullptr ? ServerId{} : by->record.id, *report, orders_);
+  }
+  if (on_views_message(now, from, message, actions)) return carry_out(now, actions);
   Member* member = registered_on(from);
   if (member == nullptr) return refuse(from, "register first", actions);
-  auto& liveness = std::get<Liveness>(member->health);
-  liveness.on_heard(now);
-  std::string_view why = "heard again";
+  on_server_message(now, *member, message);
+  carry_out(now, actions);
+}
+
+void Membership::on_server_message(Instant now, Member& member, const Message& message) {
+  const ServerId server = member.record.id;
+  if (std::holds_alternative<Leave>(message)) return master_.on_left(now, server, orders_);
+  master_.on_heard(now, server, std::holds_alternative<Pong>(message), orders_);
   if (const auto* report = std::get_if<StatusReport>(&message)) {
-    if (report->status.sequence > member->record.status.sequence) {
-      member->says_draining = report->status.draining;
-      on_status(*member, report->status);
-    }
+    if (report->status.sequence <= member.record.status.sequence) return;
+    member.says_draining = report->status.draining;
+    on_status(member, report->status);
   } else if (const auto* backing = std::get_if<Backing>(&message)) {
-    n_plus_one_.on_backing(member->record.id, *backing);
-  } else if (std::holds_alternative<Leave>(message)) {
-    liveness.on_left(now);
-    why = "it shuts down";
+    n_plus_one_.on_backing(server, *backing);
+  } else if (const auto* looked = std::get_if<Looked>(&message)) {
+    master_.on_looked(now, server, *looked, orders_);
   }
-  sync_online(now, *member, why, actions);
-}
-
-void Membership::on_hello(Instant now, ConnectionId from, const Hello& hello,
-                          MembershipActions& actions) {
-  if (hellos_.count(from) != 0 || connections_.count(from) != 0 || followers_.count(from) != 0) {
-    return refuse(from, "greeted twice", actions);
-  }
-  std::string reason = objection(now, from, hello);
-  if (!reason.empty()) {
-    actions.push_back(Note{"server " + hello.name + " is refused: " + reason});
-    return refuse(from, std::move(reason), actions);
-  }
-  hellos_.emplace(from, hello);
-}
-
-// Why this one may not register; empty if it may.
-std::string Membership::objection(Instant now, ConnectionId from, const Hello& hello) const {
-  if (hello.protocol == 0) return "unknown protocol version";
-  if (hello.balancer) return {};
-  if (!valid_name(hello.name)) return "a name is 1 to 64 of the characters A-Z a-z 0-9 - _ .";
-  const auto same_id = names_.find(ServerId::of(hello.name));
-  if (same_id == names_.end()) return {};
-  const Member& other = members_.find(same_id->second)->second;
-  if (same_id->second != hello.name) {
-    if (!other.record.online) return {};
-    return "the name has the same id as that of " + same_id->second + ": choose another";
-  }
-  const auto* liveness = std::get_if<Liveness>(&other.health);
-  if (liveness == nullptr) return "a plain server has this name";
-  // The same process may come on a new connection before the end of the old one is seen.
-  const bool same_process = other.record.incarnation == hello.incarnation;
-  if (!liveness->connected() || other.connection == from || same_process) return {};
-  if (liveness->silent(now) || liveness->left()) return {};
-  return "a server of this name is registered and alive";
-}
-
-void Membership::on_register(Instant now, ConnectionId from, const Register& message,
-                             MembershipActions& actions) {
-  const auto greeted = hellos_.find(from);
-  if (greeted == hellos_.end()) return refuse(from, "the first message is Hello", actions);
-  const Hello hello = greeted->second;
-  hellos_.erase(greeted);
-  std::string reason = objection(now, from, hello);  // another may have been faster
-  if (hello.balancer) reason = "servers register, balancers follow";
-  if (reason.empty() && members_.count(hello.name) == 0 && !make_room(now))
-    reason = "too many servers";
-  if (reason.empty() && message.data_address.empty()) reason = "no data address";
-  if (!reason.empty()) {
-    actions.push_back(Note{"server " + hello.name + " is refused: " + reason});
-    return refuse(from, std::move(reason), actions);
-  }
-  const ServerId id = ServerId::of(hello.name);
-  if (const auto other = names_.find(id); other != names_.end() && other->second != hello.name) {
-    members_.erase(other->second);  // offline, and its id is wanted
-    names_.erase(other);
-  }
-  const auto [it, is_new] = members_.try_emplace(hello.name);
-  Member& member = it->second;
-  if (is_new) member.health = Liveness(options_.status_interval);
-  if (member.connection != 0) {
-    actions.push_back(CloseConnection{member.connection});
-    connections_.erase(member.connection);
-  }
-  names_[id] = hello.name;
-  connections_[from] = hello.name;
-  member.connection = from;
-  member.adopted = false;
-  ServerRecord& record = member.record;
-  record.id = id;
-  record.name = hello.name;
-  record.kind = ServerKind::kTandem;
-  record.data_address = message.data_address;
-  record.peer_address = message.peer_address;
-  record.zone = message.zone;
-  record.group = message.group;
-  if (record.incarnation != hello.incarnation) {
-    record.status = Status{};
-    n_plus_one_.forget(id);
-  }
-  record.incarnation = hello.incarnation;
-  member.says_draining = message.status.draining;
-  on_status(member, message.status);
-  std::get<Liveness>(member.health).on_connected(now);
-  if (is_new || !record.online) {
-    directory_.note_event(
-        now, is_new ? MembershipEvent::Kind::kJoined : MembershipEvent::Kind::kReturned, hello.name,
-        "registered");
-  }
-  record.online = true;
-  record.left = false;
-  ++version_;
-  view_new_ = true;
-  actions.push_back(
-      Note{"server " + hello.name + " is online: registered, data on " + record.data_address});
-  if (member.drain_wanted) actions.push_back(SendMessage{from, Drain{true}});
-}
-
-// A place for one more member: the room there is, or that of one that is offline.
-bool Membership::make_room(Instant now) {
-  if (members_.size() < kMembersMax) return true;
-  for (auto it = members_.begin(); it != members_.end(); ++it) {
-    if (it->second.record.online || it->second.record.kind == ServerKind::kPlain) continue;
-    if (it->second.connection != 0) continue;
-    directory_.note_event(now, MembershipEvent::Kind::kRemoved, it->first, "to make room");
-    names_.erase(it->second.record.id);
-    members_.erase(it);
-    return true;
-  }
-  return false;
-}
-
-void Membership::refuse(ConnectionId from, std::string reason, MembershipActions& actions) {
-  actions.push_back(SendMessage{from, Refused{std::move(reason)}});
-  actions.push_back(CloseConnection{from});
 }
 
 void Membership::on_status(Member& member, Status status) {
@@ -267,7 +83,7 @@ void Membership::on_status(Member& member, Status status) {
   figures_new_ = figures_new_ || member.record.status.capacity != status.capacity ||
                  member.record.status.threshold != status.threshold;
   member.record.status = status;
-  member.status_new = true;
+  if (!std::exchange(member.status_new, true)) status_news_.push_back(member.record.id);
   status_new_ = true;
 }
 
@@ -283,31 +99,39 @@ void Membership::on_connection_lost(Instant now, ConnectionId connection,
   if (member == nullptr) return;
   connections_.erase(connection);
   member->connection = 0;
-  std::get<Liveness>(member->health).on_lost(now);
-  sync_online(now, *member, "its control connection is gone and a probe failed", actions);
+  master_.on_connection_lost(now, member->record.id, orders_);
+  carry_out(now, actions);
 }
 
-void Membership::on_probe_result(Instant now, ServerId server, std::uint64_t serial, bool answered,
-                                 std::string_view detail, MembershipActions& actions) {
-  Member* member = find(server);
-  if (member == nullptr || member->serial != serial) return;
-  member->serial = 0;
-  std::string why;
-  if (auto* liveness = std::get_if<Liveness>(&member->health)) {
-    liveness->on_probe_result(now, answered);
-    why = answered ? "a probe was answered" : why_offline(now, *liveness);
-  } else {
-    std::get<HealthCheck>(member->health).on_result(now, answered);
-    why = answered ? "checks succeed" : "checks fail";
-  }
-  if (!answered && !detail.empty()) why.append(": ").append(detail);
-  sync_online(now, *member, why, actions);
-}
-
-void Membership::on_failure_report(Instant now, ServerId server, MembershipActions&) {
+void Membership::on_probe_result(Instant now, ServerId server, std::uint64_t serial,
+                                 ProbeResult result, std::string_view detail,
+                                 MembershipActions& actions) {
   Member* member = find(server);
   if (member == nullptr) return;
-  std::visit([now](auto& health) { health.on_reported(now); }, member->health);
+  if (!member->check) {
+    master_.on_probe_result(now, server, serial, result, detail, orders_);
+    return carry_out(now, actions);
+  }
+  if (member->serial != serial) return;
+  member->serial = 0;
+  const bool answered = result == ProbeResult::kAnswered;
+  member->check->on_result(now, answered);
+  checks_.set(server, member->check->next_check());
+  if (member->check->online() == member->record.online) return;
+  std::string why = answered ? "checks succeed" : "checks fail";
+  if (!answered && !detail.empty()) why.append(": ").append(detail);
+  set_state(now, *member, answered ? ServerState::kOnline : ServerState::kOffline, why, actions);
+}
+
+void Membership::on_failure_report(Instant now, ServerId server, MembershipActions& actions) {
+  Member* member = find(server);
+  if (member == nullptr) return;
+  if (!member->check) {
+    master_.on_failure(now, server, orders_);
+    return carry_out(now, actions);
+  }
+  member->check->on_reported(now);
+  checks_.set(server, member->check->next_check());
 }
 
 void Membership::on_plain_count(Instant, ServerId server, std::uint32_t primaries,
@@ -339,111 +163,119 @@ bool Membership::set_drain(Instant now, std::string_view name, bool draining,
 }
 
 void Membership::on_deadline(Instant now, MembershipActions& actions) {
-  for (auto& [name, member] : members_) {
-    if (auto* liveness = std::get_if<Liveness>(&member.health)) {
-      liveness->on_time(now);
-      sync_online(now, member, "its control connection is silent and a probe failed", actions);
-    }
-    if (next_probe(member.health) > now) continue;
-    if (auto* liveness = std::get_if<Liveness>(&member.health)) {
-      liveness->on_probe_started(now);
-    } else {
-      std::get<HealthCheck>(member.health).on_started(now);
-    }
-    member.serial = ++serials_;
-    actions.push_back(StartProbe{member.record.id, member.record.kind, member.record.data_address,
-                                 member.serial});
-  }
+  master_.on_deadline(now, orders_);
+  carry_out(now, actions);
+  check_plain(now, actions);
   publish(now, actions);
 }
 
+void Membership::check_plain(Instant now, MembershipActions& actions) {
+  while (const auto server = checks_.take_due(now)) {
+    Member& member = *find(*server);
+    member.check->on_started(now);
+    member.serial = master_.next_serial();
+    actions.push_back(
+        StartProbe{*server, ServerKind::kPlain, member.record.data_address, member.serial, 0s});
+  }
+}
+
 Instant Membership::next_deadline() const {
-  Instant next = kNever;
+  Instant next = std::min(master_.next_deadline(), checks_.next());
   if (view_new_ || teller_.awaited()) next = std::min(next, view_sent_ + kViewGap);
   if (status_urgent_) next = std::min(next, status_sent_ + kViewGap);
   if (status_new_) next = std::min(next, status_sent_ + options_.status_interval);
-  for (const auto& [name, member] : members_) {
-    next = std::min(next, next_probe(member.health));
-    if (const auto* liveness = std::get_if<Liveness>(&member.health)) {
-      next = std::min(next, liveness->next_change());
-    }
-  }
   return next;
 }
 
-void Membership::sync_online(Instant now, Member& member, std::string_view why,
-                             MembershipActions& actions) {
-  const bool is_online = online(member.health);
-  if (member.record.online == is_online) return;
-  member.record.online = is_online;
-  const auto* liveness = std::get_if<Liveness>(&member.health);
-  member.record.left = liveness != nullptr && liveness->left();
+// What the master wants, and what it has ruled.
+void Membership::carry_out(Instant now, MembershipActions& actions) {
+  follow_ring();
+  for (MasterOrder& order : std::exchange(orders_, {})) {
+    if (const auto* wanted = std::get_if<Contact>(&order)) {
+      contact(*wanted, actions);
+    } else if (auto* ask = std::get_if<AskWitness>(&order)) {
+      const Member* suspect = find(ask->look.server);
+      const Member* witness = find(ask->witness);
+      if (suspect == nullptr || witness == nullptr || witness->connection == 0) continue;
+      ask->look.peer_address = suspect->record.peer_address;
+      actions.push_back(SendMessage{witness->connection, std::move(ask->look)});
+    } else if (const auto* ruling = std::get_if<Ruling>(&order)) {
+      if (Member* member = find(ruling->server)) {
+        set_state(now, *member, ruling->state, ruling->why, actions);
+      }
+    } else if (const auto* remark = std::get_if<Remark>(&order)) {
+      const Member* member = find(remark->server);
+      if (member != nullptr)
+        actions.push_back(Note{"server " + member->record.name + " " + remark->text});
+    } else if (auto* alarm = std::get_if<Alarm>(&order)) {
+      directory_.note_event(now, alarm->kind, {}, alarm->text);
+      view_new_ = true;  // the event is to be written
+      actions.push_back(
+          Note{std::move(alarm->text), alarm->kind == MembershipEvent::Kind::kMostLooksDead});
+    }
+  }
+}
+
+// Who has other neighbours than before.
+void Membership::follow_ring() {
+  for (const ServerId server : master_.ring().take_changed()) {
+    Member* member = find(server);
+    if (member == nullptr) continue;
+    ServerRecord& record = member->record;
+    const ServerId first = master_.ring().first(server), second = master_.ring().second(server);
+    if (record.first_buddy == first && record.second_buddy == second) continue;
+    record.first_buddy = first;
+    record.second_buddy = second;
+    ++version_;
+    view_new_ = true;
+  }
+}
+
+void Membership::contact(const Contact& contact, MembershipActions& actions) {
+  const Member* member = find(contact.server);
+  if (member == nullptr) return;
+  actions.push_back(StartProbe{contact.server, ServerKind::kTandem, member->record.data_address,
+                               contact.serial, contact.timeout});
+  if (member->connection != 0) {
+    actions.push_back(SendMessage{member->connection, Ping{contact.serial}});
+  }
+}
+
+void Membership::set_state(Instant now, Member& member, ServerState state, std::string_view why,
+                           MembershipActions& actions) {
+  ServerRecord& record = member.record;
+  const bool online = state == ServerState::kOnline;
+  const bool joins = online && std::exchange(member.is_new, false);
+  directory_.note_event(now, joins ? MembershipEvent::Kind::kJoined : event_of(state), record.name,
+                        why);
+  std::string text = "server " + record.name + (online ? " is online: " : " is offline: ");
+  actions.push_back(Note{text.append(why)});
+  record.online = online;
+  record.left = state == ServerState::kLeft;
   ++version_;
   view_new_ = true;
-  directory_.note_event(now, event_of(member.record), member.record.name, why);
-  actions.push_back(Note{"server " + member.record.name +
-                         (is_online ? " is online: " : " is offline: ") + std::string(why)});
 }
 
-void Membership::publish(Instant now, MembershipActions& actions) {
-  const bool view_due = (view_new_ || teller_.awaited()) && view_sent_ + kViewGap <= now;
-  if (view_due || (figures_new_ && !view_new_)) {
-    figures_new_ = false;
-    if (auto change = directory_.take(view())) actions.push_back(StoreChange{std::move(*change)});
-  }
-  if (view_due) publish_view(now, actions);
-  const Duration gap = status_urgent_ ? kViewGap : options_.status_interval;
-  const bool status_due = status_new_ && status_sent_ + gap <= now;
-  if (status_due) publish_status(now, actions);
-  if (!view_due && !status_due) return;
-  if (auto text = n_plus_one_.judge(now, view())) actions.push_back(Note{std::move(*text)});
-}
-
-void Membership::publish_view(Instant now, MembershipActions& actions) {
-  view_new_ = false;
-  view_sent_ = now;
-  auto all = std::make_shared<const View>(view());
-  View servers = *all;  // plain servers are nobody's peers
-  std::erase_if(servers.servers,
-                [](const ServerRecord& record) { return record.kind != ServerKind::kTandem; });
-  actions.push_back(PublishView{all});
-  auto telling = teller_.tell(servers, listeners());
-  if (!telling.delta_to.empty()) {
-    actions.push_back(Broadcast{std::move(telling.delta_to), std::move(telling.delta)});
-  }
-  if (!telling.whole_to.empty()) {
-    actions.push_back(Broadcast{std::move(telling.whole_to), ViewUpdate{std::move(servers)}});
-  }
-  // It has everybody's status in it.
-  status_new_ = status_urgent_ = false;
-  status_sent_ = now;
-  for (auto& [name, member] : members_) member.status_new = false;
-}
-
-void Membership::publish_status(Instant now, MembershipActions& actions) {
-  status_new_ = status_urgent_ = false;
-  status_sent_ = now;
-  StatusUpdate all, servers;
-  for (auto& [name, member] : members_) {
-    if (!std::exchange(member.status_new, false)) continue;
-    all.entries.push_back({member.record.id, member.record.status});
-    if (member.record.kind == ServerKind::kTandem) servers.entries.push_back(all.entries.back());
-  }
-  actions.push_back(PublishStatus{std::move(all)});
-  if (!servers.entries.empty()) {
-    teller_.on_status_told(servers);
-    actions.push_back(Broadcast{listeners(), std::move(servers)});
-  }
+void Membership::remove(const std::string& name) {
+  const auto it = members_.find(name);
+  if (it == members_.end()) return;
+  const ServerId server = it->second.record.id;
+  master_.forget(server);
+  checks_.erase(server);
+  std::erase(status_news_, server);
+  names_.erase(server);
+  members_.erase(it);
 }
 
 Membership::MemberState Membership::state_of(ServerId server) const {
   const auto name = names_.find(server);
   if (name == names_.end()) return {};
   const Member& member = members_.find(name->second)->second;
-  const auto* liveness = std::get_if<Liveness>(&member.health);
+  const Liveness* liveness = master_.liveness(server);
   const bool heard = member.record.kind == ServerKind::kPlain || member.says_draining;
   return {.connected = member.connection != 0,
           .left = liveness != nullptr && liveness->left(),
+          .held_back = master_.held_back().count(server) != 0,
           .drain_wanted = member.drain_wanted,
           .drained = member.drain_wanted && heard && member.record.status.primaries == 0};
 }

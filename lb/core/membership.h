@@ -2,11 +2,11 @@
 // seat of membership. A machine: messages, results and the time in, actions out; the shell
 // (lb/io/control, lb/io/check) and the simulator carry the actions out.
 //
-// tandem-servers register over the control wire and are judged by Liveness; plain servers come from
-// the conf and are judged by HealthCheck. The view's version grows with every change but those of
-// status. Everybody gets every view, or what changed in it (ViewTeller); a status at once when it
-// changes a choice (a threshold or the capacity is crossed, draining), else all new ones together
-// once a status interval.
+// tandem-servers register over the control wire and are judged by Master, which keeps their ring;
+// plain servers come from the conf and are judged by HealthCheck. The view's version grows with
+// every change but those of status. Everybody gets every view, or what changed in it (ViewTeller);
+// a status at once when it changes a choice (a threshold or the capacity is crossed, draining),
+// else all new ones together once a status interval.
 //
 // Of several balancers one may be the master. The others connect to it like servers, and follow()
 // its view (lb/core/follower): they judge their servers as ever, but workers and servers are told
@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/base/deadlines.h"
 #include "common/base/ids.h"
 #include "common/base/result.h"
 #include "common/base/time.h"
@@ -33,7 +34,7 @@
 #include "lb/core/directory_change.h"
 #include "lb/core/directory_record.h"
 #include "lb/core/health_check.h"
-#include "lb/core/liveness.h"
+#include "lb/core/master.h"
 #include "lb/core/n_plus_one_watch.h"
 #include "lb/core/view_teller.h"
 
@@ -57,6 +58,7 @@ struct StartProbe {
   ServerKind kind = ServerKind::kTandem;
   std::string address;
   std::uint64_t serial = 0;
+  Duration timeout = 0s;  // 0: the shell's own
 };
 struct SendMessage {
   ConnectionId to = 0;
@@ -82,6 +84,7 @@ struct PublishStatus {
 // A change that an administrator wants to read of.
 struct Note {
   std::string text;
+  bool error = false;
 };
 // To be written to the directory, in order; before the view that says the same.
 struct StoreChange {
@@ -97,12 +100,13 @@ class Membership {
     Duration status_interval = 1s;
     std::uint32_t balancers = 0;  // that assign sessions; 0: this one, and those that follow it
     HealthCheck::Options check;
+    Master::Options master;   // but for its status_interval
     std::uint64_t maker = 0;  // of views: this process
     bool has_master = false;  // its own views are a stand-in's
     // Of the view; greater than any of an earlier process, so that a restart is seen as a change.
     std::uint64_t first_version = 1;
   };
-  static constexpr std::size_t kMembersMax = 4096;  // more are refused
+  static constexpr std::size_t kMembersMax = 16'384;  // more are refused
   static constexpr std::size_t kNameBytesMax = 64;
   // So many views an earlier process may have published after the last one that was stored.
   static constexpr std::uint64_t kVersionsUnstored = 1'000'000;
@@ -125,9 +129,9 @@ class Membership {
                   MembershipActions& actions);
   void on_connection_lost(Instant now, ConnectionId connection, MembershipActions& actions);
   // `detail`: what failed, for the log.
-  void on_probe_result(Instant now, ServerId server, std::uint64_t serial, bool answered,
+  void on_probe_result(Instant now, ServerId server, std::uint64_t serial, ProbeResult result,
                        std::string_view detail, MembershipActions& actions);
-  // Somebody met a connect failure or a reset.
+  // This process met a connect failure or a reset.
   void on_failure_report(Instant now, ServerId server, MembershipActions& actions);
   // What the workers counted for a plain server.
   void on_plain_count(Instant now, ServerId server, std::uint32_t primaries,
@@ -163,10 +167,13 @@ class Membership {
   }
   const ViewTeller& teller() const { return teller_; }
 
+  const Master& master() const { return master_; }
+
   // For /status.
   struct MemberState {
     bool connected = false;  // a control connection (kTandem)
     bool left = false;       // announced its shutdown
+    bool held_back = false;  // see Master
     bool drain_wanted = false;
     bool drained = false;  // as wanted, and it has no session left, by what it says since then
   };
@@ -187,15 +194,17 @@ class Membership {
   struct Member {
     ServerRecord record;
     ConnectionId connection = 0;  // 0: none
+    bool is_new = true;           // never online yet
     bool adopted = false;         // never registered here: a follower or the directory knows it
     bool drain_wanted = false;
-    bool says_draining = false;  // the server itself
-    bool status_new = false;     // not told yet
-    std::uint64_t serial = 0;    // of the probe under way
-    std::variant<Liveness, HealthCheck> health;
+    bool says_draining = false;        // the server itself
+    bool status_new = false;           // in status_news_
+    std::uint64_t serial = 0;          // of the check under way
+    std::optional<HealthCheck> check;  // kPlain
   };
 
   static bool valid_name(const std::string& name);
+  static Master::Options master_options(const Options& options);
   Member* registered_on(ConnectionId connection);
   Member* find(ServerId server);
   void on_hello(Instant now, ConnectionId from, const Hello& hello, MembershipActions& actions);
@@ -207,7 +216,14 @@ class Membership {
   bool make_room(Instant now);
   void put_plain(Instant now, const PlainServer& plain);
   void give_way(Instant now, const PlainServer& plain);
-  void sync_online(Instant now, Member& member, std::string_view why, MembershipActions& actions);
+  void remove(const std::string& name);
+  void check_plain(Instant now, MembershipActions& actions);
+  void set_state(Instant now, Member& member, ServerState state, std::string_view why,
+                 MembershipActions& actions);
+  void carry_out(Instant now, MembershipActions& actions);
+  void on_server_message(Instant now, Member& member, const Message& message);
+  void contact(const Contact& contact, MembershipActions& actions);
+  void follow_ring();
   void publish(Instant now, MembershipActions& actions);
   void publish_view(Instant now, MembershipActions& actions);
   void publish_status(Instant now, MembershipActions& actions);
@@ -233,8 +249,11 @@ class Membership {
   ViewTeller teller_;
   NPlusOneWatch n_plus_one_;
   DirectoryRecord directory_;
+  Master master_;
+  MasterOrders orders_;
+  Deadlines<ServerId> checks_;         // of plain servers
+  std::vector<ServerId> status_news_;  // whose status is not told yet
   std::uint64_t version_;
-  std::uint64_t serials_ = 0;
   bool view_new_ = true;        // not told yet
   bool status_new_ = false;     // of some members, not told yet
   bool status_urgent_ = false;  // at once

@@ -59,7 +59,6 @@ void Membership::adopt(Instant now, const ServerRecord& record, MembershipAction
   if (is_new) {
     if (!record.online || !valid_name(record.name) || !make_room(now)) return;
     member = &members_[record.name];
-    member->health = Liveness(options_.status_interval);
     member->adopted = true;
     names_[record.id] = record.name;
   } else if (member->record.kind != ServerKind::kTandem || member->connection != 0 ||
@@ -67,25 +66,20 @@ void Membership::adopt(Instant now, const ServerRecord& record, MembershipAction
              member->record.incarnation > record.incarnation) {
     return;
   }
-  auto& liveness = std::get<Liveness>(member->health);
   const bool restarted = member->record.incarnation < record.incarnation;
   if (record.online && (restarted || is_new)) {
     member->record = record;
     member->record.status.draining = record.status.draining || member->drain_wanted;
-    liveness.on_adopted(now);
+    if (restarted) master_.forget(record.id);
+    master_.adopt(now, record.id, record.zone, record.incarnation, ServerState::kOnline);
+    master_.restore_ring({});
     n_plus_one_.forget(record.id);
-    ++version_;
-    view_new_ = true;
     constexpr std::string_view kWhy = "a balancer that follows sees it";
-    directory_.note_event(
-        now, is_new ? MembershipEvent::Kind::kJoined : MembershipEvent::Kind::kReturned,
-        record.name, kWhy);
-    actions.push_back(Note{"server " + record.name + " is online: " + std::string(kWhy)});
+    set_state(now, *member, ServerState::kOnline, kWhy, actions);
   } else if (record.left) {
-    liveness.on_left(now);
-    sync_online(now, *member, "it shuts down", actions);
+    master_.on_left(now, record.id, orders_);
   } else if (!record.online) {
-    liveness.on_reported(now);
+    master_.on_failure(now, record.id, orders_);
   }
 }
 
@@ -107,8 +101,8 @@ void Membership::follow(Instant, const View& view) {
         ++it;
         continue;
       }
-      names_.erase(it->second.record.id);
-      it = members_.erase(it);
+      const std::string name = (it++)->first;
+      remove(name);
     }
   }
   followed_ = view;

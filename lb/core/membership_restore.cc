@@ -1,6 +1,7 @@
 // Membership, the part about what an earlier process left in the directory.
-#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "lb/core/membership.h"
 
@@ -8,8 +9,6 @@ namespace tandem {
 
 void Membership::restore(Instant now, const DirectoryContents& contents) {
   if (members_.empty()) directory_.restore(contents);
-  std::map<ServerId, BuddiesRow> buddies;
-  for (const BuddiesRow& row : contents.buddies) buddies[row.server] = row;
   for (const ServerRow& row : contents.servers) {
     if (members_.size() == kMembersMax) break;
     if (!valid_name(row.name) || names_.count(row.id) != 0 || members_.count(row.name) != 0) {
@@ -30,13 +29,15 @@ void Membership::restore(Instant now, const DirectoryContents& contents) {
     record.status.threshold = row.threshold;
     record.online = row.state == ServerState::kOnline;
     record.left = row.state == ServerState::kLeft;
-    record.first_buddy = buddies[row.id].first;
-    record.second_buddy = buddies[row.id].second;
-    Liveness liveness(options_.status_interval);
-    if (record.online) liveness.on_adopted(now);
-    if (record.left) liveness.on_left(now);
-    member.health = liveness;
+    member.is_new = false;
+    master_.adopt(now, row.id, row.zone, row.incarnation, row.state);
   }
+  std::vector<Ring::Place> places;
+  for (const BuddiesRow& row : contents.buddies) {
+    places.push_back({row.server, row.first, row.second});
+  }
+  master_.restore_ring(places);
+  follow_ring();
   // Versions begin at the time; was the clock put back? Then what was published and not stored
   // counts, too.
   if (version_ <= contents.view_version) version_ = contents.view_version + kVersionsUnstored;
@@ -55,8 +56,7 @@ void Membership::give_way(Instant now, const PlainServer& plain) {
   }
   directory_.note_event(now, MembershipEvent::Kind::kRemoved, it->first,
                         "a plain server has its name");
-  names_.erase(same_id);
-  members_.erase(it);
+  remove(std::string(it->first));
   ++version_;
   view_new_ = true;
 }

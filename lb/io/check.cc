@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <cerrno>
+#include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "common/http/head_parser.h"
@@ -17,7 +20,8 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
         probe_(probe),
         connector_(checker.loop_, checker.resolver_, *this),
         timer_(checker.loop_, [this] { on_timer(); }),
-        on_timer_(fmt::format("no answer within {} ms", checker.options_.timeout / 1ms)),
+        timeout_(probe.timeout > 0s ? probe.timeout : checker.options_.timeout),
+        on_timer_(fmt::format("no answer within {} ms", timeout_ / 1ms)),
         path_(probe.kind == ServerKind::kTandem ? std::string(kHealthPath)
                                                 : checker.options_.plain_path),
         parser_({.start_line_bytes_max = 4096, .head_bytes_max = sizeof bytes_}) {
@@ -27,10 +31,10 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
 
  private:
   void begin() {
-    timer_.set_after(checker_.options_.timeout);
+    timer_.set_after(timeout_);
     const auto address = Address::parse(probe_.address);
     if (address) {
-      connector_.start(*address, checker_.options_.timeout);
+      connector_.start(*address, timeout_);
     } else {
       on_timer_ = "its address cannot be understood";
       timer_.set_after(0s);
@@ -52,7 +56,11 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
   }
   // A shortage of our own says nothing about the server: again, until it is over.
   void on_connect_failed(Error error) override {
-    if (error.side != Side::kSystem) return finish(false, error.message);
+    if (error.side != Side::kSystem) {
+      // Errors are told as texts.
+      const bool refused = std::string_view(error.message).ends_with(std::strerror(ECONNREFUSED));
+      return finish(refused ? ProbeResult::kRefused : ProbeResult::kFailed, error.message);
+    }
     short_ = true;
     timer_.set_after(kShortagePause);
   }
@@ -83,16 +91,20 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
   }
 
   void finish(bool answered, const std::string& detail) {
+    finish(answered ? ProbeResult::kAnswered : ProbeResult::kFailed, detail);
+  }
+  void finish(ProbeResult result, const std::string& detail) {
     timer_.cancel();
     connector_.cancel();
     if (stream_) stream_->set_handler(nullptr);
-    checker_.finish(probe_.serial, answered, detail);
+    checker_.finish(probe_.serial, result, detail);
   }
 
   Checker& checker_;
   StartProbe probe_;
   Connector connector_;
   Timer timer_;
+  Duration timeout_;
   std::string on_timer_;  // what is to be said when the time is up
   std::string path_;
   std::unique_ptr<Stream> stream_;
@@ -112,7 +124,7 @@ Checker::~Checker() = default;
 
 void Checker::start(const StartProbe& probe) {
   if (under_way_.size() < kUnderWayMax) return begin(probe);
-  waiting_.push_back(probe);  // at most one for each server
+  waiting_.push_back(probe);  // at most a few for each server
 }
 
 void Checker::begin(const StartProbe& probe) {
@@ -120,11 +132,11 @@ void Checker::begin(const StartProbe& probe) {
   under_way_.emplace(probe.serial, std::make_unique<Contact>(*this, probe));
 }
 
-void Checker::finish(std::uint64_t serial, bool answered, const std::string& detail) {
+void Checker::finish(std::uint64_t serial, ProbeResult result, const std::string& detail) {
   const auto it = under_way_.find(serial);
   if (it == under_way_.end()) return;
   const ServerId server = it->second->probe().server;
-  failed_ += !answered;
+  failed_ += result != ProbeResult::kAnswered;
   loop_.dispose(std::move(it->second));
   under_way_.erase(it);
   if (!waiting_.empty()) {
@@ -132,7 +144,7 @@ void Checker::finish(std::uint64_t serial, bool answered, const std::string& det
     waiting_.pop_front();
     begin(next);
   }
-  on_result_(server, serial, answered, detail);
+  on_result_(server, serial, result, detail);
 }
 
 }  // namespace tandem

@@ -29,7 +29,7 @@ class Checker {
     std::string plain_path;  // empty: a TCP connect is enough
   };
   // `detail` says what failed.
-  using OnResult = std::function<void(ServerId server, std::uint64_t serial, bool answered,
+  using OnResult = std::function<void(ServerId server, std::uint64_t serial, ProbeResult result,
                                       const std::string& detail)>;
 
   static constexpr std::size_t kUnderWayMax = 128;   // more wait for their turn
@@ -50,7 +50,7 @@ class Checker {
  private:
   class Contact;
   void begin(const StartProbe& probe);
-  void finish(std::uint64_t serial, bool answered, const std::string& detail);
+  void finish(std::uint64_t serial, ProbeResult result, const std::string& detail);
 
   EventLoop& loop_;
   Resolver& resolver_;

@@ -14,9 +14,8 @@ Cluster::Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Au
       machine_(loop.now(), options.membership),
       checker_(
           loop, resolver, options.check,
-          [this](ServerId server, std::uint64_t serial, bool answered, const std::string& detail) {
-            on_probe_result(server, serial, answered, detail);
-          }),
+          [this](ServerId server, std::uint64_t serial, ProbeResult result,
+                 const std::string& detail) { on_probe_result(server, serial, result, detail); }),
       addresses_(loop, resolver, options.resolve_interval, [this] { tell_view(); }),
       timer_(loop, [this] { pump(); }) {}
 
@@ -110,12 +109,13 @@ bool Cluster::verify(std::string_view name, OnVerified done) {
   return false;
 }
 
-void Cluster::on_probe_result(ServerId server, std::uint64_t serial, bool answered,
+void Cluster::on_probe_result(ServerId server, std::uint64_t serial, ProbeResult result,
                               const std::string& detail) {
   const auto wanted = verifications_.find(serial);
   if (wanted == verifications_.end()) {
-    machine_.on_probe_result(loop_.now(), server, serial, answered, detail, actions_);
+    machine_.on_probe_result(loop_.now(), server, serial, result, detail, actions_);
   } else {
+    const bool answered = result == ProbeResult::kAnswered;
     const OnVerified done = std::move(wanted->second);
     verifications_.erase(wanted);
     if (!answered) machine_.on_failure_report(loop_.now(), server, actions_);
@@ -143,7 +143,11 @@ void Cluster::carry_out(MembershipAction& action) {
   } else if (auto* changed = std::get_if<StoreChange>(&action)) {
     store(std::move(changed->change));
   } else if (auto* note = std::get_if<Note>(&action)) {
-    log::info("{}", note->text);
+    if (note->error) {
+      log::error("{}", note->text);
+    } else {
+      log::info("{}", note->text);
+    }
   } else if (sender_ == nullptr) {
     return;
   } else if (auto* message = std::get_if<SendMessage>(&action)) {

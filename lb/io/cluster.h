@@ -105,7 +105,7 @@ class Cluster {
   void pump();
   void carry_out(MembershipAction& action);
   void store(DirectoryChange change);
-  void on_probe_result(ServerId server, std::uint64_t serial, bool answered,
+  void on_probe_result(ServerId server, std::uint64_t serial, ProbeResult result,
                        const std::string& detail);
   void tell_view();
   void tell_upward(const StatusUpdate& update);

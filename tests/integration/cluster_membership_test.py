@@ -25,6 +25,9 @@ class Membership(Case):
         self.lb = self.cluster.lb
         self.servers = self.cluster.servers
         self.lb.wait_online(self.cluster.names)
+        # One that was restarted may know them from its directory before they register again.
+        self.lb.wait(lambda: all(server["connected"] for server in self.lb.servers().values()),
+                     "be connected with all of them")
 
     def ask(self, cookie=None):
         """(server, cookie) of one request of a client that keeps its cookie."""

@@ -28,6 +28,9 @@ void SimBalancer::start() {
   host_.start();
   Membership::Options membership;
   membership.balancers = options_.balancers;
+  membership.master.hold_back = 1s;  // nobody is held back when the faults have ended
+  membership.master.hold_back_max = 4s;
+  membership.master.seed = 1000 * place_ + host_.incarnation();
   membership.first_version = host_.incarnation() << 32;  // greater than those of earlier lives
   membership.maker = membership.first_version + place_ + 1;
   life_ = std::make_unique<Life>(world_.heap.now(), random_, membership);
@@ -120,17 +123,19 @@ void SimBalancer::send_to(ConnectionId channel, MessagePtr message) {
 }
 
 void SimBalancer::probe(const StartProbe& probe) {
-  const auto report = [this, probe](bool answered) {
+  const auto report = [this, probe](ProbeResult result) {
     drive([&](Membership& machine, MembershipActions& actions) {
-      machine.on_probe_result(world_.heap.now(), probe.server, probe.serial, answered, "", actions);
+      machine.on_probe_result(world_.heap.now(), probe.server, probe.serial, result, "", actions);
     });
   };
   const auto place = place_of(probe.server);
   const Host& host = servers_[*place]->host();
   if (world_.network.cut_off(place_, *place) || host.paused()) {
-    after(world_.faults.probe_timeout, [report] { report(false); });
+    const Duration timeout = probe.timeout > 0s ? probe.timeout : world_.faults.probe_timeout;
+    after(timeout, [report] { report(ProbeResult::kFailed); });
   } else {
-    after(world_.network.delay(), [report, alive = host.alive()] { report(alive); });
+    const auto result = host.alive() ? ProbeResult::kAnswered : ProbeResult::kRefused;
+    after(world_.network.delay(), [report, result] { report(result); });
   }
 }
 

@@ -15,6 +15,8 @@ constexpr Duration kStatusInterval = 1s;
 constexpr Duration kReconnect = 300ms;
 constexpr Duration kRound = 50us;  // of an event loop
 constexpr Freshness::Host kHost = 1;
+constexpr Duration kLookTime = 160ms;  // then a server that was looked at is not reached
+constexpr int kLookPings = 3;
 constexpr Duration kRetrieval = 1ms;           // from the origin
 constexpr std::uint64_t kBoundsInterval = 16;  // events between two looks at all bounds
 constexpr double kSabotagedShare = 0.2;
@@ -57,6 +59,7 @@ void SimServer::kill() {
   world_.note("kill", place_);
   host_.kill();
   controls_.clear();
+  looking_.clear();
   peers_.clear();
   waiting_.clear();
   view_.reset();
@@ -129,8 +132,45 @@ void SimServer::on_control_message(std::size_t balancer, const MessagePtr& messa
     if (balancer == sources_.leader()) node_->on_status(world_.heap.now(), *status);
   } else if (const auto* wish = std::get_if<Drain>(&*message)) {
     node_->set_draining(wish->draining);
+  } else if (const auto* ping = std::get_if<Ping>(&*message)) {
+    world_.network.send(*controls_[balancer], 0, share(Pong{ping->number}));
+  } else if (const auto* question = std::get_if<Look>(&*message)) {
+    look(balancer, *question);
   }
   settle();
+}
+
+// What the buddy watch of a server does with the question, in short: some pings, and time to
+// answer.
+void SimServer::look(std::size_t balancer, const Look& question) {
+  const std::uint64_t number = ++last_look_;
+  looking_[number] = {balancer, question};
+  const auto link = peers_.find(question.server);
+  for (int i = 0; link != peers_.end() && i < kLookPings; ++i) {
+    world_.network.send(link->second.channel, link->second.end, share(Ping{number}));
+  }
+  after(kLookTime, [this, number] { looked(number, false); });
+}
+
+void SimServer::looked(std::uint64_t number, bool reached) {
+  const auto found = looking_.find(number);
+  if (found == looking_.end()) return;
+  const auto [balancer, question] = found->second;
+  looking_.erase(found);
+  if (!controls_[balancer]) return;
+  world_.network.send(*controls_[balancer], 0,
+                      share(Looked{question.number, question.server, reached}));
+}
+
+// Not the node's matter.
+bool SimServer::is_watch(ServerId from, const Message& message) {
+  if (const auto* ping = std::get_if<Ping>(&message)) {
+    world_.network.send(peers_.at(from).channel, peers_.at(from).end, share(Pong{ping->number}));
+    return true;
+  }
+  const auto* pong = std::get_if<Pong>(&message);
+  if (pong != nullptr) looked(pong->number, true);
+  return pong != nullptr;
 }
 
 // As the shell does: a server that was frozen then meets its peers anew.
@@ -223,6 +263,7 @@ void SimServer::on_peer_message(ServerId peer, const MessagePtr& message) {
     const std::string text = to_text(*message);
     return text.empty() ? text : fmt::format("{} <- {:x}: {}", name(), peer.value, text);
   });
+  if (is_watch(peer, *message)) return;
   const bool is_heard = heard(peer, *message);
   if (is_heard || sabotaged(Sabotage::kNeverHearsOfNewer)) learned_.message(*node_, *message);
   if (is_heard) node_->on_message(world_.heap.now(), peer, *message, out_);

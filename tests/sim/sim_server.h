@@ -101,6 +101,10 @@ class SimServer {
   void push_status(bool urgent_only);
   void status_tick();
 
+  void look(std::size_t balancer, const Look& question);
+  void looked(std::uint64_t number, bool reached);
+  bool is_watch(ServerId from, const Message& message);
+
   void on_peer_message(ServerId peer, const MessagePtr& message);
   bool heard(ServerId from, const Message& message);
 
@@ -137,6 +141,8 @@ class SimServer {
   std::vector<std::optional<Network::ChannelId>> controls_;  // none: not connected
   ViewSources sources_{0, {}};
   std::map<ServerId, PeerLink> peers_;
+  std::map<std::uint64_t, std::pair<std::size_t, Look>> looking_;  // for which balancer
+  std::uint64_t last_look_ = 0;
   std::multimap<SessionId, std::pair<HttpRequest, Reply>> waiting_;  // until peers have answered
   ViewPtr view_;                                                     // the one that is followed
   Instant wakes_ = kNever;

@@ -2,176 +2,246 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace tandem {
 namespace {
 
 constexpr Instant at(Duration since) { return Instant{} + since; }
 
-// A server that reports every second, driven through virtual time; its probes take 100 ms.
+// How the server under test behaves.
+struct Manner {
+  bool reports = true;  // every second
+  bool pongs = true;
+  ProbeResult probes = ProbeResult::kAnswered;
+};
+constexpr Manner kFine{};
+constexpr Manner kFrozen{false, false, ProbeResult::kFailed};
+constexpr Manner kDead{false, false, ProbeResult::kRefused};
+constexpr Manner kDeaf{true, true, ProbeResult::kFailed};
+
+// A server that is believed online, driven through virtual time by the millisecond; answers and
+// refusals take one, the rest the whole time that a probe may take. `failed_at` is when failed()
+// first said so.
 struct Driven {
   explicit Driven(bool connected = true) {
     if (connected) liveness.on_connected(at(0s));
+    liveness.mark(true);
   }
-  // Runs until `end`; reports while `reports`, answers probes as `answers` says.
-  void run(Duration end, bool reports, bool answers) {
-    while (now < end) {
-      now += 100ms;
-      if (under_way) {
-        under_way = false;
-        liveness.on_probe_result(at(now), answers);
+  void run(Duration end, const Manner& manner) {
+    for (; now < end; now += 1ms) {
+      while (!answers.empty() && answers.front().first <= now) {
+        liveness.on_probe_result(at(now), answers.front().second);
+        answers.pop_front();
       }
-      if (reports && now % 1s == 0s) liveness.on_heard(at(now));
-      liveness.on_time(at(now));
+      if (pong && manner.pongs) liveness.on_heard(at(now), true);
+      pong = false;
+      if (manner.reports && now % 1s == 0s) liveness.on_heard(at(now), false);
+      if (failed_at < 0s && liveness.failed(at(now))) failed_at = now;
       if (liveness.next_probe() <= at(now)) {
         ++probes;
-        under_way = true;
+        pong = liveness.connected();
         liveness.on_probe_started(at(now));
+        const bool quick = manner.probes != ProbeResult::kFailed;
+        const Duration takes =
+            liveness.probe_timeout(at(now)) == 0s ? Duration(1s) : liveness.probe_timeout(at(now));
+        answers.emplace_back(now + (quick ? Duration(1ms) : takes), manner.probes);
       }
-      if (online && !liveness.online()) offline_at = now;
-      online = liveness.online();
     }
   }
-  Liveness liveness{1s};
+  Liveness liveness;
   Duration now = 0s;
-  bool under_way = false;
-  bool online = true;
+  std::deque<std::pair<Duration, ProbeResult>> answers;
+  bool pong = false;
   int probes = 0;
-  Duration offline_at = -1s;
+  Duration failed_at = -1s;
 };
 
 TEST(Liveness, AServerThatReportsIsNeverProbed) {
   Driven server;
-  server.run(600s, true, true);
-  EXPECT_TRUE(server.liveness.online());
+  server.run(100s, kFine);
   EXPECT_EQ(server.probes, 0);
+  EXPECT_EQ(server.failed_at, -1s);
 }
 
-TEST(Liveness, SilentForThreeIntervalsAndAProbeFailedIsOffline) {
+TEST(Liveness, AKilledServerFailsWithinMilliseconds) {
   Driven server;
-  server.run(10s, true, true);
-  server.run(20s, false, false);
-  EXPECT_EQ(server.offline_at, 13s);
-}
-
-TEST(Liveness, SilentAloneIsNotOffline) {
-  Driven server;
-  server.run(60s, false, true);
-  EXPECT_TRUE(server.liveness.online());
-  EXPECT_GT(server.probes, 50);
-  EXPECT_LT(server.probes, 70);
-}
-
-TEST(Liveness, AConnectionLostIsProbedAtOnceAndOfflineWhenThatFails) {
-  Driven server;
-  server.run(10s, true, true);
+  server.run(10s, kFine);
   server.liveness.on_lost(at(10s));
-  EXPECT_TRUE(server.liveness.online());
-  EXPECT_LE(server.liveness.next_probe(), at(10s));
-  server.run(11s, false, false);
-  EXPECT_EQ(server.offline_at, 10s + 200ms);
+  server.run(11s, kDead);
+  EXPECT_GE(server.failed_at, 10s);
+  EXPECT_LE(server.failed_at, 10s + 10ms);
+  EXPECT_TRUE(server.liveness.refused());
+  EXPECT_GE(server.probes, 6);
 }
 
-TEST(Liveness, AConnectionLostAloneIsNotOffline) {
+TEST(Liveness, ASilentServerFailsWhenItHasBeenSilentForThreeIntervals) {
   Driven server;
-  server.liveness.on_lost(at(0s));
-  server.run(60s, false, true);
-  EXPECT_TRUE(server.liveness.online());
+  server.run(10s, kFine);
+  server.run(20s, kFrozen);
+  EXPECT_EQ(server.failed_at, 9s + 3s);
+  EXPECT_FALSE(server.liveness.refused());
 }
 
-TEST(Liveness, FailedProbesAloneAreNotOffline) {
+TEST(Liveness, OneThatAServerAccusesFailsAfterAVerificationsTime) {
   Driven server;
-  server.run(1s, true, true);
+  server.run(10s, kFine);
+  server.liveness.on_accused(at(10s));
+  server.run(11s, kFrozen);
+  EXPECT_EQ(server.failed_at, 10s + 125ms);
+}
+
+TEST(Liveness, WhatMetAFailureHereIsNoAccusation) {
+  Driven server;
+  server.run(10s, kFine);
+  server.liveness.on_reported(at(10s));
+  server.run(11500ms, kFrozen);
+  EXPECT_EQ(server.failed_at, -1s);
+}
+
+TEST(Liveness, AnAnswerOrAPongRefutes) {
+  for (const Manner& manner :
+       {Manner{false, true, ProbeResult::kFailed}, Manner{false, false, ProbeResult::kAnswered}}) {
+    Driven server;
+    server.run(10s, kFine);
+    const std::uint64_t signs = server.liveness.good_signs();
+    server.liveness.on_accused(at(10s));
+    server.run(11s, manner);
+    EXPECT_EQ(server.failed_at, -1s);
+    EXPECT_GT(server.liveness.good_signs(), signs);
+    EXPECT_LE(server.probes, 2);
+  }
+}
+
+TEST(Liveness, WhatIsHeardDuringAVerificationMayBeOldOnce) {
+  Driven server;
+  server.run(10s, kFine);
+  const std::uint64_t signs = server.liveness.good_signs();
+  server.liveness.on_accused(at(10s));
+  server.run(10s + 60ms, kFrozen);
+  server.liveness.on_heard(at(server.now), false);
+  server.run(11s, kFrozen);
+  EXPECT_EQ(server.liveness.good_signs(), signs);
+  EXPECT_EQ(server.failed_at, 10s + 60ms + 125ms);
+  EXPECT_EQ(server.liveness.verifications(), 1U);
+
+  Driven twice;
+  twice.run(10s, kFine);
+  twice.liveness.on_accused(at(10s));
+  twice.run(10s + 60ms, kFrozen);
+  twice.liveness.on_heard(at(twice.now), false);
+  twice.run(10s + 90ms, kFrozen);
+  twice.liveness.on_heard(at(twice.now), false);
+  twice.run(11s, kFrozen);
+  EXPECT_EQ(twice.failed_at, -1s);
+}
+
+TEST(Liveness, SilenceAloneOrALostConnectionAloneIsNoFailure) {
+  Driven silent;
+  silent.run(60s, Manner{false, false, ProbeResult::kAnswered});
+  EXPECT_EQ(silent.failed_at, -1s);
+  EXPECT_LT(silent.probes, 70);
+  Driven lost;
+  lost.liveness.on_lost(at(0s));
+  lost.run(60s, Manner{false, false, ProbeResult::kAnswered});
+  EXPECT_EQ(lost.failed_at, -1s);
+  EXPECT_GT(lost.probes, 50);
+}
+
+TEST(Liveness, AServerThatReportsAndWhoseDataPortStaysDeadIsDeaf) {
+  Driven server;
+  server.run(1s, kFine);
   server.liveness.on_reported(at(1s));
-  EXPECT_EQ(server.liveness.next_probe(), at(1s));
-  server.run(2500ms, true, false);
-  EXPECT_EQ(server.probes, 2);
-  server.run(20s, true, true);
-  EXPECT_TRUE(server.liveness.online());
-  EXPECT_EQ(server.probes, 3);  // the third was answered, and that is the end of it
-  EXPECT_EQ(server.offline_at, -1s);
+  server.run(60s, kDeaf);
+  EXPECT_TRUE(server.liveness.deaf());
+  EXPECT_GT(server.failed_at, 3s);
+  EXPECT_LT(server.failed_at, 4500ms);
+  server.liveness.mark(false);
+  server.run(70s, kDeaf);
+  EXPECT_FALSE(server.liveness.well(at(server.now))) << "reports alone bring a deaf server back";
+  server.run(100s, kFine);
+  EXPECT_TRUE(server.liveness.well(at(server.now)));
 }
 
-TEST(Liveness, AServerThatReportsAndFailsThreeProbesInARowIsOffline) {
+TEST(Liveness, AShortDeafnessIsForgiven) {
   Driven server;
-  server.run(1s, true, true);
+  server.run(1s, kFine);
   server.liveness.on_reported(at(1s));
-  server.run(60s, true, false);
-  EXPECT_EQ(server.offline_at, 3s + 200ms);
-  server.liveness.on_heard(at(60s));
-  EXPECT_FALSE(server.liveness.online()) << "a report alone brings a deaf server back";
-  server.run(70s, true, true);
-  EXPECT_TRUE(server.liveness.online());
+  server.run(2500ms, kDeaf);
+  server.run(20s, kFine);
+  EXPECT_EQ(server.failed_at, -1s);
 }
 
 TEST(Liveness, ProbesOfAnOfflineServerComeEverMoreRarely) {
-  Driven server;
-  server.liveness.on_lost(at(0s));
-  server.run(15s, false, false);
-  EXPECT_EQ(server.probes, 4);  // at 0, 1, 3, 7 and 15 s
-  server.run(15s + 80s, false, false);
-  EXPECT_EQ(server.probes, 14);
+  Driven server(false);
+  server.liveness.mark(false);
+  server.run(15500ms, kDead);
+  EXPECT_EQ(server.probes, 5);  // at 0, 1, 3, 7 and 15 s
+  server.run(15500ms + 80s, kDead);
+  EXPECT_EQ(server.probes, 15);
 }
 
-TEST(Liveness, AFailureReportAndThenTheConnectionsEndIsOfflineWithNoFurtherProbe) {
-  Driven server;
-  server.run(1500ms, true, true);
-  server.liveness.on_reported(at(1500ms));
-  server.liveness.on_probe_started(at(1500ms));
-  server.liveness.on_probe_result(at(1501ms), false);
-  EXPECT_TRUE(server.liveness.online());
-  server.liveness.on_lost(at(1502ms));
-  EXPECT_FALSE(server.liveness.online());
+TEST(Liveness, AnOfflineServerIsWellWhenItAnswersOrIsHeardOrRegisters) {
+  Driven probed(false);
+  probed.liveness.mark(false);
+  probed.run(5s, kDead);
+  EXPECT_FALSE(probed.liveness.well(at(5s)));
+  probed.run(10s, Manner{false, false, ProbeResult::kAnswered});
+  EXPECT_TRUE(probed.liveness.well(at(10s)));
+  probed.run(15s, kDead);
+  EXPECT_FALSE(probed.liveness.well(at(15s)));
+
+  Driven heard;
+  heard.run(5s, kFrozen);
+  heard.liveness.mark(false);
+  EXPECT_FALSE(heard.liveness.well(at(5s)));
+  heard.liveness.on_heard(at(5s), false);
+  EXPECT_TRUE(heard.liveness.well(at(5s)));
+  EXPECT_FALSE(heard.liveness.well(at(9s)));  // silent again
+
+  Driven registered(false);
+  registered.liveness.mark(false);
+  registered.liveness.on_connected(at(1s));
+  EXPECT_TRUE(registered.liveness.well(at(1s)));
 }
 
-TEST(Liveness, ReportsProbeAtMostEveryGap) {
-  Liveness liveness(1s);
+TEST(Liveness, WhoHasLeftIsNotProbedAndIsNotWell) {
+  Driven server;
+  server.liveness.on_left(at(0s));
+  server.liveness.mark(false);
+  server.run(60s, kFine);
+  EXPECT_EQ(server.probes, 0);
+  EXPECT_FALSE(server.liveness.well(at(60s)));
+  server.liveness.on_connected(at(60s));
+  EXPECT_TRUE(server.liveness.well(at(60s)));
+}
+
+TEST(Liveness, ReportsVerifyAtMostEveryGap) {
+  Liveness liveness;
   liveness.on_connected(at(0s));
-  int probes = 0;
+  liveness.mark(true);
   for (Duration now = 0ms; now < 1s; now += 1ms) {
     liveness.on_reported(at(now));
     if (liveness.next_probe() > at(now)) continue;
-    ++probes;
     liveness.on_probe_started(at(now));
-    liveness.on_probe_result(at(now), true);
-    liveness.on_heard(at(now));
+    liveness.on_probe_result(at(now), ProbeResult::kAnswered);
   }
-  EXPECT_EQ(probes, 10);
+  EXPECT_EQ(liveness.verifications(), 10U);
 }
 
-TEST(Liveness, ComesBackByAnAnsweredProbe) {
-  Driven server;
-  server.liveness.on_lost(at(0s));
-  server.run(10s, false, false);
-  EXPECT_FALSE(server.liveness.online());
-  server.run(17s, false, true);
-  EXPECT_TRUE(server.liveness.online());
-}
-
-TEST(Liveness, ComesBackWhenHeardAgain) {
-  Driven server;
-  server.run(60s, false, false);
-  EXPECT_FALSE(server.liveness.online());
-  server.liveness.on_heard(at(60s));
-  EXPECT_TRUE(server.liveness.online());
-}
-
-TEST(Liveness, ComesBackByRegistering) {
-  Driven server;
-  server.liveness.on_lost(at(0s));
-  server.run(10s, false, false);
-  server.liveness.on_connected(at(10s));
-  EXPECT_TRUE(server.liveness.online());
-}
-
-TEST(Liveness, ALeaveIsOfflineAtOnceAndNotProbed) {
-  Driven server;
-  server.liveness.on_left(at(0s));
-  EXPECT_FALSE(server.liveness.online());
-  server.run(60s, true, true);
-  EXPECT_FALSE(server.liveness.online());
-  EXPECT_EQ(server.probes, 0);
-  server.liveness.on_connected(at(60s));
-  EXPECT_TRUE(server.liveness.online());
+TEST(Liveness, WhoIsLateItselfBeginsAgain) {
+  Liveness liveness;
+  liveness.on_connected(at(0s));
+  liveness.mark(true);
+  liveness.on_accused(at(1s));
+  liveness.on_probe_started(at(1s));
+  // The process was stopped for a second; its timers go off all at once.
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_LE(liveness.next_probe(), at(2s + 125ms));
+    liveness.on_probe_started(at(2s));
+    liveness.on_probe_result(at(2s), ProbeResult::kFailed);
+  }
+  EXPECT_FALSE(liveness.failed(at(2s)));
 }
 
 }  // namespace

@@ -56,10 +56,14 @@ class MembershipFollowTest : public ::testing::Test {
     tell(connection, ViewRequest{});
   }
   void refuse_probes() {
-    for (const StartProbe& probe : std::exchange(probes_, {})) {
-      machine_.on_probe_result(now_, probe.server, probe.serial, false, "", actions_);
+    while (!probes_.empty()) {
+      for (const StartProbe& probe : std::exchange(probes_, {})) {
+        machine_.on_probe_result(now_, probe.server, probe.serial, ProbeResult::kRefused, "",
+                                 actions_);
+      }
+      settle();
     }
-    settle();
+    for (int i = 0; i < 3; ++i) settle();  // those that died together leave together
   }
   static Status status(std::uint64_t sequence, std::uint32_t primaries = 0) {
     Status made{sequence, primaries, 1000, 800, 0, false};

@@ -59,7 +59,9 @@ struct Restarted {
         actions.push_back(probe);
         continue;
       }
-      machine.on_probe_result(at, probe.server, probe.serial, answers, "refused", actions);
+      machine.on_probe_result(at, probe.server, probe.serial,
+                              answers ? ProbeResult::kAnswered : ProbeResult::kRefused, "refused",
+                              actions);
     }
     machine.on_deadline(at, actions);
   }
@@ -96,8 +98,8 @@ TEST(MembershipRestore, ThoseOnlineAreProbedAtOnce) {
   balancer.answer("b", false, kStart + 20ms);
   EXPECT_TRUE(balancer.find("a")->online);
   for (int i = 1; i <= 10 && balancer.find("b")->online; ++i) {  // as often as it is asked
-    balancer.machine.on_deadline(kStart + 20ms + i * 1s, balancer.actions);
-    balancer.answer("b", false, kStart + 20ms + i * 1s);
+    balancer.machine.on_deadline(kStart + 20ms + i * 1ms, balancer.actions);
+    balancer.answer("b", false, kStart + 20ms + i * 1ms);
   }
   EXPECT_FALSE(balancer.find("b")->online);
   EXPECT_TRUE(balancer.find("a")->online);

@@ -37,10 +37,11 @@ class CheckTest : public ::testing::Test {
     std::optional<std::string> result;
     Checker checker(
         loop_, resolver_, {timeout, path},
-        [&](ServerId server, std::uint64_t serial, bool answered, const std::string& d) {
+        [&](ServerId server, std::uint64_t serial, ProbeResult outcome, const std::string& d) {
           EXPECT_EQ(server, ServerId::of("a"));
           EXPECT_EQ(serial, 7U);
-          EXPECT_EQ(answered, d.empty());
+          EXPECT_EQ(outcome == ProbeResult::kAnswered, d.empty());
+          refused_ = outcome == ProbeResult::kRefused;
           result = d;
           loop_.stop();
         });
@@ -54,6 +55,7 @@ class CheckTest : public ::testing::Test {
   std::unique_ptr<AdminServer> server_;
   Descriptor frozen_;
   int status_ = 200;
+  bool refused_ = false;
   std::string asked_;
 };
 
@@ -62,6 +64,7 @@ TEST_F(CheckTest, ATandemServerIsAskedForItsHealth) {
   EXPECT_EQ(asked_, "/.well-known/tandem/health");
   status_ = 503;
   EXPECT_EQ(check(ServerKind::kTandem, server_->address().text()), "it answered 503");
+  EXPECT_FALSE(refused_);
 }
 
 // While no descriptor is left here, nothing is said of the server; afterwards it is asked again.
@@ -99,6 +102,7 @@ TEST_F(CheckTest, ARefusedConnectionFails) {
   frozen_.reset();
   const std::string detail = check(ServerKind::kTandem, address);
   EXPECT_NE(detail.find("Connection refused"), std::string::npos) << detail;
+  EXPECT_TRUE(refused_);
 }
 
 TEST_F(CheckTest, ANameIsResolved) {
@@ -114,8 +118,8 @@ TEST_F(CheckTest, MoreThanTheBoundWaitForTheirTurn) {
   std::map<std::uint64_t, bool> results;
   const std::size_t wanted = Checker::kUnderWayMax + 20;
   Checker checker(loop_, resolver_, {5s, ""},
-                  [&](ServerId, std::uint64_t serial, bool answered, const std::string&) {
-                    results[serial] = answered;
+                  [&](ServerId, std::uint64_t serial, ProbeResult outcome, const std::string&) {
+                    results[serial] = outcome == ProbeResult::kAnswered;
                     if (results.size() == wanted) loop_.stop();
                   });
   for (std::uint64_t i = 0; i < wanted; ++i) {
