@@ -7,7 +7,8 @@ every proxy, and the medians over the rounds are told, so that what disturbs the
 while disturbs all alike. CPU is the proxy's on-CPU time (/proc/PID/task/*/schedstat) over the
 requests completed in that time.
 
-Then what mirroring costs tandem-server, by the same load (see mirroring.py). --only runs one part.
+Then what mirroring costs tandem-server, by the same load (see mirroring.py), and what it costs
+tandem-lb to carry the token in an application's own header (see affinity.py). --only runs one part.
 
 Exits 1 if Tandem misses what it is held to: see GOALS, and CALLS_MAX in mirroring.py.
 """
@@ -26,6 +27,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 
+import affinity  # noqa: E402
 import mirroring  # noqa: E402
 from process import Process, raise_descriptor_limit  # noqa: E402
 from proxies import all_proxies, make_certificate  # noqa: E402
@@ -219,7 +221,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
     parser.add_argument("--idle", type=int, default=8000, help="idle connections")
-    parser.add_argument("--only", choices=["proxies", "mirroring"], help="one part alone")
+    parser.add_argument("--only", choices=["proxies", "mirroring", "affinity"], help="one part alone")
     parser.add_argument("--without-tandem", action="store_true",
                         help="only the others: to check the bench itself")
     return parser.parse_args()
@@ -240,10 +242,13 @@ def main():
                           stdin=subprocess.PIPE).start()
         ports = [int(p) for p in origins.wait_log(r"^(\d+ \d+ \d+) $").group(1).split()]
         result = {"rounds": bench.rounds, "seconds": bench.seconds}
-        if options.only != "mirroring":
+        wanted = [options.only] if options.only else ["proxies", "mirroring", "affinity"]
+        if "proxies" in wanted:
             result.update(compare_proxies(bench, ports))
-        if options.only != "proxies" and not options.without_tandem:
+        if "mirroring" in wanted and not options.without_tandem:
             result["mirroring"] = mirroring.Mirroring(bench, ports).run()
+        if "affinity" in wanted and not options.without_tandem:
+            result["affinity"] = affinity.Affinity(bench, ports).run()
         bench.say("")
         with open(options.json, "w", encoding="ascii") as out:
             json.dump(result, out, indent=1)
@@ -278,6 +283,8 @@ def print_and_judge(result, options):
         print_table(result["cases"], result["idle_connection_bytes"])
     if "mirroring" in result:
         mirroring.print_figures(result["mirroring"])
+    if "affinity" in result:
+        affinity.print_figures(result["affinity"])
     if "cases" in result and not options.without_tandem:
         kept = judge(result["cases"])
     if "mirroring" in result:

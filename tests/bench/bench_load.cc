@@ -3,7 +3,7 @@
 // was given last, as a browser does, on new connections, too.
 //
 //   bench_load PORT [--path /1k] [--clients 64] [--warm SECONDS] [--seconds SECONDS]
-//              [--close] [--tls] [--pid PID]... [--hold] [--caches]
+//              [--close] [--tls] [--pid PID]... [--hold] [--caches] [--field NAME]
 //
 // Prints one JSON object: what was completed between the end of the warm-up and the end, and the
 // on-CPU nanoseconds of the processes named (--pid) in just that time. With --hold every client
@@ -13,6 +13,8 @@
 // With --caches each client says that it has a cache, and keeps its token in Tandem-Session, as the
 // client library does; it asks for another item every time, so that every answer changes what its
 // cache holds.
+//
+// With --field each client also sends the value that this field of an answer had last.
 #include <openssl/ssl.h>
 #include <signal.h>
 
@@ -41,6 +43,7 @@ struct Options {
   bool tls = false;
   bool hold = false;
   bool caches = false;
+  std::string field;
   std::vector<std::string> pids;
 };
 
@@ -67,8 +70,9 @@ struct Client {
   std::string request;
   std::size_t item_at = 0;  // in request: kItemDigits digits, if it has a cache
   std::uint64_t item = 0;
-  bool has_cookie = false;
-  int answers = 0;  // up to kCookieAnswers
+  std::string cookie;  // or token
+  std::string value;   // of the options' field
+  int answers = 0;     // up to kCookieAnswers
   bool connected = false;
   bool answered = false;      // the answer is here whole; the close is awaited
   std::string head;           // of an answer whose head came in parts; nearly always empty
@@ -86,7 +90,7 @@ class Load {
     for (std::size_t i = 0; i < options_.clients; ++i) {
       clients_.push_back(std::make_unique<Client>());
       clients_.back()->number = i + 1;
-      set_request(*clients_.back(), {});
+      set_request(*clients_.back());
     }
     latencies_.reserve(1 << 20);
   }
@@ -132,7 +136,7 @@ class Load {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(value));
   }
 
-  void set_request(Client& client, std::string_view token) const {
+  void set_request(Client& client) const {
     std::string text = "GET " + options_.path;
     if (options_.caches) {
       text += "?item=";
@@ -147,8 +151,12 @@ class Load {
       std::snprintf(id.data(), id.size(), "%016zx", client.number);
       text.append("Tandem-Cache: ").append(id.data()).append("\r\n");
     }
-    if (!token.empty()) {
-      text.append(options_.caches ? "Tandem-Session: " : "Cookie: ").append(token).append("\r\n");
+    if (!client.cookie.empty()) {
+      text.append(options_.caches ? "Tandem-Session: " : "Cookie: ");
+      text.append(client.cookie).append("\r\n");
+    }
+    if (!client.value.empty()) {
+      text.append(options_.field).append(": ").append(client.value).append("\r\n");
     }
     if (options_.close) text += "Connection: close\r\n";
     client.request = text + "\r\n";
@@ -331,18 +339,26 @@ class Load {
     return kNoLength;
   }
 
-  void keep_cookie(Client& client, std::string_view head) {
-    std::string lower(head);
+  static std::string lower_case(std::string_view text) {
+    std::string lower(text);
     std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
       return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
     });
-    const std::string_view field = options_.caches ? "\r\ntandem-session:" : "\r\nset-cookie:";
-    const auto at = lower.find(field);
-    if (at == std::string::npos) return;
-    auto value = head.substr(at + field.size());
-    value.remove_prefix(value.find_first_not_of(' '));
-    set_request(client, value.substr(0, value.find_first_of(";\r")));
-    client.has_cookie = true;
+    return lower;
+  }
+
+  void keep_cookie(Client& client, std::string_view head) {
+    const std::string lower = lower_case(head);
+    const auto keep = [&](std::string_view field, std::string_view end, std::string& kept) {
+      const auto at = lower.find("\r\n" + lower_case(field) + ":");
+      if (field.empty() || at == std::string::npos) return;
+      auto value = head.substr(at + field.size() + 3);
+      value.remove_prefix(value.find_first_not_of(' '));
+      kept = value.substr(0, value.find_first_of(end));
+    };
+    keep(options_.caches ? "Tandem-Session" : "Set-Cookie", ";\r", client.cookie);
+    keep(options_.field, "\r", client.value);
+    set_request(client);
   }
 
   void ask(Client& client) {
@@ -357,7 +373,7 @@ class Load {
 
   void answered(Client& client) {
     ++completed_;
-    cookies_ += client.has_cookie ? 1 : 0;
+    cookies_ += client.cookie.empty() ? 0 : 1;
     latencies_.push_back(
         std::chrono::duration<float, std::micro>(Clock::now() - client.asked).count());
     if (options_.hold) return;
@@ -419,6 +435,8 @@ Options parse(int argc, char** argv) {
       options.warm = std::atof(argv[++i]);
     } else if (name == "--seconds") {
       options.seconds = std::atof(argv[++i]);
+    } else if (name == "--field") {
+      options.field = argv[++i];
     } else if (name == "--pid") {
       options.pids.emplace_back(argv[++i]);
     } else {
@@ -428,7 +446,7 @@ Options parse(int argc, char** argv) {
   if (options.port == 0) {
     std::fprintf(stderr,
                  "usage: bench_load PORT [--path P] [--clients N] [--warm S] [--seconds S] "
-                 "[--close] [--tls] [--pid PID]... [--hold] [--caches]\n");
+                 "[--close] [--tls] [--pid PID]... [--hold] [--caches] [--field NAME]\n");
     std::exit(2);
   }
   return options;

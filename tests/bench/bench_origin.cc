@@ -1,6 +1,7 @@
 // The benchmark's origins: N listeners on ports chosen by the system, told on one line of standard
 // output, then HTTP/1.1 keep-alive answers of fixed sizes, as cheap as they can be: GET /64k gets
-// 64 KiB, everything else 1 KiB. Requests have no body. Ends when standard input is closed.
+// 64 KiB, everything else 1 KiB, GET /session with the App-Session of all. Requests have no body.
+// Ends when standard input is closed.
 //
 //   bench_origin LISTENERS
 #include <fcntl.h>
@@ -16,10 +17,9 @@
 namespace tandem::bench {
 namespace {
 
-std::string response(std::size_t bytes) {
-  return "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: application/octet-stream\r\n"
-         "Content-Length: " +
-         std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x');
+std::string response(std::size_t bytes, const std::string& field = "") {
+  return "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: application/octet-stream\r\n" + field +
+         "Content-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x');
 }
 
 struct Socket {
@@ -96,7 +96,9 @@ class Origin {
     const auto end = socket.partial.find("\r\n\r\n");
     if (end == std::string::npos) return true;  // the rest makes an edge of its own
     const std::string_view head(socket.partial.data(), end + 2);
-    socket.unwritten = head.substr(0, 8) == "GET /64k" ? large_ : small_;
+    socket.unwritten = head.starts_with("GET /64k")       ? large_
+                       : head.starts_with("GET /session") ? with_session_
+                                                          : small_;
     socket.close_after = head.find("\r\nConnection: close\r\n") != std::string_view::npos;
     socket.partial.clear();
     return write(socket);
@@ -115,6 +117,8 @@ class Origin {
   int epoll_;
   const std::string small_ = response(1024);
   const std::string large_ = response(64 * 1024);
+  const std::string with_session_ =
+      response(1024, "App-Session: 3f9c1f0e-6f0a-4bb6-9d1d-5a1c4c0d7e21\r\n");
   std::vector<std::unique_ptr<Socket>> sockets_;  // those that live as long as the process
   std::array<char, 16384> scratch_{};
 };

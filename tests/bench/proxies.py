@@ -147,9 +147,11 @@ http {{
 class Tandem(Proxy):
     name = "tandem"
 
-    def __init__(self, folder, origins, certificate, program):
+    def __init__(self, folder, origins, certificate, program, name=None, affinity="cookie"):
+        self.name = name or self.name
         super().__init__(folder, origins, certificate)
         self.program = program
+        self.affinity = affinity
 
     def start(self):
         servers = "\n".join(
@@ -168,6 +170,8 @@ certificates = ["{self.certificate}"]
 listen = "127.0.0.1:{self.extra_port}"
 [check]
 interval = "1s"
+[session]
+affinity = "{self.affinity}"
 {servers}
 """)])
 
