@@ -229,6 +229,17 @@ TEST_F(DirectoryQueueTest, AnotherFileInItsPlaceIsMadeToSayWhatIsTrue) {
   EXPECT_EQ(store_.contents.last_change, 56U);
 }
 
+TEST_F(DirectoryQueueTest, AFileOfAnotherWriterIsNotItsOwnThoughTheNumbersAreTheSame) {
+  push({row(1)});
+  push({row(2)});
+  store_.contents.writer = 3;
+  store_.contents.servers = {row(1, ServerState::kOffline)};
+  queue_->on_failed(now_, "replaced");
+  pass(1s);
+  EXPECT_EQ(store_.states(), (std::map<std::uint32_t, ServerState>{{1, ServerState::kOnline},
+                                                                   {2, ServerState::kOnline}}));
+}
+
 TEST_F(DirectoryQueueTest, AnOldCopyOfItsOwnIsBroughtUpToDate) {
   push({row(1)}, {10});
   const DirectoryContents copy = store_.contents;
