@@ -107,6 +107,7 @@ class Membership {
     std::uint64_t first_version = 1;
   };
   static constexpr std::size_t kMembersMax = 16'384;  // more are refused
+  static constexpr std::size_t kFollowersMax = 64;    // balancers; more are refused
   static constexpr std::size_t kNameBytesMax = 64;
   // So many views an earlier process may have published after the last one that was stored.
   static constexpr std::uint64_t kVersionsUnstored = 1'000'000;

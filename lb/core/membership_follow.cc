@@ -34,6 +34,7 @@ bool Membership::on_views_message(Instant now, ConnectionId from, const Message&
 void Membership::on_follow(ConnectionId from, const Follow& follow, MembershipActions& actions) {
   if (const auto greeted = hellos_.find(from); greeted != hellos_.end()) {
     if (!greeted->second.balancer) return refuse(from, "only balancers follow", actions);
+    if (followers_.size() == kFollowersMax) return refuse(from, "too many balancers", actions);
     followers_.emplace(from, greeted->second.name);
     hellos_.erase(greeted);
     ++version_;

@@ -65,6 +65,15 @@ TEST(LbConf, PlainServersNeedNoControlAndNoKey) {
   EXPECT_TRUE(reading->conf.control.key_file.empty());
 }
 
+TEST(LbConf, AFollowerNeedsTheKeyAndNothingElse) {
+  const auto reading =
+      read(kFront + "[control]\nkey_file = \"k\"\n[master]\naddress = \"lb1:7400\"\n");
+  ASSERT_TRUE(reading) << reading.error();
+  EXPECT_EQ(reading->conf.master.address->text(), "lb1:7400");
+  EXPECT_FALSE(reading->conf.control.balancers) << "counted";
+  EXPECT_FALSE(read(kFront + kServer + "[master]\naddress = \"lb1:7400\"\n"));
+}
+
 TEST(LbConf, ThresholdFollowsTheCapacity) {
   const auto reading = read(kFront + kServer + "capacity = 10\n");
   ASSERT_TRUE(reading) << reading.error();

@@ -156,6 +156,14 @@ TEST_F(MembershipFollowTest, AFollowerIsToldNothingBeforeItHasToldWhatItSees) {
   EXPECT_NE(held(5).find(ServerId::of("x")), nullptr);
 }
 
+TEST_F(MembershipFollowTest, FollowersAreBounded) {
+  for (ConnectionId id = 1; id <= Membership::kFollowersMax; ++id) befriend(id);
+  EXPECT_EQ(machine_.followers(), Membership::kFollowersMax);
+  befriend(Membership::kFollowersMax + 1);
+  EXPECT_EQ(count<Refused>(Membership::kFollowersMax + 1), 2u);  // the view is refused, too
+  EXPECT_EQ(machine_.followers(), Membership::kFollowersMax);
+}
+
 TEST_F(MembershipFollowTest, ABalancerDoesNotRegisterAndAServerDoesNotFollow) {
   tell(5, Hello{.name = "@other", .balancer = true});
   tell(5, Register{"x:1", "x:2", "", "", {}});
@@ -194,6 +202,8 @@ TEST_F(MembershipFollowTest, OfItsOwnServersAMasterIsToldNothing) {
   befriend(5);
   ServerRecord lie = record("a", false, 9);
   lie.data_address = "elsewhere:1";
+  tell(5, ViewUpdate{{9, 1, {lie}, kOther, true}});
+  lie.online = true;
   tell(5, ViewUpdate{{9, 1, {lie}, kOther, true}});
   tell(5, StatusUpdate{{{ServerId::of("a"), status(99, 99)}}});
   EXPECT_TRUE(online("a"));
