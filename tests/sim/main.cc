@@ -49,7 +49,9 @@ int main(int argc, char** argv) {
   app.add_option("--seeds", seeds, "how many worlds; default 1, of a swarm: for --minutes");
   app.add_flag("--transcript", transcript, "every event as a line on standard error");
   app.add_flag("--swarm", is_swarm, "worlds of all sorts, each made from its seed");
-  app.add_option("--minutes", swarm.minutes, "of a swarm")->capture_default_str();
+  const auto* minutes =
+      app.add_option("--minutes", swarm.minutes, "of a swarm; with --seeds: as long as it takes")
+          ->capture_default_str();
   app.add_option("--threads", swarm.threads, "of a swarm")->capture_default_str();
   app.add_option("--servers", options.servers)->capture_default_str()->group("World");
   app.add_option("--balancers", options.balancers)->capture_default_str()->group("World");
@@ -58,6 +60,7 @@ int main(int argc, char** argv) {
   app.add_option("--hours", hours, "of simulated time with faults; 0: 40 s")->group("World");
   add_fault_options(app, options.faults);
   CLI11_PARSE(app, argc, argv);
+  if (seeds > 0 && minutes->count() == 0) swarm.minutes = 1e6;
   options.client.keeps_session = options.faults.skew_max <= 2;
   if (hours > 0) {
     options.storm = std::chrono::duration_cast<tandem::Duration>(
