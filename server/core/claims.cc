@@ -25,7 +25,9 @@ void Claims::step(Instant now) {
   for (const Taken& taken : std::exchange(waiting_, {})) {
     Session* session = state_.table.find(taken.session);
     if (session == nullptr || !session->serves()) continue;
-    const bool agreed = taken.giver && !contains(session->formers, taken.giver);
+    const std::vector<ServerId>& formers = session->formers;
+    const bool anybody = contains(formers, ServerId{});  // may know it
+    const bool agreed = taken.giver && !contains(formers, taken.giver) && !anybody;
     if (!agreed) tell(*session, linked);
   }
 }

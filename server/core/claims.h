@@ -4,8 +4,9 @@
 // another alternate and given the session to that one. If the copy is then taken over, two serve
 // the session under epochs of their own, and neither is a former primary of the other's. So whoever
 // takes over a copy tells everyone; who knows something newer answers. The same goes for a swap of
-// which the giver has not heard in that moment: it may give the session to yet another. Servers
-// without a link are told when they are met (Session::formers).
+// which the giver has not heard in that moment (it may give the session to yet another), and for a
+// swap of a session that anybody may know. Servers without a link are told when they are met
+// (Session::formers).
 #pragma once
 
 #include <vector>

@@ -32,7 +32,7 @@ void Swap::on_command(Instant now, ServerId from, const SwapCommand& command,
     note_coming(now, *session, SessionAccount::Came::kSwapped);
     answer.next = alternates_.provide_after_swap(now, *session, from);
     // Also whom the answer is for: it may be lost, and nothing else would tell.
-    state_.tell_formers(*session);
+    for (const ServerId former : session->formers) state_.tell(former, *session);
     claims_.on_taken(now, *session, from);
   } else if (ruling.answer == SwapAnswer::Answer::kRefused) {
     ++state_.counters.swaps_refused_here;

@@ -52,6 +52,7 @@ void Simulation::check_reached() {
     if (client->token()) client->ask_once();
   }
   run_until(asked + kReach);
+  settle_moves(asked + 2 * kReach);
   Invariants& invariants = world_.invariants;
   if (invariants.violations() > 0) return;
   for (const auto& client : clients_) {

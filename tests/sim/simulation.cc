@@ -9,6 +9,7 @@ namespace {
 constexpr Duration kRelink = 500ms;
 constexpr Duration kRegistration = 500ms;  // the first clients come after this
 constexpr Duration kQuiet = 2s;            // at the end, without requests
+constexpr Duration kSettled = 3s;          // what moves then is done within this
 constexpr std::size_t kBoundsFactor = 4;   // by which kIgnoresBounds passes them
 
 // What a server works with that does not care for its bounds.
@@ -97,6 +98,7 @@ SimulationReport Simulation::run() {
   run_until(calmed + options_.served_within);
   if (world_.invariants.violations() == 0) check_served(calmed);
   run_until(world_.heap.now() + kQuiet);
+  settle_moves(world_.heap.now() + kSettled);
   for (const auto& server : servers_) {
     if (server->host().alive()) add_counters(*server);
   }
@@ -133,6 +135,18 @@ void Simulation::start_all() {
   if (change > Duration{}) {
     devil_.every(60.0 * 1e9 / static_cast<double>(change.count()),
                  [this] { world_.origin.change_one(); });
+  }
+}
+
+// Sessions are evened out at any time: a copy that is on its way is none that differs.
+void Simulation::settle_moves(Instant end) {
+  const auto moves = [](const auto& server) {
+    const NodeGauges gauges = server->node()->gauges();
+    return gauges.swaps_in_flight > 0 || gauges.lag_sessions > 0;
+  };
+  while (world_.heap.now() < end && std::any_of(servers_.begin(), servers_.end(), moves)) {
+    run_until(world_.heap.now() + 100ms);
+    if (world_.invariants.violations() > 0) return;
   }
 }
 

@@ -56,6 +56,7 @@ class Simulation {
   void start_server(Place place);
   void on_server_died(Place place);
   void run_until(Instant end);
+  void settle_moves(Instant end);
   void on_cold_start(Place place, const SessionToken& token);
   void on_takeover(Place place, SessionId session, ServerId from);
   bool keeps_mirrors() const;
