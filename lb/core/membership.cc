@@ -49,11 +49,14 @@ void Membership::on_message(Instant now, ConnectionId from, const Message& messa
     return on_register(now, from, *registration, actions);
   }
   if (const auto* report = std::get_if<FailureReport>(&message)) {
-    // A balancer that follows is nobody's server: its word is its own.
+    // A balancer that follows is nobody's server: its word is its own. What its workers or its
+    // clients met (kUnknown) is a reason to look, and no witness's word.
     const Member* by = registered_on(from);
     if (by == nullptr && followers_.count(from) == 0)
       return refuse(from, "register first", actions);
-    master_.on_report(now, by == nullptr ? ServerId{} : by->record.id, *report, orders_);
+    if (by != nullptr || report->seen != Seen::kUnknown) {
+      master_.on_report(now, by == nullptr ? ServerId{} : by->record.id, *report, orders_);
+    }
   }
   if (on_views_message(now, from, message, actions)) return carry_out(now, actions);
   Member* member = registered_on(from);

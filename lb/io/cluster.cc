@@ -81,7 +81,7 @@ void Cluster::on_connection_lost(ConnectionId connection) {
 }
 
 void Cluster::on_server_failed(ServerId server) {
-  if (upward_ != nullptr) upward_->on_failure({server, 0, Seen::kUnreachable});
+  if (upward_ != nullptr) upward_->on_failure({server, 0, Seen::kUnknown});
   machine_.on_failure_report(loop_.now(), server, actions_);
   pump();
 }

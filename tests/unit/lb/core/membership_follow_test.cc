@@ -156,6 +156,18 @@ TEST_F(MembershipFollowTest, AFollowerIsToldNothingBeforeItHasToldWhatItSees) {
   EXPECT_NE(held(5).find(ServerId::of("x")), nullptr);
 }
 
+TEST_F(MembershipFollowTest, WhatAFollowersClientsSayIsAReasonToLookAndNoWitness) {
+  enter("a", 1);
+  befriend(5);
+  const auto looked = probes_.size();
+  tell(5, FailureReport{ServerId::of("a"), 0, Seen::kUnknown});
+  EXPECT_EQ(machine_.master().counts().reports, 0u);
+  EXPECT_EQ(machine_.follower_reports(), 1u);
+  EXPECT_GT(probes_.size(), looked);
+  tell(5, FailureReport{ServerId::of("a"), 0, Seen::kSilent});  // a server's, passed on
+  EXPECT_EQ(machine_.master().counts().reports, 1u);
+}
+
 TEST_F(MembershipFollowTest, FollowersAreBounded) {
   for (ConnectionId id = 1; id <= Membership::kFollowersMax; ++id) befriend(id);
   EXPECT_EQ(machine_.followers(), Membership::kFollowersMax);
