@@ -1,5 +1,5 @@
 # What one types. Everything is built below build/; each recipe is a script that also runs alone.
-.PHONY: help run test bench swarm breakages format lint clean
+.PHONY: help run test bench swarm sim-membership breakages format lint clean
 
 help:
 	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
@@ -7,6 +7,8 @@ help:
 	@echo 'make test     build and run all tests, with AddressSanitizer and UBSan'
 	@echo 'make bench    tandem-lb beside HAProxy and nginx, and the cost of mirrors (ARGS=--quick: short)'
 	@echo 'make swarm    simulated clusters with faults of all sorts, on all cores (MINUTES=5)'
+	@echo 'make sim-membership  how soon a dead server is known, and who is taken for dead in error,'
+	@echo '              beside a model of SWIM'
 	@echo 'make breakages  break the session code on purpose, and see that the tests notice'
 	@echo 'make format   lay the sources out with clang-format'
 	@echo 'make lint     clang-format check and clang-tidy'
@@ -33,6 +35,11 @@ swarm:
 	@tools/packages build tests
 	@tools/build release tandem-sim
 	@exec build/release/bin/tandem-sim --swarm --minutes $(MINUTES) --threads $$(nproc) $(ARGS)
+
+sim-membership:
+	@tools/packages build tests
+	@tools/build release tandem-sim-membership
+	@exec build/release/bin/tandem-sim-membership $(ARGS)
 
 breakages:
 	@tools/packages build tests

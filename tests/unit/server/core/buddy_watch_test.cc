@@ -93,6 +93,24 @@ TEST_P(Rings, BearTheLossOfAnySingleMessage) {
   EXPECT_EQ(ring.reports(), Pairs{});
 }
 
+// The ping and all quick probes but the last are lost; or the last one too.
+TEST(BuddyWatch, OneOfThreeQuickProbesIsEnough) {
+  const WatchTimes times = WatchTimes::of(1s);
+  for (const bool all : {false, true}) {
+    WatchRing ring(5);
+    ring.run(10s);
+    Instant first = kNever;
+    ring.loses = [&](const WatchRing::Sent& one) {
+      if (std::minmax(one.from, one.to) != std::minmax(ring.id(1), ring.id(2))) return false;
+      if (first == kNever) first = one.at;
+      return one.at < first + times.miss_after + times.probe_gap * (all ? 3 : 2) - 1ms;
+    };
+    ring.run(2s);
+    EXPECT_GE(missed(ring), 1U);
+    EXPECT_EQ(ring.reports().empty(), !all);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sizes, Rings, ::testing::Values(2, 3, 4, 5, 8, 9, 24));
 
 TEST(BuddyWatch, AloneHasNothingToDo) {
