@@ -141,7 +141,10 @@ void Master::on_report(Instant now, ServerId by, const FailureReport& report,
   if (report.incarnation != 0 && report.incarnation != subject->incarnation) return;
   suspect(now, report.suspect, *subject);
   subject->accused = true;
-  if (!by || can_witness(now, by)) subject->agreed = true;
+  if (!by || can_witness(now, by)) {
+    subject->agreed = true;
+    last_witness_ = by;
+  }
   subject->live.on_accused(now);
   review(now, report.suspect, *subject, orders);
 }
@@ -159,6 +162,7 @@ void Master::on_looked(Instant now, ServerId by, const Looked& looked, MasterOrd
   Subject* subject = find(looked.server);
   if (subject == nullptr || looked.number != subject->look) return;
   if (std::find(subject->asked.begin(), subject->asked.end(), by) == subject->asked.end()) return;
+  last_witness_ = by;
   (looked.reached ? subject->contradicted : subject->agreed) = true;
   review(now, looked.server, *subject, orders);
 }

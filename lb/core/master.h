@@ -202,6 +202,7 @@ class Master {
   std::deque<Instant> gone_;  // the believed dead, within the window
   std::size_t online_ = 0;
   std::size_t left_ = 0;
+  ServerId last_witness_;  // who reported or looked last: it lives
   bool most_ = false;
   std::uint64_t serials_ = 0;
   std::uint64_t looks_ = 0;

@@ -63,7 +63,7 @@ void Master::confirm(Instant now, ServerId server, Subject& subject) {
   subject.confirmed = true;
   suspects_.erase(server);
   unjudged_.erase(server);
-  rounds_.confirm(now, server);
+  rounds_.confirm(now, server, !subject.live.refused());
 }
 
 // Nothing changes, until a later verification comes to something.
@@ -80,7 +80,8 @@ void Master::give_up(ServerId server, Subject& subject, std::string_view why,
   subject.agreed = subject.contradicted = false;
 }
 
-// Its buddies first, who watch it anyway; then anybody.
+// Its buddies first, who watch it anyway, though they may be as dead as it is; so also whoever gave
+// a sign of life last, and anybody.
 void Master::ask(Instant now, ServerId server, Subject& subject, MasterOrders& orders) {
   subject.asked.clear();
   const auto add = [&](ServerId witness) {
@@ -92,6 +93,7 @@ void Master::ask(Instant now, ServerId server, Subject& subject, MasterOrders& o
   };
   add(ring_.first(server));
   add(ring_.second(server));
+  add(last_witness_);
   for (std::size_t i = 0; i < kWitnessTries && subject.asked.size() < kWitnessesMax; ++i) {
     add(ring_.any(dice_));
   }

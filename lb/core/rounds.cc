@@ -1,13 +1,22 @@
 #include "lb/core/rounds.h"
 
+#include <iterator>
 #include <utility>
 
 namespace tandem {
 
-void Rounds::confirm(Instant now, ServerId server) {
+void Rounds::confirm(Instant now, ServerId server, bool may_wait) {
   if (gathered_.count(server) != 0 || found_.count(server) != 0) return;
   ++held_;
   const auto awaited = awaited_.find(server);
+  if (awaited == awaited_.end() && may_wait && !rounds_.empty()) {
+    const auto last = std::prev(rounds_.end());
+    last->second.dead.insert(server);
+    last->second.walks.push_back({server, false, 1});
+    last->second.walks.push_back({server, true, 1});
+    found_.emplace(server, last->first);
+    return;
+  }
   if (awaited == awaited_.end()) {
     if (gathered_.empty()) gather_until_ = now + kGather;
     gathered_.insert(server);

@@ -36,8 +36,9 @@ class Rounds {
 
   explicit Rounds(Ring& ring) : ring_(ring) {}
 
-  // It is dead. It is held until its transaction.
-  void confirm(Instant now, ServerId server);
+  // It is dead. It is held until its transaction: its own round's; where it `may_wait`, that of a
+  // round under way (of what died together some is noticed later); or else the next first one.
+  void confirm(Instant now, ServerId server, bool may_wait);
   // Nothing (more) is to be expected of it: it lives, or cannot be judged, or has left. Also of one
   // that was confirmed and not removed yet.
   void settle(ServerId server);

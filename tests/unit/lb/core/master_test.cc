@@ -1,0 +1,183 @@
+#include "lb/core/master.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/lb/core/master_world.h"
+
+namespace tandem {
+namespace {
+
+std::string name(std::size_t number) { return "s" + std::to_string(number); }
+
+void fill(MasterWorld& world, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) world.enter(name(i));
+  world.run(1s);
+}
+
+// `dead` neighbours of n, from a place on the ring on, die at one instant.
+void neighbours_die(std::size_t n, std::size_t dead, bool killed, std::uint64_t seed) {
+  MasterWorld world(seed);
+  fill(world, n);
+  const std::vector<std::string> order = world.ring();
+  const std::uint64_t before = world.master().counts().transactions;
+  for (std::size_t i = 0; i < dead; ++i) {
+    const std::string& victim = order[(seed + i) % n];
+    killed ? world.kill(victim) : world.freeze(victim);
+  }
+  world.run(20s);
+  ASSERT_TRUE(world.whole());
+  ASSERT_LE(world.master().counts().transactions - before, 2U) << dead << " of " << n;
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::string& one = order[(seed + i) % n];
+    ASSERT_EQ(world.of(one).offlines, i < dead ? 1U : 0U) << one << " " << dead << " of " << n;
+  }
+}
+
+TEST(Master, AnyNumberOfNeighboursThatAreKilledAtOnceLeaveInTwoTransactions) {
+  for (std::size_t n = 2; n <= 12; ++n) {
+    for (std::size_t dead = 1; dead < n; ++dead) neighbours_die(n, dead, true, n + dead);
+  }
+}
+
+TEST(Master, AnyNumberOfNeighboursThatFallSilentAtOnceLeaveInTwoTransactions) {
+  for (std::size_t n = 2; n <= 12; ++n) {
+    for (std::size_t dead = 1; dead < n; ++dead) neighbours_die(n, dead, false, n + dead);
+  }
+}
+
+TEST(Master, ALongRunOfALargeRingLeavesInTwoTransactions) {
+  Random dice(1);
+  for (int run = 0; run < 3; ++run) {
+    const std::size_t n = 20 + dice.below(180);
+    neighbours_die(n, 1 + dice.below(n - 1), run == 0, dice.next() % 1000);
+  }
+}
+
+TEST(Master, AKilledServerIsOfflineWithinMilliseconds) {
+  MasterWorld world;
+  fill(world, 5);
+  world.kill("s3");
+  world.run(20ms);
+  EXPECT_FALSE(world.online("s3"));
+}
+
+TEST(Master, AFrozenServerThatIsReportedIsOfflineAfterOneVerification) {
+  MasterWorld world;
+  fill(world, 5);
+  world.freeze("s3");
+  world.run(MasterWorld::kMissed + 130ms);
+  EXPECT_FALSE(world.online("s3"));
+}
+
+TEST(Master, AFalseReportChangesNothingAndIsCounted) {
+  MasterWorld world;
+  fill(world, 5);
+  for (int i = 0; i < 50; ++i) {
+    world.accuse("s1", "s3");
+    world.run(100ms);
+  }
+  EXPECT_EQ(world.of("s3").offlines, 0U);
+  EXPECT_EQ(world.master().counts().reports, 50U);
+  EXPECT_GT(world.master().counts().false_suspicions, 20U);
+  EXPECT_EQ(world.master().counts().confirmed, 0U);
+}
+
+TEST(Master, WhoIsCutOffFromTheMasterAloneStaysOnline) {
+  MasterWorld world;
+  fill(world, 5);
+  world.cut("s3");
+  world.run(60s);
+  EXPECT_TRUE(world.online("s3"));
+  EXPECT_GT(world.master().counts().contradicted, 0U);
+  EXPECT_FALSE(world.master().most_looks_dead());
+}
+
+TEST(Master, AMasterThatIsCutOffItselfChangesNothingAndSaysSo) {
+  for (const std::size_t n : {1U, 2U, 3U, 8U}) {
+    MasterWorld world;
+    fill(world, n);
+    for (std::size_t i = 0; i < n; ++i) world.cut(name(i));
+    world.run(60s);
+    for (std::size_t i = 0; i < n; ++i) EXPECT_TRUE(world.online(name(i))) << n;
+    EXPECT_TRUE(world.master().most_looks_dead()) << n;
+    for (std::size_t i = 0; i < n; ++i) world.cut(name(i), false);
+    world.run(1s);
+    EXPECT_FALSE(world.master().most_looks_dead()) << n;
+  }
+}
+
+TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
+  for (const std::uint32_t free : {0U, 1U}) {
+    MasterWorld world(1, free);
+    fill(world, 6);
+    for (int i = 0; i < 20; ++i) {
+      world.freeze("s2", i % 2 == 0);
+      world.run(20s);
+    }
+    EXPECT_EQ(world.of("s2").offlines, 1U + free);
+    for (const char* other : {"s0", "s1", "s3", "s4", "s5"}) {
+      EXPECT_EQ(world.of(other).offlines, 0U);
+    }
+    world.run(15min);
+    EXPECT_TRUE(world.online("s2")) << "it is well again";
+    EXPECT_TRUE(world.whole());
+  }
+}
+
+TEST(Master, ANewProcessIsNeverHeldBack) {
+  MasterWorld world;
+  fill(world, 4);
+  for (int i = 0; i < 10; ++i) {
+    world.kill("s1");
+    world.run(1s);
+    EXPECT_FALSE(world.online("s1"));
+    world.restart("s1");
+    EXPECT_TRUE(world.online("s1"));
+    world.run(1s);
+  }
+}
+
+TEST(Master, AnyComingAndGoingEndsInTheTruth) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    Random dice(seed);
+    MasterWorld world(seed);
+    const std::size_t n = 3 + dice.below(10);
+    fill(world, n);
+    for (int step = 0; step < 60; ++step) {
+      const std::string one = name(dice.below(n));
+      MasterWorld::Server& server = world.of(one);
+      switch (dice.below(5)) {
+        case 0:
+          if (server.alive) world.kill(one);
+          break;
+        case 1:
+          if (server.alive && !server.cut) world.freeze(one, !server.frozen);
+          break;
+        case 2:
+          if (server.alive && !server.frozen && !server.cut) world.leave(one);
+          break;
+        case 3:
+          if (!server.alive) world.restart(one);
+          break;
+        default:
+          world.accuse(name(dice.below(n)), one);
+      }
+      world.run(std::chrono::milliseconds(dice.below(3000)));
+      ASSERT_TRUE(world.whole()) << seed << " " << step;
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+      MasterWorld::Server& server = world.of(name(i));
+      if (!server.alive) {
+        world.restart(name(i));
+      } else if (server.frozen) {
+        world.freeze(name(i), false);
+      }
+    }
+    world.run(30min);  // longer than anybody is held back
+    for (std::size_t i = 0; i < n; ++i) ASSERT_TRUE(world.online(name(i))) << seed << " " << i;
+    ASSERT_TRUE(world.whole()) << seed;
+  }
+}
+
+}  // namespace
+}  // namespace tandem
