@@ -21,6 +21,8 @@ void Alternates::provide(Instant now, Session& session) {
     return;
   }
   retarget(session, choose(now, session));
+  // Also to one that has been fed all the time and is taken back: the epoch is new.
+  state_.sender.announce(session);
 }
 
 std::uint64_t Alternates::provide_after_swap(Instant now, Session& session, ServerId former) {
