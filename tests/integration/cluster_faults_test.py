@@ -8,7 +8,9 @@ What is counted, and how:
 - A *round trip* is a request that was handed to a connection with a server: `sent` in the
   balancer's access log, summed over the lines of one call of a client (a client that asks again
   makes a line more). A connection that the kernel of a dead process refuses has carried nothing and
-  is none. *Extra* are all beyond the first. Calls under /fresh/ carry a number in their target, so
+  is none. *Extra* are all beyond the first but referrals: a server that comes back gets its share of
+  the sessions, and the next request of each is referred there (`referrals` in the log), whatever
+  fault there is. Calls under /fresh/ carry a number in their target, so
   that their lines are found; the others have no body to break off, and the clients' own count of
   what they asked again shows that none of them was.
 - *Held* is what a client held, unchanged, when it first asked for it after its session had moved;
@@ -17,7 +19,7 @@ What is counted, and how:
 - Plain HTTP clients cannot resume: a response that was cut after its head is counted apart,
   anything else that goes wrong is a failure.
 
-A response that drips is a response: it is passed on as it comes, and nobody is moved.
+A response that drips is a response: it is passed on as it comes, and nobody is moved for it.
 """
 
 import json
@@ -48,7 +50,7 @@ INTERVAL = 0.3  # status_interval, seconds: a server is given up after three, an
 BREAKING = ("kill", "reset", "cut request", "cut head", "cut body")
 CUTS = 20  # exchanges that one fault cuts
 LONG = ("freeze", "swallow", "forget")                # survived by timeouts
-HARMLESS = ("freeze shortly", "drip")                 # nobody is moved, nothing is sent again
+HARMLESS = ("freeze shortly", "drip")                 # nothing is sent again
 KINDS = BREAKING + LONG + HARMLESS
 
 
@@ -142,11 +144,9 @@ class Faults(Case):
             cls.relays[name] = cls.shop.start(Faulty(
                 cls.shop.folder, f"before-{name}", f"127.0.0.1:{near}", f"127.0.0.1:{far}"))
         interval = f"{int(INTERVAL * 1000)}ms"
-        # A server that comes back would get its share of the sessions, by referrals in the midst of
-        # another fault; here only faults move anybody.
         cls.cluster = Cluster(
             cls.shop, site, each=each,
-            server={"status_interval": interval, "rebalance": {"enabled": False}},
+            server={"status_interval": interval},
             balancer={"control": {"status_interval": interval}, "check": {"timeout": "500ms"},
                       "log": {"access": log, "format": "json"}},
             nginx_conf='location /fresh/ { add_header Cache-Control no-store; }'
@@ -215,15 +215,20 @@ class Faults(Case):
     # --- the run ---------------------------------------------------------------------------------
 
     def round_trips(self, lines):
-        """(extra round trips of each call that took any, lines beyond the first of a call)"""
-        calls = defaultdict(list)
+        """(extra round trips of each call that took any, lines beyond the first of a call, calls
+        that were referred)"""
+        calls, referred = defaultdict(list), set()
         for number, line in enumerate(lines):
             if line["method"] != "GET":
+                referred.update([number] if line["referrals"] else [])
                 continue
             tagged = "?" in line["target"]
-            calls[line["target"] if tagged else number].append(line["sent"])
+            call = line["target"] if tagged else number
+            calls[call].append(line["sent"] - line["referrals"])
+            if line["referrals"]:
+                referred.add(call)
         extra = [sum(sent) - 1 for sent in calls.values() if sum(sent) > 1]
-        return extra, sum(len(sent) - 1 for sent in calls.values())
+        return extra, sum(len(sent) - 1 for sent in calls.values()), len(referred)
 
     def leg(self, kind):
         """FAULT_EVERY requests, with the fault in the middle of them."""
@@ -240,10 +245,10 @@ class Faults(Case):
         self.swarm.wait_ran(120)
         self.online()
         after = self.swarm.ask("counts", "counts")
-        extra, asked_again = self.round_trips(self.log.new_lines())
+        extra, asked_again, referred = self.round_trips(self.log.new_lines())
         delta = {key: after[key] - before[key] for key in after if isinstance(after[key], int)}
         report = {"fault": kind, "took": round(took, 2), "mid-run": mid_run, "caught": len(extra),
-                  "extra at most": max(extra, default=0),
+                  "extra at most": max(extra, default=0), "referred": referred,
                   **{key: delta[key] for key in ("failed", "posts_failed", "moved", "retries",
                                                  "held_bytes", "held_refetched_bytes")},
                   "elapsed": after["elapsed_s"]}
@@ -256,7 +261,7 @@ class Faults(Case):
                 self.assertLessEqual(max(extra, default=0), 1)
             if kind == "drip":
                 self.assertEqual(extra, [])
-                self.assertEqual(delta["moved"], 0)
+                self.assertLessEqual(delta["moved"], referred)  # not one by a takeover
         return delta, len(extra)
 
     def test_all_kinds_of_fault(self):

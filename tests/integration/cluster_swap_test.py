@@ -1,5 +1,5 @@
 """Sessions that move while their servers live: a server is drained, another is ended with SIGTERM,
-one joins. Nobody's request fails, and everything that clients hold is reused by the mirror."""
+one joins. Nobody's request fails, and everything that clients hold is reused."""
 
 import os
 import subprocess
@@ -28,7 +28,9 @@ class SwapCase(Case):
         self.lb.wait_online(self.cluster.names)
         self.swarm = self.shop.start(Swarm(self.shop.folder, self.cluster.url, self.paths, CLIENTS,
                                            name=f"swarm-{self.id().rsplit('.', 1)[-1]}"))
-        self.swarm.run(4 * CLIENTS)  # every session is confirmed
+        # Every session is confirmed, and everybody has asked for everything since: what the first
+        # request of a session brought is mirrored from the second on.
+        self.swarm.run(3 * CLIENTS * len(self.paths))
         self.swarm.wait_ran()
         self.cluster.wait_mirrored()
 
@@ -36,6 +38,7 @@ class SwapCase(Case):
         self.swarm.ask("pause", "paused")
         done = self.swarm.finish()
         self.assertEqual((done["failed"], done["corrupt"]), (0, 0), done["failures"])
+        self.assertEqual(done["held_mirror"] + done["held_validator"], done["held"])
         return done
 
     def ctl(self, *words):
@@ -58,7 +61,9 @@ class SwapCase(Case):
         self.swarm.wait_count("requests", self.swarm.counts["requests"] + 4 * CLIENTS)
         done = self.finish()
         self.assertEqual(self.cold(), cold)
-        self.assertEqual(done["held_mirror"] + done["held_validator"], done["held"])
+        # Whatever a client held when its session moved was in the mirror that moved with it.
+        self.assertGreater(done["held"], moved)
+        self.assertEqual(done["held_mirror"], done["held"])
         self.cluster.servers["a"].process.wait_log("drained: ")
         self.ctl("drain", "a", "--off")
         self.lb.wait(lambda: self.lb.servers()["a"]["state"] == "online", "take a back")
@@ -67,12 +72,12 @@ class SwapCase(Case):
         server = self.cluster.servers["b"]
         had = server.status()["sessions"]["primary"]
         self.assertGreater(had, 0)
+        clients = self.swarm.which().get("b", 0)  # of this swarm
         self.assertEqual(server.process.stop(), 0)
         server.process.wait_log(" 0 left to be taken over")
         self.swarm.run(4 * CLIENTS)
         self.swarm.wait_ran()
-        done = self.finish()
-        self.assertEqual(done["held_mirror"] + done["held_validator"], done["held"])
+        self.assertGreaterEqual(self.finish()["held"], clients)
 
     def test_at_the_deadline_tandemctl_says_how_many_are_left(self):
         for name in ("a", "b", "c", "d"):  # nobody is left to take them
@@ -84,7 +89,8 @@ class SwapCase(Case):
         self.assertIn(f"sessions are left on {busy}", out.stderr)
         for name in ("a", "b", "c", "d"):
             self.assertEqual(self.ctl("drain", name, "--off").returncode, 0)
-        self.finish()
+        self.lb.wait(lambda: all(one["state"] == "online" for one in self.lb.servers().values()),
+                     "take all back")
 
     def test_a_server_that_joins_gets_its_share(self):
         joining = self.cluster.servers["d"]
