@@ -24,6 +24,8 @@ struct SimulationReport {
   std::uint64_t tokens_refused = 0;
   std::uint64_t vouched_unfetched = 0;  // copies called current by what another server told
   std::uint64_t cold_though_warm_elsewhere = 0;  // at a server without the mirror while one had it
+  double spread = 0;                             // of sessions, when the faults stopped
+  std::size_t newcomer_gain_most = 0;            // sessions in one second
   NodeCounters nodes;                            // of all processes
 
   void add(const SimulationReport& other);

@@ -112,6 +112,47 @@ TEST(Simulation, StormsOverManySeeds) {
   EXPECT_GT(sum.clients.resent, 10u);
 }
 
+// 200 sessions on five servers, and a sixth one starts.
+SimulationOptions scale_out(std::uint64_t seed) {
+  SimulationOptions options;
+  options.seed = seed;
+  options.servers = 6;
+  options.clients = 200;
+  options.client.nap_chance = 0;
+  options.node.swap.rebalance_rate = 2;
+  options.last_joins = 6s;
+  options.storm = 44s;  // ends 40 s later
+  return options;
+}
+
+TEST(Simulation, AServerThatJoinsGetsItsShareAtABoundedRate) {
+  for (std::uint64_t seed = 400; seed < 404; ++seed) {
+    const SimulationReport report = run(scale_out(seed));
+    EXPECT_EQ(report.clients.failed, 0u) << to_text(report);
+    EXPECT_EQ(report.nodes.takeovers_cold + report.nodes.takeovers_warm, 0u) << to_text(report);
+    EXPECT_GE(report.clients.moved, 25u) << to_text(report);
+    EXPECT_LE(report.clients.moved, 45u) << "33 are its share";
+    EXPECT_LE(report.spread, 0.1) << to_text(report);
+    EXPECT_LE(report.newcomer_gain_most, 20u) << "five give, two a second each";
+  }
+}
+
+TEST(Simulation, AKillWhileAServerGetsItsShareLosesNoMirror) {
+  std::uint64_t kills = 0;
+  for (std::uint64_t seed = 410; seed < 416; ++seed) {
+    SimulationOptions options = scale_out(seed);
+    options.faults.kills_per_minute = 12;
+    options.faults.one_at_a_time = true;
+    options.faults.mend_time = 10s;
+    const SimulationReport report = run(options);
+    kills += report.devil.kills;
+    EXPECT_EQ(report.clients.failed, 0u) << to_text(report);
+    EXPECT_EQ(report.cold_though_warm_elsewhere, 0u) << to_text(report);
+    EXPECT_GT(report.clients.moved, 25u) << to_text(report);
+  }
+  EXPECT_GT(kills, 6u);
+}
+
 TEST(Simulation, ASwarmOfWorlds) {
   const SwarmReport report = run_swarm({.seeds = 40, .minutes = 10});
   EXPECT_EQ(report.failed_seeds, 0u) << report.failures;

@@ -94,6 +94,7 @@ SimulationReport Simulation::run() {
   devil_.begin();
   run_until(world_.heap.now() + options_.storm);
   devil_.rest();
+  report_.spread = spread();
   const Instant calmed = world_.heap.now();
   run_until(calmed + options_.served_within);
   if (world_.invariants.violations() == 0) check_served(calmed);
@@ -126,7 +127,14 @@ void Simulation::run_until(Instant end) {
 
 void Simulation::start_all() {
   for (const auto& balancer : balancers_) balancer->start();
-  for (Place place = 0; place < servers_.size(); ++place) start_server(place);
+  const bool joins = options_.last_joins > Duration{};
+  for (Place place = 0; place + joins < servers_.size(); ++place) start_server(place);
+  if (joins) {
+    world_.heap.after(options_.last_joins, [this] {
+      start_server(servers_.size() - 1);
+      watch_newcomer(0);
+    });
+  }
   world_.heap.after(kRegistration, [this] {
     for (const auto& client : clients_) client->start();
     for (const auto& bot : bots_) bot->start();
@@ -148,6 +156,32 @@ void Simulation::settle_moves(Instant end) {
     run_until(world_.heap.now() + 100ms);
     if (world_.invariants.violations() > 0) return;
   }
+}
+
+// Notes each second how many sessions it has got.
+void Simulation::watch_newcomer(std::size_t before) {
+  world_.heap.after(1s, [this, before] {
+    const SimServer& newcomer = *servers_.back();
+    if (!newcomer.host().alive()) return;
+    const std::size_t now = newcomer.node()->status().primaries;
+    if (now > before) {
+      report_.newcomer_gain_most = std::max(report_.newcomer_gain_most, now - before);
+    }
+    watch_newcomer(now);
+  });
+}
+
+// Of sessions per server: the most less the fewest, for their mean. All have the same capacity.
+double Simulation::spread() const {
+  std::size_t most = 0, fewest = ~std::size_t{0}, sum = 0, living = 0;
+  for (const auto& server : servers_) {
+    if (!server->host().alive()) continue;
+    const std::size_t sessions = server->node()->status().primaries;
+    most = std::max(most, sessions), fewest = std::min(fewest, sessions);
+    sum += sessions, ++living;
+  }
+  if (sum == 0) return 0;
+  return static_cast<double>((most - fewest) * living) / static_cast<double>(sum);
 }
 
 // --- links between servers ----------------------------------------------------------------------

@@ -32,6 +32,7 @@ struct SimulationOptions {
   Faults faults;
   Duration calm_start = 3s;      // before the first fault
   Duration storm = 40s;          // time with faults
+  Duration last_joins = 0s;      // the last server starts only then
   Duration served_within = 15s;  // after the faults stop, every client is served within this
   // Tables are so small that sessions and what is known of them are dropped for others.
   bool tight = false;
@@ -65,6 +66,8 @@ class Simulation {
   void check_recovered();
   void check_session(const SessionToken& token);
   void check_reached();
+  void watch_newcomer(std::size_t before);
+  double spread() const;
   std::uint64_t claimed_by_requests() const;
 
   SimulationOptions options_;
