@@ -116,6 +116,38 @@ TEST_F(MovingTest, TheNewHolderThatTakesOverTellsTheFormerOne) {
   EXPECT_EQ(decision.refer.primary, id("c"));
 }
 
+// The copy of a copy is moving from one server to another, which drains in the moment of the
+// takeover: the former one is taken back, and has the old epoch.
+TEST_F(MovingTest, AFormerHolderThatIsTakenBackAtATakeoverHearsOfTheEpoch) {
+  start({"a", "b", "c", "d"});
+  const SessionToken held = confirmed("a");
+  const std::string heir = name_of(held.alternate);
+  kill("a");
+  seats_["a"].online = false;
+  publish();
+  const std::string former = name_of(node(heir).report(kSession)->alternate);
+  ASSERT_NE(former, "");
+  drop_ = [&](const std::string& from, const std::string& to, const Message& message) {
+    return to == heir && from != former && std::holds_alternative<MirrorAck>(message);
+  };
+  node(former).set_draining(true);
+  publish();
+  std::string newer;
+  for (const char* name : {"b", "c", "d"}) {
+    if (name != heir && name != former) newer = name;
+  }
+  ASSERT_TRUE(node(newer).report(kSession));
+  node(former).set_draining(false);
+  node(newer).set_draining(true);
+  node(heir).on_status(
+      now_, {{{id(former), node(former).next_status()}, {id(newer), node(newer).next_status()}}});
+  const SessionToken taken = served(heir, with_flags(held, kTakeover));
+  EXPECT_EQ(node(heir).report(kSession)->alternate, id(former));
+  const auto copy = node(former).report(kSession);
+  ASSERT_TRUE(copy);
+  EXPECT_EQ(copy->epoch, taken.epoch);
+}
+
 TEST_F(MovingTest, IfTheNewHolderDiesAnotherIsChosenAndTheFormerOneStays) {
   begin({"a", "b", "c", "d"});
   declare_dead("c");
