@@ -322,6 +322,9 @@ AdminSnapshot Balancer::snapshot() {
   tell_views(snapshot);
   snapshot.probes = cluster_->checker().started();
   snapshot.probes_failed = cluster_->checker().failed();
+  snapshot.verdicts = membership.master().counts();
+  snapshot.most_looks_dead = membership.master().most_looks_dead();
+  snapshot.held_back = membership.master().held_back().size();
   snapshot.keys = keys_->names();
   if (directory_) snapshot.directory = directory_->state();
   snapshot.reloads = reloads_;

@@ -65,6 +65,28 @@ void write_directory(JsonWriter& json, const Directory::State& directory) {
   json.member("failure", directory.failure).end_object();
 }
 
+void write_verdicts(MetricsText& text, const AdminSnapshot& snapshot) {
+  const tandem::Master::Counts& counts = snapshot.verdicts;
+  text.metric("failure_reports_total", "By servers: another looks dead").value(counts.reports);
+  text.metric("verifications_total", "Of servers that looked dead").value(counts.verifications);
+  text.metric("verifications_confirmed_total", "It was dead").value(counts.confirmed);
+  text.metric("verifications_refuted_total", "It gave a sign of life").value(counts.refuted);
+  text.metric("verifications_contradicted_total", "A witness reached it: it stays online")
+      .value(counts.contradicted);
+  text.metric("verifications_unjudged_total", "No witness could be had: it stays online")
+      .value(counts.unjudged);
+  text.metric("false_suspicions_total", "Reported, and alive").value(counts.false_suspicions);
+  text.metric("witnesses_asked_total", "Servers that were to look at another").value(counts.looks);
+  text.metric("held_back_total", "Servers that came back too often").value(counts.held_back);
+  text.metric("ring_removals_total", "Transactions that closed the ring")
+      .value(counts.transactions);
+  text.metric("detection_milliseconds_total", "From the first sign to offline, of all confirmed")
+      .value(static_cast<std::uint64_t>(counts.detection_total / 1ms));
+  text.metric("servers_held_back", "Servers that are held back now").value(snapshot.held_back);
+  text.metric("most_looks_dead", "1: the master believes nobody, and may be cut off itself")
+      .value(snapshot.most_looks_dead ? 1 : 0);
+}
+
 void write_directory(MetricsText& text, const Directory::State& directory) {
   text.metric("directory_pending_changes", "Changes of membership that are not written yet")
       .value(directory.pending);
@@ -212,6 +234,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   text.metric("view_version", "Version of the view of the cluster").value(snapshot.view_version);
   text.metric("probes_total", "Probes and health checks started").value(snapshot.probes);
   text.metric("probes_failed_total", "Of them, those that failed").value(snapshot.probes_failed);
+  write_verdicts(text, snapshot);
   text.metric("keys", "Keys of the key file in force").value(snapshot.keys.size());
   text.metric("reloads_total", "Conf files taken over").value(snapshot.reloads);
   text.metric("reloads_refused_total", "Conf files refused").value(snapshot.reloads_refused);

@@ -25,6 +25,7 @@
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
 #include "lb/core/directory_change.h"
+#include "lb/core/master.h"
 #include "lb/io/directory.h"
 
 namespace tandem {
@@ -64,6 +65,9 @@ struct AdminSnapshot {
   NPlusOne n_plus_one;
   std::vector<Count> counts;  // sums over the workers
   std::uint64_t probes = 0, probes_failed = 0;
+  tandem::Master::Counts verdicts;  // of this balancer's own master
+  bool most_looks_dead = false;
+  std::size_t held_back = 0;         // now
   std::vector<ClusterKeyName> keys;  // in force
   std::uint64_t reloads = 0, reloads_refused = 0;
   std::optional<Directory::State> directory;  // nothing: there is none

@@ -53,13 +53,13 @@ class Columns {
 };
 
 // The ring in its order, from the first by name on; then those that it does not lead to.
-struct Ring {
+struct RingOrder {
   std::vector<const ServerRecord*> servers;
   bool whole = true;  // one round, and every server that is online is in it
 };
 
-Ring ring_of(const AdminSnapshot& snapshot) {
-  Ring ring;
+RingOrder ring_of(const AdminSnapshot& snapshot) {
+  RingOrder ring;
   std::set<ServerId> seen;
   const auto find = [&](ServerId id) -> const ServerRecord* {
     for (const auto& server : snapshot.servers) {
@@ -174,7 +174,7 @@ std::string servers_table(const AdminSnapshot& snapshot) {
 }
 
 std::string ring_json(const AdminSnapshot& snapshot) {
-  const Ring ring = ring_of(snapshot);
+  const RingOrder ring = ring_of(snapshot);
   JsonWriter json;
   json.begin_object().member("view", snapshot.view_version).member("whole", ring.whole);
   json.key("ring").begin_array();
@@ -188,7 +188,7 @@ std::string ring_json(const AdminSnapshot& snapshot) {
 }
 
 std::string ring_table(const AdminSnapshot& snapshot) {
-  const Ring ring = ring_of(snapshot);
+  const RingOrder ring = ring_of(snapshot);
   Columns table({"SERVER", "ZONE", "FIRST BUDDY", "SECOND BUDDY"});
   for (const ServerRecord* record : ring.servers) {
     table.add({record->name, record->zone, name_of(snapshot, record->first_buddy),
