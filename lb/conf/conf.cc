@@ -29,7 +29,8 @@ Table<FrontConf> front_table() {
       "chooses one; the first serves all other names.");
   table.option("server_list", &FrontConf::server_list, boolean(),
                "Clients may ask for the names and addresses of the tandem-servers at "
-               "/.well-known/tandem/servers, and report one that they cannot reach.");
+               "/.well-known/tandem/servers, and report one that they cannot reach. Off, since "
+               "whoever reaches the front may then ask.");
   table.include(&FrontConf::limits, http_limits_table());
   return table;
 }

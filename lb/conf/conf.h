@@ -21,7 +21,7 @@ struct FrontConf {
   std::vector<Address> listen;
   std::vector<Address> tls_listen;
   std::vector<std::string> certificates;  // paths: PEM, chain and key in one file; chosen by SNI
-  bool server_list = true;                // clients get the list of tandem-servers
+  bool server_list = false;               // clients get the list of tandem-servers
   HttpLimitsConf limits;                  // keys of [front] as well
 };
 

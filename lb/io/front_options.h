@@ -43,7 +43,7 @@ struct FrontOptions {
   UnixSeconds token_ttl = 1800;  // seconds
   std::uint32_t workers = 1;     // of this process
   ClusterKeys keys;              // seal and open tokens
-  bool server_list = true;       // clients get the list of tandem-servers, and may report one
+  bool server_list = false;      // clients get the list of tandem-servers, and may report one
 };
 
 // What workers route by: the view, and where its servers are. addresses[i] is that of

@@ -23,7 +23,8 @@ class Master(Case):
                                              key_file=cls.key))
         cls.follower = cls.shop.start(Balancer(
             cls.shop.folder,
-            {**timing, "master": {"address": f"127.0.0.1:{cls.master.control_port}"}},
+            {**timing, "master": {"address": f"127.0.0.1:{cls.master.control_port}"},
+             "front": {"server_list": True}},
             name="follower", key_file=cls.key))
         both, one = [cls.master, cls.follower], [cls.follower]
         cls.servers = {

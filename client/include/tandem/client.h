@@ -139,7 +139,8 @@ class Client {
   Reply request(std::string_view method, std::string_view target, std::string body,
                 const HeaderFields& headers = {});
 
-  // The servers that there are, asked of the balancer now.
+  // The servers that there are, asked of the balancer now. Its conf must allow this and report()
+  // ([front] server_list).
   ActiveServers servers();
   // This server could not be reached: whoever decides about such things is to look. The reply is
   // 202, 404 (no such server), or 429 (too many reports: it will be looked at anyway).

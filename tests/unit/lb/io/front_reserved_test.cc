@@ -10,6 +10,8 @@ namespace {
 
 class FrontReserved : public FrontTest {
  protected:
+  FrontReserved() { options_.server_list = true; }
+
   static std::string post(const std::string& target) {
     return "POST " + target + " HTTP/1.1\r\nHost: site\r\nContent-Length: 0\r\n\r\n";
   }
@@ -85,7 +87,7 @@ TEST_F(FrontReserved, ReportsAreLimited) {
   EXPECT_EQ(worker_->counts().client_reports_refused.value(), static_cast<unsigned>(refused));
 }
 
-TEST_F(FrontReserved, AllIsClosedWhereTheConfSaysSo) {
+TEST_F(FrontReserved, AllIsClosedUnlessTheConfOpensIt) {
   options_.server_list = false;
   start({&a_});
   EXPECT_TRUE(ask(get(kServerListPath)).starts_with("HTTP/1.1 404"));
