@@ -1,4 +1,4 @@
-"""What it costs tandem-lb to carry the token in a header of the application's own instead of a cookie,
+"""What it costs tandem-lb to carry the token in a header of the application's own, not in a cookie,
 for `make bench`: two balancers in front of the same origins, which issue a session id in every
 answer; each client sends that value back, and its cookie, if it was given one.
 

@@ -221,7 +221,8 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
     parser.add_argument("--idle", type=int, default=8000, help="idle connections")
-    parser.add_argument("--only", choices=["proxies", "mirroring", "affinity"], help="one part alone")
+    parser.add_argument("--only", choices=["proxies", "mirroring", "affinity"],
+                        help="one part alone")
     parser.add_argument("--without-tandem", action="store_true",
                         help="only the others: to check the bench itself")
     return parser.parse_args()

@@ -8,8 +8,8 @@ What is counted, and how:
 - A *round trip* is a request that was handed to a connection with a server: `sent` in the
   balancer's access log, summed over the lines of one call of a client (a client that asks again
   makes a line more). A connection that the kernel of a dead process refuses has carried nothing and
-  is none. *Extra* are all beyond the first but referrals: a server that comes back gets its share of
-  the sessions, and the next request of each is referred there (`referrals` in the log), whatever
+  is none. *Extra* are all beyond the first but referrals: a server that comes back gets its share
+  of the sessions, and the next request of each is referred there (`referrals` in the log), whatever
   fault there is. Calls under /fresh/ carry a number in their target, so
   that their lines are found; the others have no body to break off, and the clients' own count of
   what they asked again shows that none of them was.

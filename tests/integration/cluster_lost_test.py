@@ -1,5 +1,5 @@
-"""Sessions of which no server is left, with real tandem-servers: primary and alternate are killed at
-once, and on_lost says what becomes of the next request."""
+"""Sessions of which no server is left, with real tandem-servers: primary and alternate are killed
+at once, and on_lost says what becomes of the next request."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ class Lost(Case):
         in two places."""
         cookie = self.ask().cookie()
         cookie = self.ask(cookie).cookie() or cookie
-        until(lambda: sum(map(self.copies, self.cluster.names)) == 2, "the session to have a copy")
+        until(lambda: sum(map(self.copies, self.cluster.names)) == 2, "the session's copy")
         until(lambda: all(lag_of(server) == 0 for server in self.cluster.living()), "it to be whole")
         cookie = self.ask(cookie).cookie() or cookie
         know = {name for name in self.cluster.names if self.copies(name) > 0}
