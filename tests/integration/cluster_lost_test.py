@@ -30,7 +30,7 @@ class Lost(Case):
         cookie = self.ask().cookie()
         cookie = self.ask(cookie).cookie() or cookie
         until(lambda: sum(map(self.copies, self.cluster.names)) == 2, "the session's copy")
-        until(lambda: all(lag_of(server) == 0 for server in self.cluster.living()), "it to be whole")
+        until(lambda: all(lag_of(server) == 0 for server in self.cluster.living()), "it whole")
         cookie = self.ask(cookie).cookie() or cookie
         know = {name for name in self.cluster.names if self.copies(name) > 0}
         return cookie, know, set(self.cluster.names) - know
