@@ -68,12 +68,10 @@ struct Faults {
   Duration probe_timeout = 1s;
 
   // Nothing but deaths of servers: then no request fails, and no mirror that somebody has is lost.
-  // (A balancer that has just started knows no server until they have registered.)
   bool only_kills() const {
-    return balancer_kills_per_minute == 0 && reset_chance == 0 && request_reset_chance == 0 &&
-           client_reset_chance == 0 && pauses_per_minute == 0 && partitions_per_minute == 0 &&
-           drains_per_minute == 0 && lose_chance == 0 && overtake_chance == 0 && drip_chance == 0 &&
-           slow_chance == 0;
+    return reset_chance == 0 && request_reset_chance == 0 && client_reset_chance == 0 &&
+           pauses_per_minute == 0 && partitions_per_minute == 0 && drains_per_minute == 0 &&
+           lose_chance == 0 && overtake_chance == 0 && drip_chance == 0 && slow_chance == 0;
   }
 };
 

@@ -36,6 +36,9 @@ void SimBalancer::start() {
   life_ = std::make_unique<Life>(world_.heap.now(), random_, membership);
   life_->skew = world_.new_skew();
   world_.note("balancer", place_, host_.incarnation());
+  if (directory_.version == 0) return;
+  life_->membership.restore(world_.heap.now(), directory_.contents());
+  drive();
 }
 
 void SimBalancer::kill() {
@@ -49,6 +52,26 @@ void SimBalancer::after(Duration delay, std::function<void()> work) {
   world_.heap.after(delay, [this, incarnation = host_.incarnation(), work = std::move(work)] {
     host_.run(incarnation, work);
   });
+}
+
+void SimBalancer::Directory::store(const DirectoryChange& change) {
+  version = change.view_version;
+  for (const ServerRow& row : change.servers) servers[row.id] = row;
+  for (const BuddiesRow& row : change.buddies) buddies[row.server] = row;
+  for (const ServerId server : change.removed) {
+    servers.erase(server);
+    buddies.erase(server);
+  }
+}
+
+DirectoryContents SimBalancer::Directory::contents() const {
+  DirectoryContents contents;
+  contents.view_version = version;
+  for (const auto& [id, row] : servers) contents.servers.push_back(row);
+  for (const auto& [id, row] : buddies) {
+    if (row.first) contents.buddies.push_back(row);
+  }
+  return contents;
 }
 
 // --- the control wire ---------------------------------------------------------------------------
@@ -111,6 +134,8 @@ void SimBalancer::carry_out(const MembershipAction& action) {
     world_.network.reset(close->connection);
   } else if (const auto* view = std::get_if<PublishView>(&action)) {
     on_view(view->view);
+  } else if (const auto* change = std::get_if<StoreChange>(&action)) {
+    directory_.store(change->change);
   } else if (const auto* status = std::get_if<PublishStatus>(&action)) {
     for (const StatusUpdate::Entry& entry : status->update.entries) {
       life_->assignment.on_status(entry.server, entry.status);

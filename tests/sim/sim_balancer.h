@@ -76,6 +76,16 @@ class SimBalancer {
     std::map<CallId, Call> calls;
   };
 
+  // What is stored outlives the process; writing takes no time.
+  struct Directory {
+    std::uint64_t version = 0;
+    std::map<ServerId, ServerRow> servers;
+    std::map<ServerId, BuddiesRow> buddies;
+
+    void store(const DirectoryChange& change);
+    DirectoryContents contents() const;
+  };
+
   using Machine = std::function<void(Membership&, MembershipActions&)>;
   void drive(const Machine& event);
   void drive();
@@ -107,6 +117,7 @@ class SimBalancer {
   const Options options_;
   Random random_;
   Host host_;
+  Directory directory_;
   std::map<ServerId, Place> places_;
   CallId last_call_ = 0;
   std::uint64_t tokens_refused_ = 0;
