@@ -65,7 +65,10 @@ Route route(const SessionToken* token, const ViewIndex& index, Assignment& assig
     return Route{RouteKind::kWarm, slot, kNoFlags};
   }
   if (const auto slot = living_slot(index, token->alternate, failed); slot != ViewIndex::kNoSlot) {
-    return Route{RouteKind::kTakeover, slot, kTakeover};
+    // It may have lost its copy since.
+    std::uint8_t flags = kTakeover;
+    if (on_lost.rejects() && !is_plain(index, token->alternate)) flags |= kKnownOnly;
+    return Route{RouteKind::kTakeover, slot, flags};
   }
   const Route rejected{RouteKind::kRejected, ViewIndex::kNoSlot, kNoFlags};
   if (on_lost.rejects() && is_plain(index, token->primary) && anyone_lives(index, failed)) {

@@ -113,7 +113,7 @@ void Relay::refer(std::string_view token, bool complete) {
   } else {
     upstream->abandon();
   }
-  if (token == kNoToken && route_.kind == RouteKind::kLost && state_.options.on_lost.rejects()) {
+  if (token == kNoToken && (route_.flags & kKnownOnly) != 0 && state_.options.on_lost.rejects()) {
     return reject_lost();
   }
   const Verdict verdict = exchange_.on_referral();

@@ -143,6 +143,16 @@ TEST(Route, BeforeItRejectsATandemServerIsAsked) {
   EXPECT_EQ(cluster.to(&t).flags & kKnownOnly, 0);
 }
 
+// The alternate lives, but may have been started anew: then the session is lost all the same.
+TEST(Route, WhereLostSessionsAreRejectedAnAlternateBeginsNoneAnew) {
+  Cluster cluster({record("a", false), record("b"), record("c")});
+  const SessionToken t = token(kA, kC);
+  const Route r = route(&t, cluster.index, cluster.assignment, {}, {.reject_status = 503});
+  EXPECT_EQ(r.kind, RouteKind::kTakeover);
+  EXPECT_EQ(r.flags, kTakeover | kKnownOnly);
+  EXPECT_EQ(cluster.to(&t).flags, kTakeover);
+}
+
 TEST(LossPolicy, A4xxEndsTheSessionAndA5xxDoesNot) {
   EXPECT_FALSE(LossPolicy{}.rejects());
   EXPECT_FALSE(LossPolicy{}.ends_session());
