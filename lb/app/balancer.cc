@@ -183,6 +183,7 @@ Cluster::Options Balancer::cluster_options() const {
                            conf_.upstream.resolve_interval};
   options.membership.first_version = first_version_;
   options.membership.maker = maker_;
+  options.membership.master.seed = random_u64();  // the first is used: it seeds once
   return options;
 }
 
@@ -254,6 +255,8 @@ std::string Balancer::reload() {
   if (complaints.empty()) {
     lb::Conf merged = conf_;
     merged.check = reading->conf.check;
+    merged.master = reading->conf.master;
+    merged.master.address = conf_.master.address;
     merged.servers = reading->conf.servers;
     std::swap(conf_, merged);
     const auto done = cluster_->configure(cluster_options(), plain_servers(conf_));

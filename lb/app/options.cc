@@ -66,6 +66,12 @@ Membership::Options membership_options(const lb::Conf& conf) {
   options.balancers = conf.control.balancers.value_or(0);
   options.has_master = conf.master.address.has_value();
   options.check = {conf.check.interval, conf.check.rise, conf.check.fall};
+  options.master.liveness.attempts = conf.master.verify_attempts;
+  options.master.liveness.timeout = conf.master.verify_timeout;
+  options.master.window = conf.master.most_looks_dead_window;
+  options.master.returns_free = conf.master.returns_free;
+  options.master.hold_back = conf.master.hold_back;
+  options.master.hold_back_max = conf.master.hold_back_max;
   return options;
 }
 

@@ -86,8 +86,9 @@ Table<ControlConf> control_table() {
 
 Table<MasterConf> master_table() {
   Table<MasterConf> table(
-      "The master, where several balancers serve the same servers: the one that decides which "
-      "servers are online. It has no such section itself.");
+      "The master, which decides which servers are online: where several balancers serve the same "
+      "servers, one that the others name here; and how a balancer verifies that a server is "
+      "dead.");
   table
       .option("address", &MasterConf::address, maybe(address()),
               "The control listener of the master. This balancer follows its view of the servers, "
@@ -95,6 +96,35 @@ Table<MasterConf> master_table() {
               "Needs key_file in [control].")
       .defaults_to("this balancer follows nobody")
       .example("\"10.0.0.1:7400\"");
+  table
+      .option("verify_attempts", &MasterConf::verify_attempts, integer(1, 100),
+              "Before a tandem-server is believed dead its data port is probed so often; an answer "
+              "to any of these probes, or on its control connection, says that it lives.")
+      .reloads();
+  table
+      .option("verify_timeout", &MasterConf::verify_timeout, duration(10ms, 1min),
+              "How long all these probes together may take; they begin evenly spread over it.")
+      .reloads();
+  table
+      .option("most_looks_dead_window", &MasterConf::most_looks_dead_window, duration(100ms, 1h),
+              "If more than half of the servers that are online would be offline within this time, "
+              "it may be the balancer that is cut off: no further one goes offline without the "
+              "word of another server.")
+      .reloads();
+  table
+      .option("returns_free", &MasterConf::returns_free, integer(0, 1000),
+              "So often a server that was believed dead may come back at once, without a restart; "
+              "then it is held back.")
+      .reloads();
+  table
+      .option("hold_back", &MasterConf::hold_back, duration(0s, 10min),
+              "So long a server that is held back must be well before it is online again; doubled "
+              "each time. \"0s\": none is.")
+      .reloads();
+  table
+      .option("hold_back_max", &MasterConf::hold_back_max, duration(0s, 10min),
+              "The longest that this becomes. A return is forgotten after 10 minutes.")
+      .reloads();
   return table;
 }
 
@@ -134,7 +164,8 @@ Table<DirectoryConf> directory_table() {
               "An SQLite database, which is made on first use; its folder must be writable. "
               "\"none\": nothing is kept.")
       .defaults_to(
-          "directory.db beside the conf file; without listen in [control], or with [master], none")
+          "directory.db beside the conf file; without listen in [control], or with address in "
+          "[master], none")
       .example("\"sqlite:directory.db\"");
   return table;
 }
@@ -410,6 +441,14 @@ void settle_check(Conf& conf, Rules& rules) {
   }
 }
 
+void settle_master(Conf& conf, Rules& rules) {
+  if (conf.master.hold_back_max >= conf.master.hold_back) return;
+  if (!rules.sound("master.hold_back") || !rules.sound("master.hold_back_max")) return;
+  const bool given = rules.given("master.hold_back_max");
+  rules.complain(given ? "master.hold_back_max" : "master.hold_back",
+                 given ? "must be at least hold_back" : "must be at most hold_back_max");
+}
+
 void settle_servers(Conf& conf, Rules& rules) {
   for (std::size_t i = 0; i < conf.servers.size(); ++i) {
     PlainServerConf& server = conf.servers[i];
@@ -438,7 +477,7 @@ const Schema<Conf>& schema() {
   static const Schema<Conf> schema{"tandem-lb.toml",
                                    top_table(),
                                    {settle_front, settle_listeners, settle_control, settle_session,
-                                    settle_check, settle_servers}};
+                                    settle_master, settle_check, settle_servers}};
   return schema;
 }
 

@@ -43,9 +43,15 @@ struct ControlConf {
   std::optional<std::uint32_t> balancers;
 };
 
-// Another balancer, whose view of the servers this one follows.
+// Another balancer, whose view of the servers this one follows; and how either verifies.
 struct MasterConf {
   std::optional<Address> address;  // of its control listener; none: this one follows nobody
+  std::uint32_t verify_attempts = 6;
+  Duration verify_timeout = 125ms;        // of all attempts together
+  Duration most_looks_dead_window = 10s;  // who goes within it counts towards "most"
+  std::uint32_t returns_free = 1;         // before a server is held back
+  Duration hold_back = 30s;               // the first time; doubled each time
+  Duration hold_back_max = 10min;
 };
 
 // Where the directory is.

@@ -39,6 +39,7 @@ TEST(Options, WhatTheConfSaysReachesMembershipAndChecks) {
   conf.control.status_interval = 2s;
   conf.control.balancers = 3;
   conf.check = {4s, 5s, 6, 7, "/up"};
+  conf.master = {{}, 9, 300ms, 20s, 2, 40s, 20min};
   conf.servers.push_back({"a", {"app", 80}, 10, 8, "north"});
   const Membership::Options membership = membership_options(conf);
   EXPECT_EQ(membership.status_interval, 2s);
@@ -46,6 +47,12 @@ TEST(Options, WhatTheConfSaysReachesMembershipAndChecks) {
   EXPECT_EQ(membership.check.interval, 4s);
   EXPECT_EQ(membership.check.rise, 6U);
   EXPECT_EQ(membership.check.fall, 7U);
+  EXPECT_EQ(membership.master.liveness.attempts, 9U);
+  EXPECT_EQ(membership.master.liveness.timeout, 300ms);
+  EXPECT_EQ(membership.master.window, 20s);
+  EXPECT_EQ(membership.master.returns_free, 2U);
+  EXPECT_EQ(membership.master.hold_back, 40s);
+  EXPECT_EQ(membership.master.hold_back_max, 20min);
   EXPECT_EQ(check_options(conf).timeout, 5s);
   EXPECT_EQ(check_options(conf).plain_path, "/up");
   EXPECT_EQ(plain_servers(conf), (std::vector<PlainServer>{{"a", "app:80", 10, 8, "north"}}));
