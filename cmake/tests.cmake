@@ -55,7 +55,7 @@ function(tandem_fuzzer name)
   add_dependencies(fuzzers fuzz_${name})
 endfunction()
 
-foreach(part support fuzz sim integration golden tidy install bench bench/micro tour)
+foreach(part support fuzz sim scenario integration golden tidy install bench bench/micro tour)
   if(EXISTS ${PROJECT_SOURCE_DIR}/tests/${part}/CMakeLists.txt)
     add_subdirectory(tests/${part})
   endif()
