@@ -118,6 +118,24 @@ class Membership(Case):
         self.lb.process.wait_log(r"is in force")
         self.assertEqual(self.lb.online(), set(self.cluster.names))
 
+    def reload(self, changes):
+        before = self.lb.metric("tandem_reloads_total")
+        self.lb.write_conf(changes)
+        self.lb.process.signal(signal.SIGHUP)
+        self.lb.wait(lambda: self.lb.metric("tandem_reloads_total") > before, "read its conf again")
+
+    def test_a_reload_takes_how_often_a_server_is_probed(self):
+        self.reload({"master": {"verify_attempts": 1}})
+        before = self.lb.metric("tandem_probes_failed_total")
+        self.servers["b"].process.kill()
+        self.lb.wait_online(set(self.cluster.names) - {"b"})
+        # One failed, and another each time that it was looked for since.
+        self.assertLess(self.lb.metric("tandem_probes_failed_total") - before, 6)
+        self.assertNotIn("only with a restart", self.lb.process.log())
+        self.reload({"master": {"verify_attempts": 6}})
+        self.servers["b"].start()
+        self.lb.wait_online(self.cluster.names)
+
 
 if __name__ == "__main__":
     main()
