@@ -126,15 +126,14 @@ class Membership(Case):
 
     def test_a_reload_takes_how_often_a_server_is_probed(self):
         self.reload({"master": {"verify_attempts": 1}})
+        self.addCleanup(self.reload, {"master": {"verify_attempts": 6}})
         before = self.lb.metric("tandem_probes_failed_total")
         self.servers["b"].process.kill()
+        self.addCleanup(self.servers["b"].start)
         self.lb.wait_online(set(self.cluster.names) - {"b"})
         # One failed, and another each time that it was looked for since.
         self.assertLess(self.lb.metric("tandem_probes_failed_total") - before, 6)
         self.assertNotIn("only with a restart", self.lb.process.log())
-        self.reload({"master": {"verify_attempts": 6}})
-        self.servers["b"].start()
-        self.lb.wait_online(self.cluster.names)
 
 
 if __name__ == "__main__":
