@@ -210,13 +210,14 @@ void Master::review_offline(Instant now, ServerId server, Subject& subject, Mast
   if (!subject.live.well(now)) {
     subject.well_since = kNever;
     if (held_back_.erase(server) != 0) {
+      subject.unsteady = now;
       orders.emplace_back(
           std::in_place_type<Ruling>,
           Ruling{server, ServerState::kOffline, "it was held back, and is gone again"});
     }
     return;
   }
-  if (now - subject.returned > kReturnsKept) subject.returns = 0;
+  if (now - subject.unsteady > kReturnsKept) subject.returns = 0;
   if (held(subject)) {
     if (subject.well_since == kNever) subject.well_since = now;
     if (now < subject.well_since + hold_of(subject)) {
@@ -231,7 +232,7 @@ void Master::review_offline(Instant now, ServerId server, Subject& subject, Mast
     }
   }
   ++subject.returns;
-  subject.returned = now;
+  subject.unsteady = now;
   come_back(now, server, subject,
             subject.live.connected() ? "it is heard again" : "a probe was answered", orders);
 }

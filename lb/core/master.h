@@ -162,8 +162,8 @@ class Master {
     Instant asked_at = kNever;
     std::vector<ServerId> asked;
     // Of comings and goings.
-    unsigned returns = 0;  // of the same process
-    Instant returned = Instant{} - 24h;
+    unsigned returns = 0;                // of the same process
+    Instant unsteady = Instant{} - 24h;  // it returned last, or went while it was held back
     Instant well_since = kNever;
   };
 

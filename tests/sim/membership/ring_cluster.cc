@@ -60,6 +60,21 @@ void RingCluster::revive(std::uint32_t server) {
   pump();
 }
 
+void RingCluster::freeze(std::uint32_t server) { servers_[server].frozen = true; }
+
+void RingCluster::thaw(std::uint32_t server) {
+  Server& one = servers_[server];
+  one.frozen = false;
+  one.runs_since = wire_.now();
+  for (const Event& missed : std::exchange(one.inbox, {})) serve(missed);
+  serve({.kind = Kind::kWake, .server = server});
+}
+
+void RingCluster::lose(std::uint32_t server, const Loss& loss) {
+  servers_[server].loss = loss;
+  for (const Event& event : std::exchange(servers_[server].unsent, {})) send_reliably(event);
+}
+
 Findings RingCluster::take() { return std::exchange(findings_, {}); }
 
 bool RingCluster::runs(const Server& server) const { return server.alive && !server.frozen; }
@@ -93,17 +108,12 @@ void RingCluster::handle(const Event& event) {
   if (event.kind == Kind::kStatus) {
     wire_.at(wire_.now() + options_.master.liveness.status_interval, event);
     if (runs(server)) {
-      wire_.send_reliably({.kind = Kind::kToMaster, .type = kStatusReport, .server = event.server});
+      send_reliably({.kind = Kind::kToMaster, .type = kStatusReport, .server = event.server});
     }
     return;
   }
   if (!server.alive) return;
-  if (event.kind == Kind::kResume) {
-    server.frozen = false;
-    server.runs_since = wire_.now();
-    for (const Event& missed : std::exchange(server.inbox, {})) serve(missed);
-    return serve({.kind = Kind::kWake, .server = event.server});
-  }
+  if (event.kind == Kind::kResume) return thaw(event.server);
   if (!server.frozen) return serve(event);
   if (event.kind != Kind::kWake) server.inbox.push_back(event);
 }
@@ -116,7 +126,8 @@ void RingCluster::serve(const Event& event) {
     case Kind::kProbe: {
       Event answer = event;
       answer.kind = Kind::kProbeAnswer;
-      return wire_.send(answer);
+      if (!lost(servers_[event.server], false)) wire_.send(answer);
+      return;
     }
     case Kind::kPlace:
       watch.set_neighbourhood(now, around(event.server), out_);
@@ -126,8 +137,7 @@ void RingCluster::serve(const Event& event) {
       break;
     case Kind::kToServer:
       if (event.type == kPing && !event.from) {  // the master's, on the control connection
-        return wire_.send_reliably(
-            {.kind = Kind::kToMaster, .type = kPong, .server = event.server});
+        return send_reliably({.kind = Kind::kToMaster, .type = kPong, .server = event.server});
       }
       if (event.type == kPing) watch.on_message(now, event.from, Ping{event.number}, out_);
       if (event.type == kPong)
@@ -164,18 +174,46 @@ void RingCluster::carry(std::uint32_t server) {
         const Server& of = servers_[index(report->suspect)];
         const Duration round_trip = 2 * options_.wire.latency_max;
         findings_.false_suspicions += runs(of) && wire_.now() - of.runs_since >= round_trip;
-        wire_.send_reliably({Kind::kToMaster, kReport, false, server, id(server), report->suspect,
-                             0, report->incarnation});
+        send_reliably({Kind::kToMaster, kReport, false, server, id(server), report->suspect, 0,
+                       report->incarnation});
         continue;
       } else if (const auto* looked = std::get_if<Looked>(&envelope.message)) {
-        wire_.send_reliably({Kind::kToMaster, kLooked, looked->reached, server, id(server),
-                             looked->server, looked->number});
+        send_reliably({Kind::kToMaster, kLooked, looked->reached, server, id(server),
+                       looked->server, looked->number});
         continue;
       }
-      wire_.send(event);
+      send(event);
     }
   }
   arm(server);
+}
+
+void RingCluster::send(const Event& event) {
+  Random& dice = wire_.dice();
+  const double out = servers_[index(event.from)].loss.out, in = servers_[event.server].loss.in;
+  if (out > 0 && dice.chance(out)) return;
+  if (in > 0 && dice.chance(in)) return;
+  wire_.send(event);
+}
+
+// Resent until it gets through, by the wire and by the server's own losses.
+void RingCluster::send_reliably(const Event& event) {
+  Server& server = servers_[event.server];
+  const Loss& loss = server.loss;
+  if (loss.of_master && (loss.in >= 1 || loss.out >= 1)) {
+    server.unsent.push_back(event);
+    return;
+  }
+  Duration delay = wire_.latency();
+  while (wire_.lost() || lost(server, event.kind == Kind::kToServer))
+    delay += wire_.options().resend;
+  wire_.at(wire_.now() + delay, event);
+}
+
+bool RingCluster::lost(const Server& server, bool in) {
+  if (!server.loss.of_master) return false;
+  const double loss = in ? server.loss.in : server.loss.out;
+  return loss > 0 && wire_.dice().chance(loss);
 }
 
 void RingCluster::arm(std::uint32_t server) {
@@ -211,11 +249,11 @@ void RingCluster::pump() {
       if (const auto* contact = std::get_if<Contact>(&order)) {
         carry_out(*contact);
       } else if (const auto* ask = std::get_if<AskWitness>(&order)) {
-        wire_.send_reliably({.kind = Kind::kToServer,
-                             .type = kLook,
-                             .server = index(ask->witness),
-                             .about = ask->look.server,
-                             .number = ask->look.number});
+        send_reliably({.kind = Kind::kToServer,
+                       .type = kLook,
+                       .server = index(ask->witness),
+                       .about = ask->look.server,
+                       .number = ask->look.number});
       } else if (const auto* ruling = std::get_if<Ruling>(&order)) {
         rule(*ruling);
         ruled = true;
@@ -239,19 +277,21 @@ void RingCluster::carry_out(const Contact& contact) {
   probes_.insert(contact.serial);
   wire_.at(wire_.now() + timeout,
            {.kind = Kind::kProbeLate, .server = server, .number = contact.serial});
-  wire_.send_reliably({.kind = Kind::kToServer, .type = kPing, .server = server});
+  send_reliably({.kind = Kind::kToServer, .type = kPing, .server = server});
   Duration delay{};
   for (int leg = 0; leg < kProbeLegs; ++leg) {
-    if (wire_.lost()) return;
+    if (wire_.lost() || lost(servers_[server], leg % 2 == 0)) return;
     delay += wire_.latency();
   }
   wire_.at(wire_.now() + delay, {.kind = Kind::kProbe, .server = server, .number = contact.serial});
 }
 
 void RingCluster::rule(const Ruling& ruling) {
-  if (ruling.state != ServerState::kOffline) return;
   Server& server = servers_[index(ruling.server)];
+  const bool was_online = std::exchange(server.online, ruling.state == ServerState::kOnline);
+  if (!was_online || ruling.state != ServerState::kOffline) return;  // not if it was held back
   ++findings_.offlines;
+  ++server.offlines;
   if (runs(server)) {
     const bool long_enough = wire_.now() - server.runs_since >= 2 * options_.wire.latency_max;
     ++(long_enough ? findings_.false_offlines : findings_.in_flight);

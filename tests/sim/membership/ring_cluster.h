@@ -5,6 +5,10 @@
 // answers and words between buddies are lost as they are; what goes over the control connection is
 // late instead. The master's probe of a data port is a connection and a request: four packets, each
 // of which may be lost. A frozen server takes in what has come when it wakes up.
+//
+// A server may have losses of its own, different ones of what comes to it and of what goes out. A
+// connection needs both directions, or no acknowledgement comes: while one of them carries nothing
+// at all, what was to go over the control connection waits.
 #pragma once
 
 #include <cstdint>
@@ -33,10 +37,22 @@ class RingCluster {
   void run(double periods);
   void kill(std::uint32_t server);    // silently
   void revive(std::uint32_t server);  // a new process
+  void freeze(std::uint32_t server);
+  void thaw(std::uint32_t server);
+  // Of each message, beside what the wire loses.
+  struct Loss {
+    double in = 0, out = 0;
+    bool of_master = true;  // or only between the servers
+  };
+  void lose(std::uint32_t server, const Loss& loss);
   bool alive(std::uint32_t server) const { return servers_[server].alive; }
   bool online(std::uint32_t server) const { return master_.online(id(server)); }
   std::uint32_t size() const { return static_cast<std::uint32_t>(servers_.size()); }
   Random& dice() { return wire_.dice(); }
+  // Since the beginning.
+  unsigned offlines(std::uint32_t server) const { return servers_[server].offlines; }
+  const Ring& ring() const { return master_.ring(); }
+  static ServerId id(std::uint32_t server) { return ServerId{server + 1}; }
 
   // Since the last call.
   Findings take();
@@ -75,12 +91,18 @@ class RingCluster {
     std::uint64_t incarnation = 1;
     Instant died = kNever;
     std::vector<Event> inbox;  // while frozen
+    Loss loss;
+    std::vector<Event> unsent;  // to and from the master, while nothing gets through
+    bool online = false;        // as last ruled
+    unsigned offlines = 0;
   };
 
-  static ServerId id(std::uint32_t server) { return ServerId{server + 1}; }
   static std::uint32_t index(ServerId id) { return id.value - 1; }
 
   void handle(const Event& event);
+  void send(const Event& event);             // between servers
+  void send_reliably(const Event& event);    // between a server and the master
+  bool lost(const Server& server, bool in);  // of its own, a packet between it and the master
   void serve(const Event& event);
   void carry(std::uint32_t server);
   void arm(std::uint32_t server);

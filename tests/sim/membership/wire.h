@@ -38,12 +38,6 @@ class Wire {
   void send(const Event& event) {
     if (!lost()) at(now_ + latency(), event);
   }
-  // Over a connection.
-  void send_reliably(const Event& event) {
-    Duration delay = latency();
-    while (lost()) delay += options_.resend;
-    at(now_ + delay, event);
-  }
   Duration latency() {
     const auto range =
         static_cast<std::uint64_t>((options_.latency_max - options_.latency_min) / 1ns);

@@ -48,7 +48,7 @@ TEST(Master, AnyNumberOfNeighboursThatFallSilentAtOnceLeaveInTwoTransactions) {
 TEST(Master, ALongRunOfALargeRingLeavesInTwoTransactions) {
   Random dice(1);
   for (int run = 0; run < 3; ++run) {
-    const std::size_t n = 20 + dice.below(180);
+    const std::size_t n = 13 + dice.below(988);
     neighbours_die(n, 1 + dice.below(n - 1), run == 0, dice.next() % 1000);
   }
 }
@@ -110,7 +110,7 @@ TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
   for (const std::uint32_t free : {0U, 1U}) {
     MasterWorld world(1, free);
     fill(world, 6);
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 90; ++i) {  // longer than its returns are kept
       world.freeze("s2", i % 2 == 0);
       world.run(20s);
     }
@@ -120,6 +120,25 @@ TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
     }
     world.run(15min);
     EXPECT_TRUE(world.online("s2")) << "it is well again";
+    EXPECT_TRUE(world.whole());
+  }
+}
+
+// Where even its control connection goes on as if nothing were amiss no buddy and no silence tells
+// of it: the first exchange with it that fails does.
+TEST(Master, WhoHearsNothingButIsHeardIsRemovedOnceWhenAnExchangeWithItFails) {
+  for (const std::uint32_t free : {0U, 1U}) {
+    MasterWorld world(1, free);
+    fill(world, 6);
+    world.of("s2").deaf = true;
+    world.run(60s);
+    EXPECT_TRUE(world.online("s2"));
+    for (int i = 0; i < 1800; ++i) {
+      if (world.online("s2")) world.fail("s2");
+      world.run(1s);
+    }
+    for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(world.of(name(i)).offlines, i == 2 ? 1U : 0U);
+    EXPECT_FALSE(world.online("s2"));
     EXPECT_TRUE(world.whole());
   }
 }

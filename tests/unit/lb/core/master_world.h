@@ -27,6 +27,7 @@ class MasterWorld {
     bool alive = true;    // the process
     bool frozen = false;  // stands still, or nothing can be heard of it
     bool cut = false;     // from the master alone
+    bool deaf = false;    // it hears nothing, but is heard
     bool left = false;
     std::uint64_t incarnation = 1;
     bool online = false;  // as last ruled
@@ -73,6 +74,10 @@ class MasterWorld {
     of(name).left = true;
     of(name).alive = false;
     drive([&] { master_.on_left(now_, ServerId::of(name), orders_); });
+  }
+  // An exchange with it fails.
+  void fail(const std::string& name) {
+    drive([&] { master_.on_failure(now_, ServerId::of(name), orders_); });
   }
   void accuse(const std::string& by, const std::string& suspect) {
     drive([&] {
@@ -178,7 +183,7 @@ class MasterWorld {
     if (const auto* contact = std::get_if<Contact>(&order)) {
       const ServerId id = contact->server;
       const Server& server = servers_.at(id);
-      const bool reached = !server.frozen && !server.cut;
+      const bool reached = !server.frozen && !server.cut && !server.deaf;
       const Duration takes = reached ? kTrip : contact->timeout == 0s ? 1s : contact->timeout;
       after(takes, [this, id, serial = contact->serial, reached] {
         const ProbeResult result = !reached                ? ProbeResult::kFailed
@@ -186,7 +191,7 @@ class MasterWorld {
                                                            : ProbeResult::kRefused;
         drive([&] { master_.on_probe_result(now_, id, serial, result, "", orders_); });
       });
-      if (!hears(server)) return;
+      if (!hears(server) || server.deaf) return;
       after(kTrip, [this, id] {
         if (!hears(servers_.at(id))) return;
         drive([&] { master_.on_heard(now_, id, true, orders_); });

@@ -1,0 +1,173 @@
+// What one server or a run of neighbours suffers: who is marked offline, and how often.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/sim/membership/experiments.h"
+
+namespace tandem::sim {
+namespace {
+
+// Everybody but the dead, in the order of before; both ways.
+void expect_ring(const RingCluster& cluster, std::vector<ServerId> before,
+                 const std::set<ServerId>& dead) {
+  std::erase_if(before, [&](ServerId server) { return dead.count(server) != 0; });
+  std::rotate(before.begin(), std::min_element(before.begin(), before.end()), before.end());
+  ASSERT_EQ(cluster.ring().in_order(), before);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    ASSERT_EQ(cluster.ring().step(before[(i + 1) % before.size()], false), before[i]);
+  }
+}
+
+// `dead` neighbours fall silent at one instant: no channel closes, no host refuses.
+void neighbours_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed) {
+  SCOPED_TRACE(std::to_string(dead) + " of " + std::to_string(n));
+  RingCluster cluster(ring_of(n, seed));
+  cluster.run(3 + cluster.dice().unit());
+  const std::vector<ServerId> order = cluster.ring().in_order();
+  const std::uint64_t before = cluster.master_counts().transactions;
+  std::set<ServerId> victims;
+  const std::size_t begin = cluster.dice().below(n);
+  for (std::uint32_t i = 0; i < dead; ++i) victims.insert(order[(begin + i) % n]);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    if (victims.count(RingCluster::id(i)) != 0) cluster.kill(i);
+  }
+  cluster.run(20);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    ASSERT_EQ(cluster.offlines(i), victims.count(RingCluster::id(i))) << i;
+  }
+  ASSERT_LE(cluster.master_counts().transactions - before, 2U);
+  ASSERT_NO_FATAL_FAILURE(expect_ring(cluster, order, victims));
+}
+
+TEST(Neighbours, AnyNumberThatDieAtOnceLeaveInTwoTransactions) {
+  for (std::uint32_t n = 2; n <= 12; ++n) {
+    for (std::uint32_t dead = 1; dead < n; ++dead) {
+      ASSERT_NO_FATAL_FAILURE(neighbours_die(n, dead, 100 * n + dead));
+    }
+  }
+}
+
+TEST(Neighbours, ALongRunOfALargeRingLeavesInTwoTransactions) {
+  Random dice(1);
+  for (int run = 0; run < 12; ++run) {
+    const auto n = static_cast<std::uint32_t>(13 + dice.below(988));
+    const auto dead = static_cast<std::uint32_t>(1 + dice.below(n - 1));
+    ASSERT_NO_FATAL_FAILURE(neighbours_die(n, dead, dice.next()));
+  }
+}
+
+// --- one server that is ill ---------------------------------------------------------------------
+
+constexpr std::uint32_t kIll = 3;
+
+struct Case {
+  std::uint32_t servers;
+  std::uint32_t returns_free;
+  std::uint64_t seed;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const std::uint32_t servers : {4U, 5U, 8U, 12U}) {
+    for (const std::uint32_t returns_free : {0U, 1U}) {
+      for (std::uint64_t seed = 1; seed <= 3; ++seed) all.push_back({servers, returns_free, seed});
+    }
+  }
+  return all;
+}
+
+RingCluster cluster_of(const Case& one) {
+  RingCluster::Options options = ring_of(one.servers, one.seed);
+  options.master.returns_free = one.returns_free;
+  return RingCluster(options);
+}
+
+// Whoever else is there is never marked offline.
+template <class Suffer, class Check>
+void for_all_cases(Suffer suffer, Check check) {
+  for (const Case& one : cases()) {
+    SCOPED_TRACE(std::to_string(one.servers) + " servers, " + std::to_string(one.returns_free) +
+                 " free, seed " + std::to_string(one.seed));
+    RingCluster cluster = cluster_of(one);
+    cluster.run(5 + cluster.dice().unit());
+    suffer(cluster);
+    for (std::uint32_t i = 0; i < one.servers; ++i) {
+      if (i != kIll) {
+        EXPECT_EQ(cluster.offlines(i), 0U) << i;
+      }
+    }
+    check(cluster, one);
+  }
+}
+
+// It doubts itself and accuses nobody, and its buddies hear its pings, so that they do not report
+// it. But its control connection stands still and probes get no answer.
+TEST(Ill, WhoHearsNothingIsRemovedOnce) {
+  for_all_cases(
+      [](RingCluster& cluster) {
+        cluster.lose(kIll, {.in = 1});
+        cluster.run(1800);
+      },
+      [](RingCluster& cluster, const Case&) {
+        EXPECT_EQ(cluster.offlines(kIll), 1U);
+        EXPECT_FALSE(cluster.online(kIll));
+      });
+}
+
+TEST(Ill, WhoIsHeardByNobodyIsRemovedOnce) {
+  for_all_cases(
+      [](RingCluster& cluster) {
+        cluster.lose(kIll, {.out = 1});
+        cluster.run(1800);
+      },
+      [](RingCluster& cluster, const Case&) {
+        EXPECT_EQ(cluster.offlines(kIll), 1U);
+        EXPECT_FALSE(cluster.online(kIll));
+      });
+}
+
+// It is reported all the time, in error: it serves whoever comes from the balancer, as the master
+// does, and its sessions are better off there.
+TEST(Ill, WhoLosesFourFifthsButNotToTheMasterStays) {
+  for_all_cases(
+      [](RingCluster& cluster) {
+        cluster.lose(kIll, {.in = 0.8, .out = 0.8, .of_master = false});
+        cluster.run(1800);
+      },
+      [](RingCluster& cluster, const Case&) {
+        EXPECT_EQ(cluster.offlines(kIll), 0U);
+        EXPECT_GT(cluster.master_counts().false_suspicions, 10U);
+      });
+}
+
+// For half an hour, three times as long as returns are kept in mind: it stays out all the time.
+// It may return as often as the options let it, so it is removed once more than that.
+TEST(Ill, WhoFlipFlopsIsHeldBack) {
+  for (const bool frozen : {true, false}) {
+    for_all_cases(
+        [&](RingCluster& cluster) {
+          for (int i = 0; i < 90; ++i) {
+            if (frozen) {
+              i % 2 == 0 ? cluster.freeze(kIll) : cluster.thaw(kIll);
+            } else {
+              const double loss = i % 2 == 0 ? 1 : 0;
+              cluster.lose(kIll, {.in = loss, .out = loss});
+            }
+            cluster.run(20);
+          }
+        },
+        [](RingCluster& cluster, const Case& one) {
+          EXPECT_EQ(cluster.offlines(kIll), 1U + one.returns_free);
+          EXPECT_FALSE(cluster.online(kIll));
+          cluster.run(1200);
+          EXPECT_TRUE(cluster.online(kIll)) << "it is well again";
+        });
+  }
+}
+
+}  // namespace
+}  // namespace tandem::sim
