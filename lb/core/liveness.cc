@@ -143,7 +143,7 @@ Instant Liveness::next_probe() const {
   const Duration interval = std::max<Duration>(options_.status_interval, options_.timeout * 2);
   Instant next =
       begun_ + interval * (online_ || well_ ? 1U : 1U << (pauses_ == 0 ? 0 : pauses_ - 1));
-  if (connected_ && failed_in_a_row_ == 0) {
+  if (online_ && connected_ && failed_in_a_row_ == 0) {
     next = std::max(next, heard_ + options_.status_interval * kProbeIntervals);
   }
   return std::min(next, wanted_);

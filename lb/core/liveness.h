@@ -83,7 +83,7 @@ class Liveness {
   bool well(Instant now) const;
 
   // When to start a probe (not while it waits for answers), and how long it may take; 0: as long as
-  // any.
+  // any. Who is heard and online needs none; who is held back does.
   Instant next_probe() const;
   Duration probe_timeout(Instant now) const;
   // When failed() or well() may change by time alone.

@@ -104,8 +104,7 @@ void for_all_cases(Suffer suffer, Check check) {
   }
 }
 
-// It doubts itself and accuses nobody, and its buddies hear its pings, so that they do not report
-// it. But its control connection stands still and probes get no answer.
+// It misses both buddies, so it doubts itself and accuses nobody. They get no answers from it.
 TEST(Ill, WhoHearsNothingIsRemovedOnce) {
   for_all_cases(
       [](RingCluster& cluster) {
@@ -127,6 +126,24 @@ TEST(Ill, WhoIsHeardByNobodyIsRemovedOnce) {
       [](RingCluster& cluster, const Case&) {
         EXPECT_EQ(cluster.offlines(kIll), 1U);
         EXPECT_FALSE(cluster.online(kIll));
+      });
+}
+
+// What gets through of its words is late, but heard again and again: it is for the probes, which
+// fail, to keep it out. In an hour it returns as often as the options let it, and no more.
+TEST(Ill, WhoLosesFourFifthsIsHeldBack) {
+  for_all_cases(
+      [](RingCluster& cluster) {
+        cluster.lose(kIll, {.in = 0.8, .out = 0.8});
+        cluster.run(3600);
+      },
+      [](RingCluster& cluster, const Case& one) {
+        EXPECT_EQ(cluster.offlines(kIll), 1U + one.returns_free);
+        EXPECT_FALSE(cluster.online(kIll));
+        EXPECT_GT(cluster.master_counts().held_back, 0U);
+        cluster.lose(kIll, {});
+        cluster.run(1200);
+        EXPECT_TRUE(cluster.online(kIll)) << "it is well again";
       });
 }
 

@@ -124,8 +124,8 @@ TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
   }
 }
 
-// Where even its control connection goes on as if nothing were amiss no buddy and no silence tells
-// of it: the first exchange with it that fails does.
+// If even its buddies miss nothing, and its reports come as ever, neither they nor silence tell of
+// it: the first exchange with it that fails does.
 TEST(Master, WhoHearsNothingButIsHeardIsRemovedOnceWhenAnExchangeWithItFails) {
   for (const std::uint32_t free : {0U, 1U}) {
     MasterWorld world(1, free);

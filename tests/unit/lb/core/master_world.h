@@ -27,7 +27,7 @@ class MasterWorld {
     bool alive = true;    // the process
     bool frozen = false;  // stands still, or nothing can be heard of it
     bool cut = false;     // from the master alone
-    bool deaf = false;    // it hears nothing, but is heard
+    bool deaf = false;    // it hears nothing of the master, but is heard
     bool left = false;
     std::uint64_t incarnation = 1;
     bool online = false;  // as last ruled
