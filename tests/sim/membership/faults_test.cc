@@ -53,7 +53,7 @@ TEST(Neighbours, AnyNumberThatDieAtOnceLeaveInTwoTransactions) {
 
 TEST(Neighbours, ALongRunOfALargeRingLeavesInTwoTransactions) {
   Random dice(1);
-  for (int run = 0; run < 12; ++run) {
+  for (int run = 0; run < 4; ++run) {
     const auto n = static_cast<std::uint32_t>(13 + dice.below(988));
     const auto dead = static_cast<std::uint32_t>(1 + dice.below(n - 1));
     ASSERT_NO_FATAL_FAILURE(neighbours_die(n, dead, dice.next()));
@@ -72,9 +72,9 @@ struct Case {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const std::uint32_t servers : {4U, 5U, 8U, 12U}) {
+  for (const std::uint32_t servers : {4U, 9U}) {
     for (const std::uint32_t returns_free : {0U, 1U}) {
-      for (std::uint64_t seed = 1; seed <= 3; ++seed) all.push_back({servers, returns_free, seed});
+      for (std::uint64_t seed = 1; seed <= 2; ++seed) all.push_back({servers, returns_free, seed});
     }
   }
   return all;
@@ -130,12 +130,12 @@ TEST(Ill, WhoIsHeardByNobodyIsRemovedOnce) {
 }
 
 // What gets through of its words is late, but heard again and again: it is for the probes, which
-// fail, to keep it out. In an hour it returns as often as the options let it, and no more.
+// fail, to keep it out. In half an hour it returns as often as the options let it, and no more.
 TEST(Ill, WhoLosesFourFifthsIsHeldBack) {
   for_all_cases(
       [](RingCluster& cluster) {
         cluster.lose(kIll, {.in = 0.8, .out = 0.8});
-        cluster.run(3600);
+        cluster.run(1800);
       },
       [](RingCluster& cluster, const Case& one) {
         EXPECT_EQ(cluster.offlines(kIll), 1U + one.returns_free);
