@@ -77,8 +77,9 @@ bool get(const wire::MirrorChange& from, MirrorChange& to) {
   to.cache = CacheId{from.cache()};
   to.key = ItemKey{from.key()};
   to.evicted = !from.has_validator();
-  to.fresh_s = from.fresh_s();
-  to.host = from.host();
+  // What means nothing is not kept: the packed form has no room for it.
+  to.fresh_s = to.evicted ? 0 : from.fresh_s();
+  to.host = to.fresh_s > 0 ? from.host() : 0;
   return to.cache && get(from.validator(), to.validator);
 }
 
@@ -219,9 +220,12 @@ bool get(wire::MirrorBatch& from, MirrorBatch& to) {
   to.sequence = from.sequence();
   to.snapshot = from.snapshot();
   to.urgent = from.urgent();
-  to.as_of_ms = from.as_of_ms();
+  if (!get_all(*from.mutable_changes(), to.changes, kFrameChangesMax)) return false;
+  const bool fresh = std::any_of(to.changes.begin(), to.changes.end(),
+                                 [](const MirrorChange& change) { return change.fresh_s > 0; });
+  if (fresh) to.as_of_ms = from.as_of_ms();
   return get(from.session(), to.session) && get(from.epoch(), to.epoch) && to.primary &&
-         to.sequence > 0 && get_all(*from.mutable_changes(), to.changes, kFrameChangesMax);
+         to.sequence > 0;
 }
 
 bool get(wire::PromiseNews& from, PromiseNews& to) {

@@ -47,13 +47,9 @@ class Maker {
     return {validator, std::make_shared<const std::string>(std::move(bytes))};
   }
   MirrorChange change() {
-    const bool evicted = flip();
-    return {CacheId{u64() | 1},
-            ItemKey{u64()},
-            evicted,
-            evicted ? Validator{} : validator(),
-            u32(),
-            u64()};
+    const bool evicted = flip(), fresh = !evicted && flip();
+    return {CacheId{u64() | 1},    ItemKey{u64()},   evicted, evicted ? Validator{} : validator(),
+            fresh ? u32() | 1 : 0, fresh ? u64() : 0};
   }
   SessionDigest::Range range() {
     const auto depth = static_cast<std::uint32_t>(below(SessionDigest::kDepthMax + 1));
@@ -64,6 +60,22 @@ class Maker {
     std::vector<decltype(make())> all;
     for (std::size_t count = below(5); count > 0; --count) all.push_back(make());
     return all;
+  }
+
+  MirrorBatch batch() {
+    MirrorBatch made;
+    made.session = session();
+    made.epoch = epoch();
+    made.primary = ServerId{u32() | 1};
+    made.formers = many([this] { return ServerId{u32()}; });
+    made.sequence = u64() | 1;
+    made.snapshot = flip();
+    made.urgent = flip();
+    made.changes = many([this] { return change(); });
+    for (const MirrorChange& change : made.changes) {
+      if (change.fresh_s > 0) made.as_of_ms = u64();
+    }
+    return made;
   }
 
   Message message(std::size_t kind) {
@@ -87,15 +99,7 @@ class Maker {
       case 7:
         return Leave{};
       case 8:
-        return MirrorBatch{session(),
-                           epoch(),
-                           ServerId{u32() | 1},
-                           many([this] { return ServerId{u32()}; }),
-                           u64() | 1,
-                           flip(),
-                           flip(),
-                           many([this] { return change(); }),
-                           u64()};
+        return batch();
       case 9:
         return MirrorAck{session(), epoch(), u64(), static_cast<MirrorAck::Answer>(below(4))};
       case 10:
@@ -262,6 +266,30 @@ TEST(FrameReader, RefusesGarbage) {
   const auto read = too_long.next();
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().message, "a frame of 1195725856 bytes is over the limit of 4194304");
+}
+
+// The packed form cannot say it, and a message is the same whichever form it came in.
+TEST(FrameReader, DropsWhatMeansNothing) {
+  Maker maker(1);
+  MirrorBatch sent;
+  sent.session = maker.session();
+  sent.epoch = {1, ServerId{1}};
+  sent.primary = ServerId{1};
+  sent.sequence = 1;
+  sent.as_of_ms = 5;
+  sent.changes = {{CacheId{1}, ItemKey{1}, true, {}, 60, 7},
+                  {CacheId{1}, ItemKey{2}, false, Validator::of("a"), 0, 7}};
+  std::string bytes;
+  ASSERT_TRUE(encode(sent, bytes));
+  FrameReader reader;
+  reader.feed(bytes);
+  const auto come = reader.next();
+  ASSERT_TRUE(come && *come);
+  MirrorBatch kept = sent;
+  kept.as_of_ms = 0;
+  kept.changes[0].fresh_s = 0;
+  kept.changes[0].host = kept.changes[1].host = 0;
+  EXPECT_EQ(std::get<MirrorBatch>(**come), kept);
 }
 
 TEST(FrameReader, RefusesWhatCannotBe) {
