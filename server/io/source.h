@@ -1,14 +1,17 @@
 // Where items come from: the seam between tandem-server's front and its data sources.
 //
 // A source takes an HTTP request and tells an HttpCallHandler (common/net/http_client.h) of the
-// response, whether an HTTP origin is asked over a socket or a database in this process.
+// response, whether an HTTP origin is asked over a socket or a database in this process. Sources
+// stand in a chain: one that asks another passes on what it does not decide itself.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
 
+#include "common/base/ids.h"
 #include "common/net/http_client.h"
 
 namespace tandem::server {
@@ -35,6 +38,16 @@ class Source {
   // Another number whenever any item may have changed, by whomever. Nothing: this source does not
   // know (an HTTP origin), or cannot say now.
   virtual std::optional<std::uint64_t> version() { return std::nullopt; }
+
+  // --- what a source keeps of earlier answers: a cache; the others keep nothing ---
+
+  // Drops what is kept of the item, at any host. An answer that is under way is not kept either, and
+  // is given to nobody who asks from now on. Called before a write is acknowledged.
+  virtual void invalidate(ItemKey) {}
+  // The same for all items whose target (path and query) is one of these: those of a type whose
+  // owner is back, say. Looks at everything that is kept.
+  using Targets = std::function<bool(std::string_view target)>;
+  virtual void forget(const Targets&) {}
 };
 
 }  // namespace tandem::server
