@@ -83,8 +83,13 @@ void Membership::on_server_message(Instant now, Member& member, const Message& m
 void Membership::on_status(Member& member, Status status) {
   status.draining = status.draining || member.drain_wanted;
   status_urgent_ = status_urgent_ || changes_choice(member.record.status, status);
-  figures_new_ = figures_new_ || member.record.status.capacity != status.capacity ||
-                 member.record.status.threshold != status.threshold;
+  const bool grown = member.record.status.capacity != status.capacity;
+  figures_new_ = figures_new_ || grown || member.record.status.threshold != status.threshold;
+  // Capacities are the weights by which servers own types: all must know them by the same view.
+  if (grown && member.record.kind == ServerKind::kTandem) {
+    ++version_;
+    view_new_ = true;
+  }
   member.record.status = status;
   if (!std::exchange(member.status_new, true)) status_news_.push_back(member.record.id);
   status_new_ = true;

@@ -228,6 +228,19 @@ TEST_F(MembershipTest, TheVersionGrowsWithEveryChangeButThoseOfStatus) {
   EXPECT_GT(version(), two);
 }
 
+TEST_F(MembershipTest, AnotherCapacityOfATandemServerIsAnotherView) {
+  enter("a", 1);
+  run(1s);
+  const std::uint64_t before = version();
+  status_["a"].primaries = 12;
+  run(3s);
+  EXPECT_EQ(version(), before);
+  status_["a"].capacity = 2000;
+  run(3s);
+  EXPECT_EQ(version(), before + 1);
+  EXPECT_EQ(told("a")->status.capacity, 2000U);
+}
+
 TEST_F(MembershipTest, ManyChangesAtOnceAreFewViews) {
   const std::size_t before = views_.size();
   for (int i = 0; i < 200; ++i) enter("s" + std::to_string(i), 1 + i);
