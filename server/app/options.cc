@@ -55,6 +55,7 @@ FrontOptions front_options(const Conf& conf) {
   options.etag = conf.source.etag == EtagMode::kContent ? EtagRule::kContent : EtagRule::kOrigin;
   options.validate_body_max = conf.source.validate_body_max;
   options.token_ttl = std::chrono::duration_cast<std::chrono::seconds>(conf.session.ttl).count();
+  options.direct = conf.direct;
   options.tunnel_idle_timeout = conf.limits.body_timeout;
   options.http.header_timeout = conf.limits.header_timeout;
   options.http.keepalive_timeout = conf.limits.keepalive_timeout;

@@ -196,6 +196,11 @@ Table<Conf> top_table() {
       .defaults_to("80 % of the capacity")
       .example("800")
       .reloads();
+  table.option(
+      "direct", &Conf::direct, boolean(),
+      "Clients of the library may come to \"listen\" without a balancer: they are told who "
+      "serves their session, and the names and addresses of all tandem-servers. Off, since "
+      "whoever reaches \"listen\" may then ask.");
   table.option("zone", &Conf::zone, name(),
                "Where it stands. An alternate is chosen in another zone where zones are named.");
   table.option("group", &Conf::group, name(),

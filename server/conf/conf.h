@@ -77,6 +77,7 @@ struct Conf {
   std::string key_file;  // path
   std::uint32_t capacity = 1000;
   std::uint32_t threshold = 0;  // as read: never 0; 80 % of capacity where the file is silent
+  bool direct = false;          // clients of the library may come without a balancer
   std::string zone;
   std::string group = "default";
   Duration status_interval = 1s;

@@ -39,6 +39,9 @@ struct RequestInfo {
   SessionToken token;                // the client's own (flags 0) or a request token; opened
   CacheId cache;                     // of the client library; none: an ordinary client
   std::span<const ItemKey> evicted;  // from that cache since its last request
+  // Servers that a direct client says it cannot reach. Believed of those alone with which there is
+  // no link: they count as offline for this request.
+  std::span<const ServerId> unreachable = {};
 };
 
 struct Decision {

@@ -90,7 +90,7 @@ Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& 
 
 Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request) {
   const SessionToken& token = request.token;
-  const Ruling ruling = rule_or_ask(now, token);
+  const Ruling ruling = rule_or_ask(now, request);
   Session* session = state_.table.find(token.session);
   if (session != nullptr && session->epoch < token.epoch) {
     // Whatever is asked now: from here on nobody is served with what is older than this token.
@@ -133,11 +133,13 @@ void Requests::learn(Instant now, const SessionToken& token, bool asks) {
 
 // kAsk: a question is under way, or will be when it is known who there is. Where there is nobody to
 // ask, that is the answer.
-Ruling Requests::rule_or_ask(Instant now, const SessionToken& token) {
+Ruling Requests::rule_or_ask(Instant now, const RequestInfo& request) {
+  const SessionToken& token = request.token;
   const Session* session = state_.table.find(token.session);
   const bool orphan = session != nullptr && !session->serves() && !state_.primary_lives(*session);
   const IsOnline online = [&](ServerId server) {
-    return state_.cluster.online(server) && !(orphan && server == session->primary);
+    return state_.cluster.online(server) && !(orphan && server == session->primary) &&
+           !gone(request, server);
   };
   Known here = known(now, token.session);
   here.finding = state_.questions.finding(token.session);
@@ -154,6 +156,14 @@ Ruling Requests::rule_or_ask(Instant now, const SessionToken& token) {
   const Finding nobody;
   here.finding = &nobody;
   return rule(token, here, state_.self, online);
+}
+
+// A client that goes direct has met the server in vain, and we have no link with it either: the
+// view may not say so yet, or there may be no balancer to say it. Taking over needs no
+// verification.
+bool Requests::gone(const RequestInfo& request, ServerId server) const {
+  const auto& met = request.unreachable;
+  return std::find(met.begin(), met.end(), server) != met.end() && !state_.sender.linked(server);
 }
 
 Known Requests::known(Instant now, SessionId id) const {

@@ -29,7 +29,8 @@ class Requests {
   Decision decide_new(Instant now, UnixSeconds wall, const RequestInfo& request);
   Decision decide_moved(Instant now, UnixSeconds wall, const RequestInfo& request);
   void learn(Instant now, const SessionToken& token, bool asks);
-  Ruling rule_or_ask(Instant now, const SessionToken& token);
+  Ruling rule_or_ask(Instant now, const RequestInfo& request);
+  bool gone(const RequestInfo& request, ServerId server) const;
   Known known(Instant now, SessionId id) const;
   Session& take_over(Instant now, Session& session, Epoch epoch);
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/cluster/server_list.h"
 #include "common/net/entropy.h"
 #include "server/core/cache_field.h"
 #include "server/io/front_request.h"
@@ -58,10 +59,21 @@ SessionToken Front::token_of(const http::RequestHead& head) {
   return fresh;
 }
 
-void Front::refer(HttpExchange& exchange, const SessionToken& token) {
+bool Front::is_direct(const http::RequestHead& head) const {
+  return options_.direct && head.has(http::FieldId::kTandemOther) &&
+         head.find(kDirectField) != nullptr;
+}
+
+std::string Front::where(const SessionToken& token) {
+  guide_.use(driver_.current_view());
+  return guide_.where(token);
+}
+
+void Front::refer(HttpExchange& exchange, const SessionToken& token, bool direct) {
   std::string fields = own_fields_ + "Tandem-Refer: ";
   fields += codec_.seal(token, loop_.unix_now()).view();
   fields += "\r\n";
+  if (direct) fields += where(token);
   exchange.respond(421, fields, "the session is served elsewhere\n");
 }
 
@@ -70,11 +82,25 @@ void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
   const bool validates = head.path() == kValidationPath;
   if (validates && !ValidationCall::accepts(exchange, head, framing)) return;
   if (!validates && head.path().starts_with(kOwnPaths)) {
-    if (head.path() == kHealthPath) return exchange.respond(200, own_fields_, "ok\n");
-    return exchange.respond_small(404, "no such endpoint");
+    return answer_own(exchange, head);
   }
   ++counts_.requests;
+  if (is_direct(head)) ++counts_.direct;
   decide(exchange, head, framing, token_of(head));
+}
+
+void Front::answer_own(HttpExchange& exchange, const http::RequestHead& head) {
+  if (head.path() == kHealthPath) return exchange.respond(200, own_fields_, "ok\n");
+  if (!options_.direct || head.path() != kServerListPath) {
+    return exchange.respond_small(404, "no such endpoint");
+  }
+  if (head.method() != http::Method::kGet) {
+    return exchange.respond(405, "Allow: GET\r\n", "the list is for reading\n");
+  }
+  guide_.use(driver_.current_view());
+  exchange.respond(200,
+                   own_fields_ + "Content-Type: application/json\r\nCache-Control: no-store\r\n",
+                   guide_.server_list());
 }
 
 // What the peers said is known now: who waited is decided, none twice.
@@ -93,11 +119,13 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
     info.cache = cache->cache;
     info.evicted = cache->evicted;
   }
+  const auto direct = options_.direct ? DirectClient::of(head) : std::nullopt;
+  if (direct) info.unreachable = direct->unreachable;
   const Decision decision = driver_.node().on_request(loop_.now(), loop_.unix_now(), info);
   driver_.touched();
   switch (decision.kind) {
     case Decision::Kind::kRefer:
-      return refer(exchange, decision.refer);
+      return refer(exchange, decision.refer, direct.has_value());
     case Decision::Kind::kGone:
       return exchange.respond(421, own_fields_ + "Tandem-Refer: " + std::string(kNoToken) + "\r\n",
                               "nobody knows the session\n");
@@ -129,7 +157,7 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
   auto request = std::make_unique<FrontRequest>(*this, exchange, conditions);
   FrontRequest& started = *request;
   requests_.emplace(&started, std::move(request));
-  FrontRequest::Session session{token, decision.session, info.cache, {}};
+  FrontRequest::Session session{token, decision.session, info.cache, {}, direct.has_value()};
   if (decision.kind == Decision::Kind::kGuest) session.elsewhere = decision.refer;
   started.start(head, framing, session);
 }
@@ -143,7 +171,7 @@ void Front::add_tunnel(Tunnel::End client, Tunnel::End origin) {
 
 // The token is asked for when the head is written: it may have changed while the source worked.
 std::string Front::session_fields(const SessionToken& request,
-                                  const std::optional<SessionToken>& elsewhere) {
+                                  const std::optional<SessionToken>& elsewhere, bool direct) {
   std::string fields = own_fields_;
   const UnixSeconds wall = loop_.unix_now();
   const auto token = elsewhere ? elsewhere : driver_.node().token_to_set(wall, request);
@@ -152,6 +180,7 @@ std::string Front::session_fields(const SessionToken& request,
     fields += codec_.seal(*token, wall).view();
     fields += "\r\n";
   }
+  if (direct) fields += where(token ? *token : request);
   return fields;
 }
 
@@ -182,6 +211,8 @@ std::vector<AdminSnapshot::Count> Front::counts() const {
        "Requests that waited: for what peers know, or for the end of a swap.", counts_.waited},
       {"requests_waiting_refused_total", "Requests refused since too many waited.",
        counts_.waiting_refused},
+      {"requests_direct_total", "Requests of clients that came without a balancer.",
+       counts_.direct},
       {"tunnels_total", "Connections upgraded.", counts_.tunnels},
       {"connections_refused_total", "Connections over limits.connections_max.", server_.refused()},
   };

@@ -15,6 +15,7 @@
 #include "common/session/token_codec.h"
 #include "server/core/conditional.h"
 #include "server/io/admin.h"
+#include "server/io/direct_guide.h"
 #include "server/io/node_driver.h"
 #include "server/io/source.h"
 #include "server/io/waiting_room.h"
@@ -27,6 +28,7 @@ struct FrontOptions {
   std::uint64_t validate_body_max = 1024 * 1024;
   UnixSeconds token_ttl = 1800;
   Duration tunnel_idle_timeout = 60s;
+  bool direct = false;             // clients may come without a balancer, and are told who serves
   std::size_t waiting_max = 4096;  // requests that wait while peers are asked; over it: 503
   HttpServerOptions http;
 };
@@ -40,6 +42,7 @@ struct FrontCounts {
   std::uint64_t tunnels = 0;
   std::uint64_t waited = 0;           // for peers to say where the session is
   std::uint64_t waiting_refused = 0;  // over waiting_max
+  std::uint64_t direct = 0;           // came from their clients without a balancer
 };
 
 class FrontRequest;
@@ -76,12 +79,15 @@ class Front final : private HttpServerHandler {
               const SessionToken& token);
   void on_settled(SessionId session);
   SessionToken token_of(const http::RequestHead& head);
-  void refer(HttpExchange& exchange, const SessionToken& token);
+  void answer_own(HttpExchange& exchange, const http::RequestHead& head);
+  bool is_direct(const http::RequestHead& head) const;
+  void refer(HttpExchange& exchange, const SessionToken& token, bool direct);
+  std::string where(const SessionToken& token);
   void add_tunnel(Tunnel::End client, Tunnel::End origin);
   // Fields of every response to a request with this token, with the one to keep from now on:
-  // `elsewhere` if it is set.
+  // `elsewhere` if it is set. A direct client is told who serves the session, too.
   std::string session_fields(const SessionToken& request,
-                             const std::optional<SessionToken>& elsewhere);
+                             const std::optional<SessionToken>& elsewhere, bool direct);
   void remove(FrontRequest& request);
   void remove(ValidationCall& call);
 
@@ -94,6 +100,7 @@ class Front final : private HttpServerHandler {
   TokenCache tokens_;
   FrontCounts counts_;
   WaitingRoom waiting_;
+  DirectGuide guide_;
   std::unordered_map<FrontRequest*, std::unique_ptr<FrontRequest>> requests_;
   std::unordered_map<ValidationCall*, std::unique_ptr<ValidationCall>> validations_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Tunnel>> tunnels_;

@@ -157,7 +157,8 @@ void FrontRequest::keep_fields(const http::ResponseHead& head) {
 }
 
 std::string FrontRequest::fields_to_send(std::string_view kept) {
-  return std::string(kept) + front_.session_fields(session_.token, session_.elsewhere);
+  return std::string(kept) +
+         front_.session_fields(session_.token, session_.elsewhere, session_.direct);
 }
 
 void FrontRequest::start_stream(std::optional<std::uint64_t> length) {

@@ -21,6 +21,7 @@ class FrontRequest final : public Disposable, private HttpExchangeHandler, priva
     SessionId id;
     CacheId cache;
     std::optional<SessionToken> elsewhere;  // of a guest: the token to set
+    bool direct = false;                    // it came without a balancer
   };
 
   FrontRequest(Front& front, HttpExchange& exchange, const RequestConditions& conditions);

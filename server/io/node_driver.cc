@@ -30,6 +30,7 @@ void NodeDriver::deliver(ServerId from, const Message& message) {
 }
 
 void NodeDriver::view(const ViewPtr& view) {
+  view_ = view;
   node_.on_view(loop_.now(), view, out_);
   carry();
 }

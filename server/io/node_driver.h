@@ -45,6 +45,8 @@ class NodeDriver final : private RoundEnd {
   void peer_disconnected(ServerId peer);
   void deliver(ServerId from, const Message& message);
   void view(const ViewPtr& view);
+  // The newest, or null.
+  const ViewPtr& current_view() const { return view_; }
   void status(const StatusUpdate& update);
 
  private:
@@ -61,6 +63,7 @@ class NodeDriver final : private RoundEnd {
   std::function<void(SessionId)> on_settled_;
   Timer timer_;
   bool touched_ = false;
+  ViewPtr view_;
 };
 
 }  // namespace tandem::server

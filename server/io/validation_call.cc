@@ -31,6 +31,7 @@ ValidationCall::ValidationCall(Front& front, HttpExchange& exchange, const Sessi
 }
 
 void ValidationCall::start(const http::RequestHead& head) {
+  direct_ = front_.is_direct(head);
   query_.host = Freshness::host_of(head.authority());
   const bool expects_continue = head.expects_continue();
   exchange_.set_handler(this);
@@ -49,7 +50,7 @@ void ValidationCall::on_request_end() {
     query_.source_version = front_.source_.version();
     const ValidationAnswer answer = node.on_validation(front_.loop_.now(), query_, *request);
     front_.driver_.touched();
-    std::string fields = front_.session_fields(token_, elsewhere_);
+    std::string fields = front_.session_fields(token_, elsewhere_, direct_);
     fields += "Cache-Control: no-store\r\nContent-Type: ";
     fields += kValidationType;
     fields += "\r\n";

@@ -33,6 +33,7 @@ class ValidationCall final : public Disposable, private HttpExchangeHandler {
   HttpExchange& exchange_;
   const SessionToken token_;               // as it came
   std::optional<SessionToken> elsewhere_;  // the token to keep, if the session is not served here
+  bool direct_ = false;                    // it came without a balancer
   ValidationQuery query_;
   std::string body_;  // at most ValidationRequest::kBytesMax: its length was told
 };

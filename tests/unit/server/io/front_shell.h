@@ -32,12 +32,13 @@ inline ClusterKeys keys() {
   return ClusterKeys({key});
 }
 
-inline FrontOptions options(EtagRule rule) {
+inline FrontOptions options(EtagRule rule, bool direct = false) {
   FrontOptions made;
   made.name = "a";
   made.etag = rule;
   made.validate_body_max = 1000;
   made.waiting_max = 1;
+  made.direct = direct;
   return made;
 }
 
@@ -45,12 +46,12 @@ inline FrontOptions options(EtagRule rule) {
 class Shell {
  public:
   Shell(EtagRule rule, Origin::Converse converse, HttpClientOptions client = {},
-        Duration ask_patience = 300ms)
+        Duration ask_patience = 300ms, bool direct = false)
       : origin_(std::move(converse)),
         resolver_(loop_),
         driver_(loop_, node_options(ask_patience)),
         source_(loop_, resolver_, HttpDestination{Address{"127.0.0.1", origin_.port()}}, client),
-        front_(loop_, driver_, source_, options(rule), keys()) {
+        front_(loop_, driver_, source_, options(rule, direct), keys()) {
     driver_.set_carrier(&carrier_);
     EXPECT_TRUE(front_.listen(SocketAddress::loopback(0)));
     thread_ = std::thread([this] { loop_.run(); });
