@@ -75,4 +75,17 @@ HttpClientOptions client_options(const SourceConf& conf) {
   return options;
 }
 
+ItemDatabase::Options database_options(const SourceConf& conf) {
+  ItemDatabase::Options options;
+  options.path = conf.url.path;
+  options.lock_timeout = conf.lock_timeout;
+  options.patience = conf.response_timeout;
+  options.queue_max = conf.queue_max;
+  return options;
+}
+
+SqliteSource::Options sqlite_options(const SourceConf& conf) {
+  return {conf.validator == ValidatorKind::kDigest, conf.cache_control};
+}
+
 }  // namespace tandem::server

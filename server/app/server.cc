@@ -69,9 +69,10 @@ std::string Server::open_source() {
                                            client_options(conf_.source));
     return {};
   }
-  auto table = ItemTable::open(url.path);
-  if (!table) return places_.complain("source.url", table.error().message);
-  source_ = std::make_unique<SqliteSource>(loop_, std::move(*table));
+  auto items = ItemDatabase::open(loop_, database_options(conf_.source));
+  if (!items) return places_.complain("source.url", items.error().message);
+  items_ = std::move(*items);
+  source_ = std::make_unique<SqliteSource>(loop_, *items_, sqlite_options(conf_.source));
   return {};
 }
 
@@ -312,6 +313,10 @@ AdminSnapshot Server::snapshot() {
       {"peer_bytes_sent_total", "Bytes sent to peers, TLS included.", traffic.bytes_sent});
   snapshot.counts.push_back({"peer_bytes_received_total",
                              "Bytes received from peers, TLS included.", traffic.bytes_received});
+  if (items_ != nullptr) {
+    for (AdminSnapshot::Count& count : items_->counts())
+      snapshot.counts.push_back(std::move(count));
+  }
   count_buddies(snapshot);
   return snapshot;
 }

@@ -18,6 +18,7 @@
 #include "server/io/balancer_links.h"
 #include "server/io/buddies.h"
 #include "server/io/front.h"
+#include "server/io/item_database.h"
 #include "server/io/node_driver.h"
 #include "server/io/peers.h"
 #include "server/io/source.h"
@@ -70,6 +71,7 @@ class Server final : private AdminTarget, private ViewFollower {
   Hello self_;
   NodeDriver driver_;
   Buddies buddies_;
+  std::unique_ptr<ItemDatabase> items_;  // null: the source is an HTTP origin
   std::unique_ptr<Source> source_;
   std::unique_ptr<Front> front_;
   std::unique_ptr<Peers> peers_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "common/config/section_tables.h"
@@ -42,6 +43,24 @@ std::string show_url(const SourceUrl& url) {
   return toml_string(std::string(kHttpScheme) + url.address.text());
 }
 
+// What a header field may hold: one line of visible characters and blanks.
+Codec<std::string> field_value() {
+  Codec<std::string> codec = text();
+  codec.read = [](const ConfNode& node, ReadContext& context) -> std::optional<std::string> {
+    if (node.kind != ConfNode::Kind::kString) {
+      context.complain_of_kind(node, "a string");
+      return std::nullopt;
+    }
+    const std::string& value = node.text;
+    if (std::all_of(value.begin(), value.end(), [](char c) { return c >= ' ' && c < 0x7f; })) {
+      return value;
+    }
+    context.complain(node.where, fmt::format("{} is not the value of a header", in_quotes(value)));
+    return std::nullopt;
+  };
+  return codec;
+}
+
 Table<SourceConf> source_table() {
   Table<SourceConf> table("The data source: where items come from.");
   table
@@ -67,11 +86,19 @@ Table<SourceConf> source_table() {
                "A connection to the origin must stand after this time; else the client gets 502.");
   table.option("response_timeout", &SourceConf::response_timeout, duration(10ms, 24h),
                "The head of the response must come so long after the end of the request; else the "
-               "client gets 504.");
+               "client gets 504. SQLite must answer within this time; else the client gets 503.");
   table.option("idle_timeout", &SourceConf::idle_timeout, duration(10ms, 24h),
                "An idle connection to the origin is closed after this time.");
   table.option("idle_connections_max", &SourceConf::idle_connections_max, integer(0, 100000),
                "The most idle connections kept to the origin.");
+  table.option("lock_timeout", &SourceConf::lock_timeout, duration(0ms, 1min),
+               "A write to SQLite waits so long for another process's; then the client gets 503.");
+  table.option("queue_max", &SourceConf::queue_max, integer(1, 1000000),
+               "The most reads, and the most writes, that wait for SQLite; over it clients get "
+               "503.");
+  table.option("cache_control", &SourceConf::cache_control, field_value(),
+               "The Cache-Control of SQLite's items; \"max-age=0, stale-if-error=60\", say, lets "
+               "what is cached be served for a minute while the database is unavailable.");
   return table;
 }
 

@@ -67,12 +67,15 @@ bool is_event_stream(const http::ResponseHead& head) {
 
 }  // namespace
 
-RequestConditions request_conditions(EtagRule rule, const http::RequestHead& head) {
+RequestConditions request_conditions(EtagRule rule, const http::RequestHead& head,
+                                     bool source_knows_ours) {
   RequestConditions out;
   const bool ours_only = rule == EtagRule::kContent;
   // The source cannot tell whether one of our tags is current, and a lost update is worse than a
   // refused one.
-  if (head.has(FieldId::kIfMatch) && !http::is_any(head.value(FieldId::kIfMatch))) {
+  const bool source_decides = source_knows_ours && !is_read(head.method());
+  if (!source_decides && head.has(FieldId::kIfMatch) &&
+      !http::is_any(head.value(FieldId::kIfMatch))) {
     const TagCount count = walk(head, FieldId::kIfMatch, [](const Validator&) {});
     out.precondition_failed = ours_only || (count.ours > 0 && count.foreign == 0);
   }

@@ -36,7 +36,9 @@ struct RequestConditions {
   std::span<const Validator> announced() const { return {announced_tags.data(), announced_count}; }
 };
 
-RequestConditions request_conditions(EtagRule rule, const http::RequestHead& head);
+// `source_knows_ours`: the source itself compares our tags before it writes.
+RequestConditions request_conditions(EtagRule rule, const http::RequestHead& head,
+                                     bool source_knows_ours = false);
 
 struct ResponsePlan {
   bool collect = false;   // gather the whole body, compare it, set our ETag; else stream it

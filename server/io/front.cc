@@ -149,7 +149,8 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
     validations_.emplace(&started, std::move(call));
     return started.start(head);
   }
-  const RequestConditions conditions = request_conditions(options_.etag, head);
+  const RequestConditions conditions =
+      request_conditions(options_.etag, head, source_.knows_our_tags());
   if (conditions.precondition_failed) {
     driver_.node().on_request_end(decision.session);
     return exchange.respond_small(412, "the entity tag is this server's own");

@@ -38,11 +38,13 @@ class Source {
   // Another number whenever any item may have changed, by whomever. Nothing: this source does not
   // know (an HTTP origin), or cannot say now.
   virtual std::optional<std::uint64_t> version() { return std::nullopt; }
+  // Does it decide conditions on writes by our own entity tags?
+  virtual bool knows_our_tags() const { return false; }
 
   // --- what a source keeps of earlier answers: a cache; the others keep nothing ---
 
-  // Drops what is kept of the item, at any host. An answer that is under way is not kept either, and
-  // is given to nobody who asks from now on. Called before a write is acknowledged.
+  // Drops what is kept of the item, at any host. An answer that is under way is not kept either,
+  // and is given to nobody who asks from now on. Called before a write is acknowledged.
   virtual void invalidate(ItemKey) {}
   // The same for all items whose target (path and query) is one of these: those of a type whose
   // owner is back, say. Looks at everything that is kept.

@@ -67,6 +67,16 @@ TEST(RequestConditions, AnnouncementsAreBounded) {
       RequestConditions::kAnnouncedMax);
 }
 
+TEST(RequestConditions, ASourceThatKnowsOurTagsDecidesItsWritesItself) {
+  const std::string text = "PUT /x HTTP/1.1\r\nHost: a\r\nIf-Match: " + kOurs + "\r\n\r\n";
+  http::HeadParser parser;
+  http::RequestHead head;
+  ASSERT_EQ(parser.parse(text, head), http::Progress::kDone);
+  EXPECT_TRUE(request_conditions(EtagRule::kOrigin, head, false).precondition_failed);
+  EXPECT_FALSE(request_conditions(EtagRule::kOrigin, head, true).precondition_failed);
+  EXPECT_FALSE(request_conditions(EtagRule::kContent, head, true).precondition_failed);
+}
+
 TEST(RequestConditions, IfMatchAgainstAReplacedTagFails) {
   EXPECT_TRUE(
       conditions(EtagRule::kContent, "PUT", "If-Match: " + kOurs + "\r\n").precondition_failed);

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "common/http/build.h"
+#include "common/session/validator.h"
 
 namespace tandem::server {
 namespace {
@@ -16,6 +18,9 @@ struct Seen : HttpCallHandler {
     status = head.status();
     type = head.value(http::FieldId::kContentType);
     allow = head.value(http::FieldId::kAllow);
+    etag = head.value(http::FieldId::kEtag);
+    retry_after = head.value(http::FieldId::kRetryAfter);
+    cache_control = head.value(http::FieldId::kCacheControl);
   }
   void on_body(std::string_view bytes) override { body += bytes; }
   void on_complete() override { loop.stop(); }
@@ -26,44 +31,58 @@ struct Seen : HttpCallHandler {
 
   EventLoop& loop;
   int status = 0;
-  std::string type, allow, body, failure;
+  std::string type, allow, etag, retry_after, cache_control, body, failure;
 };
 
 class SqliteSourceTest : public testing::Test {
  protected:
-  SqliteSourceTest() : source_(loop_, open()) {}
-
-  static ItemTable open() {
-    auto table = ItemTable::open(":memory:");
-    TANDEM_CHECK(table.has_value());
-    return std::move(*table);
+  SqliteSourceTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "tandem-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    ItemDatabase::Options options;
+    options.path = folder_ / "items.db";
+    options.lock_timeout = 10ms;
+    options.retry = 0ms;
+    auto database = ItemDatabase::open(loop_, options);
+    TANDEM_CHECK(database.has_value());
+    database_ = std::move(*database);
+    source_.emplace(loop_, *database_, SqliteSource::Options{true, "max-age=0"});
   }
+  ~SqliteSourceTest() override {
+    database_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
   static HttpRequest request(http::Method method, std::string_view name, std::string_view target,
-                             std::string_view type = {}) {
+                             std::string_view type = {}, std::string_view if_match = {}) {
     HttpRequest out;
     http::HeadBuilder builder(out.head);
     builder.request(name, target).field("Host", "items");
     if (!type.empty()) builder.field("Content-Type", type);
+    if (!if_match.empty()) builder.field("If-Match", if_match);
     builder.finish();
     out.method = method;
     return out;
   }
   Seen ask(HttpRequest what) {
     Seen seen(loop_);
-    auto call = source_.start(std::move(what), seen);
+    auto call = source_->start(std::move(what), seen);
     EXPECT_EQ(seen.status, 0) << "told before start() returned";
     loop_.run();
     return seen;
   }
-  Seen put(std::string_view target, std::string body, std::string_view type = "text/plain") {
-    HttpRequest what = request(http::Method::kPut, "PUT", target, type);
+  Seen put(std::string_view target, std::string body, std::string_view type = "text/plain",
+           std::string_view if_match = {}) {
+    HttpRequest what = request(http::Method::kPut, "PUT", target, type, if_match);
     what.body = std::move(body);
     return ask(std::move(what));
   }
   Seen get(std::string_view target) { return ask(request(http::Method::kGet, "GET", target)); }
 
   EventLoop loop_;
-  SqliteSource source_;
+  std::filesystem::path folder_;
+  std::unique_ptr<ItemDatabase> database_;
+  std::optional<SqliteSource> source_;
 };
 
 TEST_F(SqliteSourceTest, PutsGetsAndDeletes) {
@@ -85,7 +104,7 @@ TEST_F(SqliteSourceTest, AStreamedBodyIsGathered) {
   Seen seen(loop_);
   HttpRequest what = request(http::Method::kPut, "PUT", "/t/k");
   what.streams = true;
-  auto call = source_.start(std::move(what), seen);
+  auto call = source_->start(std::move(what), seen);
   EXPECT_TRUE(call->send_body("ab"));
   EXPECT_TRUE(call->send_body("cd"));
   call->end_body();
@@ -103,7 +122,7 @@ TEST_F(SqliteSourceTest, OtherMethodsNamesAndSizesAreRefused) {
   Seen seen(loop_);
   HttpRequest what = request(http::Method::kPut, "PUT", "/t/k");
   what.streams = true;
-  auto call = source_.start(std::move(what), seen);
+  auto call = source_->start(std::move(what), seen);
   call->send_body(std::string(SqliteSource::kItemBytesMax, 'x'));
   call->send_body("x");
   call->end_body();
@@ -123,7 +142,7 @@ TEST_F(SqliteSourceTest, APausedCallWaitsAndADestroyedOneIsSilent) {
     }
     SourceCall* call = nullptr;
   } seen(loop_);
-  auto call = source_.start(request(http::Method::kGet, "GET", "/t/k"), seen);
+  auto call = source_->start(request(http::Method::kGet, "GET", "/t/k"), seen);
   seen.call = call.get();
   loop_.run();
   EXPECT_EQ(seen.body, "");
@@ -134,10 +153,43 @@ TEST_F(SqliteSourceTest, APausedCallWaitsAndADestroyedOneIsSilent) {
   EXPECT_EQ(seen.body, "body");
 
   Seen silent(loop_);
-  source_.start(request(http::Method::kGet, "GET", "/t/k"), silent).reset();
-  loop_.defer([this] { loop_.defer([this] { loop_.stop(); }); });
-  loop_.run();
+  source_->start(request(http::Method::kGet, "GET", "/t/k"), silent).reset();
+  get("/t/k");  // answered after it
   EXPECT_EQ(silent.status, 0);
+}
+
+TEST_F(SqliteSourceTest, WritesObeyTheirConditions) {
+  const Seen made = put("/t/k", "one");
+  EXPECT_EQ(made.etag, Validator::of("one").etag());
+  EXPECT_EQ(put("/t/k", "two", "text/plain", Validator::of("two").etag()).status, 412);
+  EXPECT_EQ(put("/t/k", "two", "text/plain", made.etag).status, 204);
+  EXPECT_EQ(put("/t/k", "three", "text/plain", made.etag).status, 412);
+  EXPECT_EQ(put("/t/new", "x", "text/plain", "*").status, 412);
+  EXPECT_EQ(get("/t/k").body, "two");
+  EXPECT_EQ(get("/t/k").cache_control, "max-age=0");
+  EXPECT_EQ(get("/t/new").cache_control, "");
+  EXPECT_EQ(ask(request(http::Method::kDelete, "DELETE", "/t/k", {}, made.etag)).status, 412);
+  EXPECT_EQ(ask(request(http::Method::kDelete, "DELETE", "/t/k", {}, "*")).status, 204);
+}
+
+TEST_F(SqliteSourceTest, WithoutTheDatabaseTheAnswerIs503) {
+  put("/t/k", "one");
+  {
+    auto other = Database::open(folder_ / "items.db");
+    auto lock = Transaction::begin(*other);
+    ASSERT_TRUE(lock);
+    const Seen refused = put("/t/k", "two");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.retry_after, "1");
+    EXPECT_EQ(get("/t/k").body, "one") << "who reads does not wait for who writes";
+  }
+  EXPECT_EQ(put("/t/k", "three").status, 204);
+  std::filesystem::rename(folder_ / "items.db", folder_ / "away.db");
+  EXPECT_EQ(get("/t/k").status, 503);
+  EXPECT_EQ(put("/t/k", "four").status, 503);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "items.db")) << "made anew, empty";
+  std::filesystem::rename(folder_ / "away.db", folder_ / "items.db");
+  EXPECT_EQ(get("/t/k").body, "three");
 }
 
 }  // namespace

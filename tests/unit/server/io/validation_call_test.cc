@@ -39,7 +39,10 @@ class ValidationCallTest : public ::testing::Test {
     node.name = "a";
     driver_ = std::make_unique<NodeDriver>(loop_, node);
     driver_->set_carrier(&carrier_);
-    source_ = std::make_unique<SqliteSource>(loop_, std::move(*ItemTable::open(file())));
+    ItemDatabase::Options database;
+    database.path = file();
+    database_ = std::move(*ItemDatabase::open(loop_, database));
+    source_ = std::make_unique<SqliteSource>(loop_, *database_, SqliteSource::Options{});
     FrontOptions options;
     options.name = "a";
     front_ = std::make_unique<Front>(loop_, *driver_, *source_, options, ClusterKeys({key}));
@@ -97,6 +100,7 @@ class ValidationCallTest : public ::testing::Test {
   EventLoop loop_;
   NoCarrier carrier_;
   std::unique_ptr<NodeDriver> driver_;
+  std::unique_ptr<ItemDatabase> database_;
   std::unique_ptr<SqliteSource> source_;
   std::unique_ptr<Front> front_;
   std::thread thread_;
@@ -121,9 +125,9 @@ TEST_F(ValidationCallTest, OneRequestVouchesForAllUntilTheDatabaseChanges) {
   EXPECT_LE(bodies_, 128u);
 
   {  // another process writes
-    auto other = ItemTable::open(file());
+    auto other = ItemTable::open(file(), {});
     ASSERT_TRUE(other);
-    ASSERT_TRUE(other->put({"t", "0"}, {"text/plain", "new"}));
+    ASSERT_TRUE(other->write({{"t", "0"}, Item{"text/plain", "new"}}));
   }
   EXPECT_TRUE(validate().vouched().empty());
 

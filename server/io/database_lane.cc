@@ -1,0 +1,176 @@
+#include "server/io/database_lane.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/net/clock.h"
+
+namespace tandem::server {
+
+// What the thread has. It outlives the lane while it is inside a call that cannot be interrupted.
+struct DatabaseLane::Keeper {
+  Keeper(ItemTable open, const Options& how)
+      : table(std::move(open)), path(how.path), table_options(how.table), retry(how.retry) {
+    table_options.create = false;
+  }
+
+  // The thread's.
+  std::optional<ItemTable> table;
+  const std::string path;
+  ItemTable::Options table_options;
+  const Duration retry;
+  Instant retry_at{};
+  Error last_failure;
+
+  EventLoop loop;
+  std::mutex mutex;
+  std::condition_variable has_ended;
+  EventLoop* asker = nullptr;  // null once the lane is gone
+  bool ended = false;
+  std::thread thread;
+
+  void run() {
+    loop.run();
+    table.reset();
+    const std::lock_guard lock(mutex);
+    ended = true;
+    has_ended.notify_all();
+  }
+  void answer(std::function<void()> work) {
+    const std::lock_guard lock(mutex);
+    if (asker != nullptr) asker->post(std::move(work));
+  }
+  Result<void> provide();
+  std::pair<End, Result<DatabaseReply>> perform(const Work& work, Instant until);
+};
+
+// The table, opened again if its file was replaced.
+Result<void> DatabaseLane::Keeper::provide() {
+  if (table) {
+    if (auto there = table->check(); there) return {};
+    table.reset();
+  }
+  auto opened = ItemTable::open(path, table_options);
+  if (!opened) return fail(std::move(opened.error()));
+  table.emplace(std::move(*opened));
+  return {};
+}
+
+std::pair<DatabaseLane::End, Result<DatabaseReply>> DatabaseLane::Keeper::perform(const Work& work,
+                                                                                  Instant until) {
+  const Instant now = monotonic_now();
+  if (now >= until) return {End::kLate, fail(Error::system("it waited for too long"))};
+  if (now < retry_at) return {End::kFailed, fail(last_failure)};
+  const auto failed = [this](Error error) -> std::pair<End, Result<DatabaseReply>> {
+    if (error.retry == Retry::kNo) table.reset();  // whatever it is: look at the file anew
+    retry_at = monotonic_now() + retry;
+    last_failure = error;
+    return {End::kFailed, fail(std::move(error))};
+  };
+  if (auto there = provide(); !there) return failed(std::move(there.error()));
+  auto reply = work(*table);
+  if (!reply) return failed(std::move(reply.error()));
+  return {End::kDone, std::move(reply)};
+}
+
+DatabaseLane::DatabaseLane(EventLoop& loop, ItemTable table, Options options)
+    : loop_(loop),
+      options_(std::move(options)),
+      keeper_(std::make_shared<Keeper>(std::move(table), options_)),
+      timer_(loop, [this] { on_timer(); }),
+      self_(std::make_shared<DatabaseLane*>(this)) {
+  keeper_->asker = &loop;
+  keeper_->thread = std::thread([keeper = keeper_] { keeper->run(); });
+}
+
+DatabaseLane::~DatabaseLane() {
+  *self_ = nullptr;
+  std::unique_lock lock(keeper_->mutex);
+  keeper_->asker = nullptr;
+  keeper_->loop.post([keeper = keeper_.get()] { keeper->loop.stop(); });
+  keeper_->has_ended.wait_for(lock, options_.farewell, [this] { return keeper_->ended; });
+  const bool ended = keeper_->ended;
+  lock.unlock();
+  if (ended) {
+    keeper_->thread.join();
+  } else {
+    keeper_->thread.detach();
+  }
+}
+
+void DatabaseLane::ask(Work work, Done done) {
+  ++counts_.asked;
+  if (waiting_.size() >= options_.queue_max) {
+    ++counts_.refused;
+    return refuse(std::move(done), "too many requests wait for the database");
+  }
+  const std::uint64_t number = ++last_number_;
+  const Instant until = loop_.now() + options_.patience;
+  waiting_[number] = {until, std::move(done)};
+  if (!timer_.armed()) timer_.set(until);
+  Keeper* keeper = keeper_.get();  // it is there as long as its loop runs
+  keeper->loop.post([keeper, number, until, work = std::move(work), self = self_] {
+    auto [end, answer] = keeper->perform(work, until);
+    keeper->answer([self, number, end = end, answer = std::move(answer)]() mutable {
+      if (*self != nullptr) (*self)->on_answer(number, end, std::move(answer));
+    });
+  });
+}
+
+void DatabaseLane::refuse(Done done, std::string why) {
+  loop_.defer([self = self_, done = std::move(done), why = std::move(why)] {
+    if (*self != nullptr) done(fail(Error::system(why)));
+  });
+}
+
+void DatabaseLane::on_answer(std::uint64_t number, End end, Result<DatabaseReply> answer) {
+  note(end, answer);
+  const auto at = waiting_.find(number);
+  if (at == waiting_.end()) {
+    if (answer && on_late_) on_late_();
+    return;
+  }
+  const Done done = std::move(at->second.done);
+  waiting_.erase(at);
+  if (end == End::kLate) ++counts_.late;
+  done(std::move(answer));
+}
+
+// The database hangs: nobody waits for ever.
+void DatabaseLane::on_timer() {
+  const Instant now = loop_.now();
+  while (!waiting_.empty() && waiting_.begin()->second.until <= now) {
+    const Done done = std::move(waiting_.begin()->second.done);
+    waiting_.erase(waiting_.begin());
+    ++counts_.late;
+    const Result<DatabaseReply> answer = fail(Error::system("it did not answer in time"));
+    note(End::kFailed, answer);
+    refuse(done, answer.error().message);
+  }
+  timer_.set(waiting_.empty() ? kNever : waiting_.begin()->second.until);
+}
+
+// In the log: that it is away, why, and that it is back.
+void DatabaseLane::note(End end, const Result<DatabaseReply>& answer) {
+  if (end == End::kFailed) {
+    ++counts_.failures;
+    if (std::exchange(away_, true)) return;
+    away_since_ = loop_.now();
+    log::error("the database is unavailable for {}: {}", options_.purpose, answer.error().message);
+  } else if (end == End::kDone && std::exchange(away_, false)) {
+    log::info("the database is available for {} again, after {} ms", options_.purpose,
+              (loop_.now() - away_since_) / 1ms);
+  }
+}
+
+DatabaseLane::Counts DatabaseLane::counts() const {
+  Counts counts = counts_;
+  counts.waiting = waiting_.size();
+  if (away_) counts.unavailable = loop_.now() - away_since_;
+  return counts;
+}
+
+}  // namespace tandem::server
