@@ -243,6 +243,11 @@ void Server::begin_leaving() {
   leave_timer_.set_after(kLeaveStep);
 }
 
+// Looks at every session: for the end of leaving alone.
+bool Server::copied() const {
+  return !driver_.node().holds_copies_for_others() && driver_.node().gauges().lag_sessions == 0;
+}
+
 void Server::go_on_leaving() {
   leave_timer_.set_after(kLeaveStep);
   const Instant now = loop_.now();
@@ -251,11 +256,8 @@ void Server::go_on_leaving() {
     case Phase::kServing:
       break;
     case Phase::kFinishing: {
-      const bool copied =
-          driver_.node().gauges().lag_sessions == 0 && !driver_.node().holds_copies_for_others();
-      const bool mirrored = copied || now >= mirrored_by_;
-      const bool drained = driver_.node().drained();
-      if (!late && (!drained || front_->requests_in_flight() > 0 || !mirrored)) return;
+      const bool idle = driver_.node().drained() && front_->requests_in_flight() == 0;
+      if (!late && !(idle && (now >= mirrored_by_ || copied()))) return;
       if (front_->requests_in_flight() > 0) {
         log::warn("requests are still under way after drain_timeout: cut off");
       }

@@ -59,6 +59,7 @@ class Server final : private AdminTarget, private ViewFollower {
   void watch_drain();
   void begin_leaving();
   void go_on_leaving();
+  bool copied() const;
 
   std::string conf_file_;
   Conf conf_;

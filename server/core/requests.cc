@@ -276,10 +276,10 @@ void Requests::keep(Instant now, Session& session, CacheId cache, const Retrieve
     return;
   }
   const bool changes = session.mirror.set(cache, item.key, validator, item.content);
+  state_.pass_on_forgotten();  // room may have been made in vain
   const auto promise = state_.freshness.shared(now, {item.key, validator});
   const bool renews = promise && session.mirror.renew(now, cache, item.key, *promise);
   if (!changes && !renews) return;
-  state_.pass_on_forgotten();
   state_.sender.changed(session, {cache, item.key, false, validator});
 }
 

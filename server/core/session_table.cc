@@ -65,9 +65,21 @@ bool SessionTable::put_off_front() {
   return true;
 }
 
+// The first response of the front provisional one is still being made: its token cannot have come
+// back. Is it so?
+bool SessionTable::put_off_slow(Instant now) {
+  Session& session = *find(provisional_.begin()->second);
+  if (session.requests == 0) return false;
+  provisional_.erase(provisional_.begin());
+  session.expires = now + limits_.provisional_ttl;
+  provisional_.emplace(session.expires, session.id);
+  return true;
+}
+
 Session* SessionTable::expired(Instant now, std::size_t& steps) {
   for (; steps > 0; --steps) {
     if (!provisional_.empty() && provisional_.begin()->first <= now) {
+      if (put_off_slow(now)) continue;
       --steps;
       return find(provisional_.begin()->second);
     }

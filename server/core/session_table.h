@@ -57,6 +57,7 @@ class SessionTable {
   using Expiries = std::set<std::pair<Instant, SessionId>>;
   Expiries& expiries(Role role) { return role == Role::kProvisional ? provisional_ : lasting_; }
   bool put_off_front();
+  bool put_off_slow(Instant now);
 
   Limits limits_;
   MirrorPool* pool_;

@@ -29,6 +29,10 @@ void FreshNote::on_response(Instant now, const http::ResponseHead& response) {
   if (!tag_) tag_ = Validator::of_foreign(text);
 }
 
+void FreshNote::on_unknown(Instant now) {
+  if (changes_) freshness_->invalidate(now, key_);
+}
+
 std::optional<Promised> FreshNote::promised() const {
   if (!counts_) return std::nullopt;
   return promised_;

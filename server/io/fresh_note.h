@@ -17,6 +17,8 @@ class FreshNote {
             std::optional<std::uint64_t> version);
 
   void on_response(Instant now, const http::ResponseHead& response);
+  // No response will come, or not all of it: what was to change may have changed.
+  void on_unknown(Instant now);
   // What was promised of a body that goes to the node.
   std::optional<Promised> promised() const;
   // A body that does not is whole: the response's own tag counts.

@@ -106,6 +106,7 @@ void FrontRequest::on_writable() { exchange_.resume_body(); }
 
 // May come from within a send_body() of ours.
 void FrontRequest::on_aborted() {
+  fresh_.on_unknown(front_.loop_.now());
   call_.reset();
   finish();
 }
@@ -234,6 +235,7 @@ void FrontRequest::open_tunnel(const http::ResponseHead& head) {
 
 void FrontRequest::on_failure(const HttpFailure& failure) {
   ++front_.counts_.source_failures;
+  fresh_.on_unknown(front_.loop_.now());
   TANDEM_WARN_LIMITED("the source failed: {}", failure.error.message);
   if (exchange_.response_started()) {
     exchange_.abort();

@@ -63,6 +63,16 @@ TEST_F(SessionTableTest, ProvisionalOnesGoAtTheirTimeThoughUsed) {
   EXPECT_EQ(table_.expired(now_ + 10s, steps), &session);
 }
 
+TEST_F(SessionTableTest, AProvisionalOneOutlivesItsFirstRequest) {
+  Session& session = table_.create(now_, id(1), Role::kProvisional);
+  session.requests = 1;
+  std::size_t steps = 10;
+  EXPECT_EQ(table_.expired(now_ + 10s, steps), nullptr);
+  session.requests = 0;
+  EXPECT_EQ(table_.next_expiry(), now_ + 20s);
+  EXPECT_EQ(table_.expired(now_ + 20s, steps), &session);
+}
+
 TEST_F(SessionTableTest, DisplacesTheIdlestAndTheOldestProvisional) {
   EXPECT_EQ(table_.to_displace(Role::kPrimary), nullptr);
   Session& first = table_.create(now_, id(1), Role::kPrimary);
