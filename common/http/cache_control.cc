@@ -28,10 +28,38 @@ std::string_view unquote(std::string_view text) {
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-void keep_smallest(std::optional<std::uint64_t>& seconds, std::string_view text) {
-  std::uint64_t n = 0;
+// What is no number is `otherwise`; too many digits are the most there is.
+std::uint64_t seconds_of(std::string_view text, std::uint64_t otherwise) {
+  std::uint64_t n = otherwise;
   if (!parse_decimal(text, n) && !text.empty() && all(kDigitChar, text)) n = kLengthMax;
+  return n;
+}
+
+void keep_smallest(std::optional<std::uint64_t>& seconds, std::string_view text) {
+  const std::uint64_t n = seconds_of(text, 0);
   seconds = std::min(seconds.value_or(n), n);
+}
+
+void keep_largest(std::optional<std::uint64_t>& seconds, std::string_view text) {
+  const std::uint64_t n = seconds_of(text, kLengthMax);
+  seconds = std::max(seconds.value_or(n), n);
+}
+
+void collect_seconds(const DirectiveList& one, CacheControl& out) {
+  const std::string_view name = one.name();
+  const std::string_view value = one.value();
+  if (same_word(name, "max-age")) keep_smallest(out.max_age, value);
+  if (same_word(name, "s-maxage")) keep_smallest(out.s_maxage, value);
+  if (same_word(name, "min-fresh")) keep_largest(out.min_fresh, value);
+  if (same_word(name, "stale-if-error")) keep_smallest(out.stale_if_error, value);
+  if (same_word(name, "stale-while-revalidate")) keep_smallest(out.stale_while_revalidate, value);
+  if (!same_word(name, "max-stale")) return;
+  const bool any = one.text().size() == name.size();  // no value at all
+  if (any) {
+    out.max_stale = out.max_stale.value_or(kLengthMax);
+  } else {
+    keep_smallest(out.max_stale, value);
+  }
 }
 
 void collect(std::string_view value, CacheControl& out) {
@@ -45,8 +73,8 @@ void collect(std::string_view value, CacheControl& out) {
         same_word(name, "must-revalidate") || same_word(name, "proxy-revalidate");
     out.no_transform |= same_word(name, "no-transform");
     out.only_if_cached |= same_word(name, "only-if-cached");
-    if (same_word(name, "max-age")) keep_smallest(out.max_age, list.value());
-    if (same_word(name, "s-maxage")) keep_smallest(out.s_maxage, list.value());
+    out.must_understand |= same_word(name, "must-understand");
+    collect_seconds(list, out);
   }
 }
 

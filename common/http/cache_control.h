@@ -28,7 +28,7 @@ class DirectiveList {
 
 // Directives of a request or response. A directive that names fields (`private="Set-Cookie"`) is
 // taken as if it meant all of the response. Seconds that are no number count as 0, the careful
-// reading; of several the smallest counts.
+// reading, and of several the smallest counts; of min-fresh it is the other way round.
 struct CacheControl {
   bool no_store = false;
   bool no_cache = false;
@@ -37,8 +37,13 @@ struct CacheControl {
   bool must_revalidate = false;  // or proxy-revalidate
   bool no_transform = false;
   bool only_if_cached = false;
+  bool must_understand = false;
   std::optional<std::uint64_t> max_age;
   std::optional<std::uint64_t> s_maxage;
+  std::optional<std::uint64_t> min_fresh;
+  std::optional<std::uint64_t> max_stale;               // kLengthMax: however stale
+  std::optional<std::uint64_t> stale_if_error;          // RFC 5861
+  std::optional<std::uint64_t> stale_while_revalidate;  // RFC 5861
 };
 
 // All Cache-Control fields of a head together.

@@ -119,4 +119,12 @@ void HeadEdit::append_to(std::string& out) {
   for (std::string_view piece : pieces()) out += piece;
 }
 
+std::string HeadEdit::field_lines() {
+  std::string text;
+  append_to(text);
+  text.erase(0, text.find("\r\n") + 2);
+  text.resize(text.size() - 2);
+  return text;
+}
+
 }  // namespace tandem::http

@@ -49,6 +49,8 @@ class HeadEdit {
   std::span<const std::string_view> pieces();
   // The same as one text.
   void append_to(std::string& out);
+  // Its field lines alone, without the start line and the empty line.
+  std::string field_lines();
 
  private:
   // Bytes [at, at + size) of the buffer give way to bytes of text_.

@@ -12,7 +12,11 @@ namespace {
 
 using http::FieldId;
 
-constexpr std::uint64_t kLifetimeMax = 31'536'000;  // a year: no more was ever meant
+constexpr std::uint64_t kSecondsMax = 31'536'000;  // a year: no more was ever meant
+
+Duration at_most_a_year(std::uint64_t seconds) {
+  return std::chrono::seconds(std::min(seconds, kSecondsMax));
+}
 
 bool varies_by_more_than_encoding(const http::ResponseHead& response) {
   for (const http::Field& field : response.fields()) {
@@ -24,15 +28,28 @@ bool varies_by_more_than_encoding(const http::ResponseHead& response) {
   return false;
 }
 
+}  // namespace
+
 // Expires and Date that cannot be read mean that it has expired (RFC 9111, 5.3).
-std::uint64_t seconds_by_date(const http::ResponseHead& response) {
+std::optional<Duration> stated_lifetime(const http::ResponseHead& response,
+                                        const http::CacheControl& control,
+                                        std::optional<UnixSeconds> received) {
+  if (control.s_maxage) return at_most_a_year(*control.s_maxage);
+  if (control.max_age) return at_most_a_year(*control.max_age);
+  if (!response.has(FieldId::kExpires)) return std::nullopt;
   const auto expires = http::parse_date(response.value(FieldId::kExpires));
-  const auto date = http::parse_date(response.value(FieldId::kDate));
-  if (!expires || !date || *expires <= *date) return 0;
-  return static_cast<std::uint64_t>(*expires - *date);
+  const auto date =
+      response.has(FieldId::kDate) ? http::parse_date(response.value(FieldId::kDate)) : received;
+  if (!expires || !date || *expires <= *date) return Duration{0};
+  return at_most_a_year(static_cast<std::uint64_t>(*expires - *date));
 }
 
-}  // namespace
+Duration stated_age(const http::ResponseHead& response) {
+  std::uint64_t age = 0;
+  if (!response.has(FieldId::kAge)) return Duration{0};
+  const bool readable = http::parse_decimal(response.value(FieldId::kAge), age);
+  return at_most_a_year(readable ? age : kSecondsMax);
+}
 
 bool counts_for_others(const http::RequestHead& request) {
   return request.method() == http::Method::kGet && !request.has(FieldId::kAuthorization) &&
@@ -45,19 +62,8 @@ std::optional<Duration> shared_lifetime(const http::ResponseHead& response) {
       response.has(FieldId::kSetCookie) || varies_by_more_than_encoding(response)) {
     return std::nullopt;
   }
-  std::uint64_t seconds = 0;
-  if (control.s_maxage) {
-    seconds = *control.s_maxage;
-  } else if (control.max_age) {
-    seconds = *control.max_age;
-  } else if (response.has(FieldId::kExpires)) {
-    seconds = seconds_by_date(response);
-  }
-  std::uint64_t age = 0;
-  const bool readable =
-      !response.has(FieldId::kAge) || http::parse_decimal(response.value(FieldId::kAge), age);
-  if (!readable || age >= seconds) return Duration{0};
-  return std::chrono::seconds(std::min(seconds - age, kLifetimeMax));
+  const Duration lifetime = stated_lifetime(response, control, std::nullopt).value_or(Duration{0});
+  return std::max(lifetime - stated_age(response), Duration{0});
 }
 
 }  // namespace tandem

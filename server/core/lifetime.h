@@ -1,13 +1,22 @@
-// For how long a response may be taken for current by whoever has the same content: RFC 9111 as a
-// shared cache reads it, without heuristics.
+// For how long a response is current, as RFC 9111 has a shared cache read it, without heuristics:
+// what it states, and what of that counts for whoever has the same content.
 #pragma once
 
 #include <optional>
 
 #include "common/base/time.h"
+#include "common/http/cache_control.h"
 #include "common/http/head.h"
 
 namespace tandem {
+
+// s-maxage, max-age, or Expires less Date (where it has none, less `received`), a year at most.
+// Nothing: the response states no lifetime.
+std::optional<Duration> stated_lifetime(const http::ResponseHead& response,
+                                        const http::CacheControl& control,
+                                        std::optional<UnixSeconds> received);
+// The Age field, a year at most; one that cannot be read is a year, the careful reading.
+Duration stated_age(const http::ResponseHead& response);
 
 // May what this request is answered with count for others? Not what was asked for with credentials,
 // in part, or to be stored nowhere.

@@ -11,15 +11,6 @@ namespace {
 
 using http::FieldId;
 
-// The lines of an edited head, without its start line and the empty line.
-std::string field_lines(http::HeadEdit& edit) {
-  std::string text;
-  edit.append_to(text);
-  text.erase(0, text.find("\r\n") + 2);
-  text.resize(text.size() - 2);
-  return text;
-}
-
 // Metadata of the representation, of no use to whoever has the representation (RFC 9110, 15.4.5).
 constexpr FieldId kCutFrom304[] = {FieldId::kContentType, FieldId::kContentEncoding,
                                    FieldId::kContentRange, FieldId::kLastModified,
@@ -117,7 +108,7 @@ void FrontRequest::on_interim(const http::ResponseHead& head) {
   if (head.status() == 100) return;  // said already
   http::HeadEdit edit;
   http::forward_response(edit, head, {});
-  exchange_.send_interim(head.status(), field_lines(edit));
+  exchange_.send_interim(head.status(), edit.field_lines());
 }
 
 void FrontRequest::on_response(const http::ResponseHead& head, const http::Framing& framing) {
@@ -151,10 +142,10 @@ void FrontRequest::keep_fields(const http::ResponseHead& head) {
   edit.cut_all(FieldId::kTransferEncoding);
   edit.cut_all(FieldId::kTrailer);
   if (plan_.cut_etag || plan_.collect) edit.cut_all(FieldId::kEtag);
-  fields_ = field_lines(edit);
+  fields_ = edit.field_lines();
   if (!plan_.collect) return;
   for (FieldId id : kCutFrom304) edit.cut_all(id);
-  fields_of_304_ = field_lines(edit);
+  fields_of_304_ = edit.field_lines();
 }
 
 std::string FrontRequest::fields_to_send(std::string_view kept) {
@@ -226,7 +217,7 @@ void FrontRequest::open_tunnel(const http::ResponseHead& head) {
   http::HeadEdit edit;
   http::forward_response(edit, head, passing(true));
   HttpCall::Tunnel origin = call_->take_tunnel();
-  HttpExchange::Tunnel client = exchange_.take_tunnel(fields_to_send(field_lines(edit)));
+  HttpExchange::Tunnel client = exchange_.take_tunnel(fields_to_send(edit.field_lines()));
   client.unsent += origin.early;
   front_.add_tunnel({std::move(client.stream), std::move(client.unsent)},
                     {std::move(origin.stream), std::move(client.early)});

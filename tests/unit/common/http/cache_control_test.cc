@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "common/http/chars.h"
+#include "common/http/number.h"
 #include "tests/unit/common/http/heads.h"
 
 namespace tandem::http {
@@ -28,6 +29,20 @@ TEST(CacheControl, Seconds) {
   EXPECT_EQ(cache_control("max-age").max_age, 0u);
   EXPECT_EQ(cache_control("max-age=1.5").max_age, 0u);
   EXPECT_EQ(cache_control("max-age=99999999999999999999").max_age, std::uint64_t{INT64_MAX});
+}
+
+TEST(CacheControl, WhatARequestTakesOrWants) {
+  EXPECT_EQ(cache_control("max-stale=5").max_stale, 5u);
+  EXPECT_EQ(cache_control("max-stale").max_stale, kLengthMax) << "however stale";
+  EXPECT_EQ(cache_control("max-stale, max-stale=5").max_stale, 5u);
+  EXPECT_EQ(cache_control("max-stale=").max_stale, 0u);
+  EXPECT_EQ(cache_control("min-fresh=5, min-fresh=9").min_fresh, 9u);
+  EXPECT_EQ(cache_control("min-fresh=soon").min_fresh, kLengthMax) << "never fresh enough";
+  const CacheControl stale =
+      cache_control("stale-if-error=60, stale-while-revalidate=x, must-understand");
+  EXPECT_EQ(stale.stale_if_error, 60u);
+  EXPECT_EQ(stale.stale_while_revalidate, 0u);
+  EXPECT_TRUE(stale.must_understand);
 }
 
 TEST(CacheControl, QuotedTextIsNoDirective) {
