@@ -7,6 +7,8 @@
 namespace tandem {
 namespace {
 
+constexpr std::string_view kShutsDown = "it shuts down";
+
 std::string why_dead(Instant now, const Liveness& live, const std::string& detail) {
   std::string why = "its control connection is gone and a probe failed";
   if (live.connected()) {
@@ -120,9 +122,16 @@ void Master::on_connection_lost(Instant now, ServerId server, MasterOrders& orde
 
 void Master::on_left(Instant now, ServerId server, MasterOrders& orders) {
   Subject* subject = find(server);
-  if (subject == nullptr) return;
-  if (!subject->live.left()) ++left_;
+  if (subject == nullptr || subject->live.left()) return;
+  ++left_;
   subject->live.on_left(now);
+  // Who goes is not waited for any more.
+  subject->well_since = kNever;
+  held_back_.erase(server);
+  if (!subject->online) {
+    orders.emplace_back(std::in_place_type<Ruling>,
+                        Ruling{server, ServerState::kLeft, std::string(kShutsDown)});
+  }
   review(now, server, *subject, orders);
 }
 
@@ -272,7 +281,8 @@ void Master::go(Instant now, ServerId server, Subject& subject, ServerState stat
   }
   orders.emplace_back(
       std::in_place_type<Ruling>,
-      Ruling{server, state, dead ? why_dead(now, subject.live, subject.detail) : "it shuts down"});
+      Ruling{server, state,
+             dead ? why_dead(now, subject.live, subject.detail) : std::string(kShutsDown)});
   subject.online = subject.confirmed = false;
   --online_;
   subject.live.mark(false);
