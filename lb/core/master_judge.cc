@@ -13,6 +13,10 @@ void Master::suspect(Instant now, ServerId server, Subject& subject) {
   if (subject.suspected != kNever) return;
   subject.suspected = now;
   subject.signs = subject.live.good_signs();
+  // What was said of an earlier suspicion says nothing of this one.
+  subject.accused = subject.agreed = subject.contradicted = false;
+  subject.asked.clear();
+  subject.asked_at = kNever;
 }
 
 // It gave a sign of life, or has left.
@@ -76,6 +80,7 @@ void Master::give_up(ServerId server, Subject& subject, std::string_view why,
   suspects_.erase(server);
   rounds_.settle(server);
   subject.judged = subject.live.verifications();
+  subject.asked.clear();  // who answers later is not heard
   subject.asked_at = kNever;
   subject.agreed = subject.contradicted = false;
 }

@@ -92,6 +92,33 @@ TEST(Master, WhoIsCutOffFromTheMasterAloneStaysOnline) {
   EXPECT_FALSE(world.master().most_looks_dead());
 }
 
+// Its buddies agreed that it was dead when it was; that is no word on what comes later.
+TEST(Master, WhatWasSaidOfAnEarlierSuspicionSaysNothingOfALaterOne) {
+  MasterWorld world;
+  fill(world, 5);
+  world.freeze("s3");
+  world.run(10s);
+  ASSERT_FALSE(world.online("s3"));
+  world.freeze("s3", false);
+  world.run(10s);
+  ASSERT_TRUE(world.online("s3"));
+  world.cut("s3");
+  world.run(60s);
+  EXPECT_TRUE(world.online("s3"));
+  EXPECT_EQ(world.of("s3").offlines, 1U);
+}
+
+TEST(Master, AWitnessWhoAnswersAfterTheJudgementIsNotHeard) {
+  MasterWorld world;
+  fill(world, 4);
+  world.of("s1").blind = true;
+  world.of("s1").looks_for = 300ms;
+  world.cut("s3");
+  world.run(60s);
+  EXPECT_TRUE(world.online("s3"));
+  EXPECT_GT(world.master().counts().contradicted, 0U);
+}
+
 TEST(Master, AMasterThatIsCutOffItselfChangesNothingAndSaysSo) {
   for (const std::size_t n : {1U, 2U, 3U, 8U}) {
     MasterWorld world;
@@ -122,6 +149,23 @@ TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
     EXPECT_TRUE(world.online("s2")) << "it is well again";
     EXPECT_TRUE(world.whole());
   }
+}
+
+TEST(Master, WhoShutsDownWhileItIsHeldBackHasLeft) {
+  MasterWorld world;
+  fill(world, 6);
+  for (int i = 0; i < 4; ++i) {
+    world.freeze("s2", i % 2 == 0);
+    world.run(10s);
+  }
+  ASSERT_EQ(world.of("s2").state, ServerState::kHeldBack);
+  world.leave("s2");
+  ASSERT_TRUE(world.master().held_back().empty());
+  EXPECT_EQ(world.of("s2").state, ServerState::kLeft);
+  world.run(60s);  // longer than it was to be held back
+  EXPECT_EQ(world.of("s2").state, ServerState::kLeft);
+  world.restart("s2");
+  EXPECT_TRUE(world.online("s2"));
 }
 
 // If even its buddies miss nothing, and its reports come as ever, neither they nor silence tell of

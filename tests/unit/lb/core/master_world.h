@@ -28,9 +28,12 @@ class MasterWorld {
     bool frozen = false;  // stands still, or nothing can be heard of it
     bool cut = false;     // from the master alone
     bool deaf = false;    // it hears nothing of the master, but is heard
+    bool blind = false;   // reaches no other server that it looks at
     bool left = false;
+    Duration looks_for = 2 * kTrip;  // until the master hears what it saw
     std::uint64_t incarnation = 1;
     bool online = false;  // as last ruled
+    ServerState state = ServerState::kOnline;
     unsigned offlines = 0;
   };
 
@@ -199,11 +202,12 @@ class MasterWorld {
     } else if (const auto* ask = std::get_if<AskWitness>(&order)) {
       on_line("asks " + servers_.at(ask->witness).name + " to look at " +
               servers_.at(ask->look.server).name);
-      after(2 * kTrip, [this, ask = *ask] { look(ask); });
+      after(servers_.at(ask->witness).looks_for, [this, ask = *ask] { look(ask); });
     } else if (const auto* ruling = std::get_if<Ruling>(&order)) {
       Server& server = servers_.at(ruling->server);
       server.offlines += server.online && ruling->state == ServerState::kOffline;
       server.online = ruling->state == ServerState::kOnline;
+      server.state = ruling->state;
       on_line(server.name + " is " + std::string(state_word(ruling->state)) + ": " + ruling->why);
     } else if (const auto* remark = std::get_if<Remark>(&order)) {
       on_line(servers_.at(remark->server).name + " " + remark->text);
@@ -214,7 +218,7 @@ class MasterWorld {
   void look(const AskWitness& ask) {
     if (!hears(servers_.at(ask.witness))) return;
     const Server& suspect = servers_.at(ask.look.server);
-    const bool reached = suspect.alive && !suspect.frozen;
+    const bool reached = suspect.alive && !suspect.frozen && !servers_.at(ask.witness).blind;
     drive([&] {
       master_.on_looked(now_, ask.witness, {ask.look.number, ask.look.server, reached}, orders_);
     });
