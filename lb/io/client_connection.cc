@@ -67,11 +67,7 @@ void ClientConnection::process() {
 bool ClientConnection::read_request() {
   if (blocked()) return false;  // the response before goes out first
   if (!input().empty()) return parse_request(input(), true);
-  if (!stream_->may_read()) {
-    new_session_.overlaps = false;
-    if (input_.capacity() > sizeof(std::string)) std::string().swap(input_);
-    return false;
-  }
+  if (!stream_->may_read()) return nothing_came();
   const std::span<char> buffer = state_.scratch().subspan(kHeadRoom);
   std::size_t kept = 0;
   if (partial_ != nullptr) {
@@ -79,13 +75,25 @@ bool ClientConnection::read_request() {
     std::memcpy(buffer.data(), partial_->bytes.data(), kept);
   }
   const IoResult got = stream_->read(buffer.subspan(kept, kReadAheadMax));
-  if (got.would_block()) return false;
+  if (got.would_block()) return nothing_came();
   if (!got.ok()) {
     close();
     return false;
   }
   state_.counts.bytes_in.add(got.bytes);
   return parse_request({buffer.data(), kept + got.bytes}, false);
+}
+
+// Idle, or in the middle of a head. Where a drain began while a response was under way whose head
+// had promised to keep the connection, this is where it ends. Returns what read_request() does.
+bool ClientConnection::nothing_came() {
+  new_session_.overlaps = false;
+  if (input_.capacity() > sizeof(std::string)) std::string().swap(input_);
+  if (!state_.draining || partial_ != nullptr) return false;
+  phase_ = Phase::kFlush;
+  drop_after_ = false;
+  deadline_ = state_.loop.now() + state_.options.limits.body_timeout;
+  return true;
 }
 
 bool ClientConnection::parse_request(std::string_view bytes, bool from_input) {
@@ -134,12 +142,14 @@ void ClientConnection::start_relay(http::RequestHead& head, std::string_view beh
   } else if (used < behind.size()) {
     input_.assign(behind.substr(used));
   }
+  relay_->go();
 }
 
 bool ClientConnection::feed_relay() {
   if (!relay_->wants_input()) return read_ahead();
   if (!input().empty()) {
-    const std::size_t used = relay_->on_input(input());
+    const std::size_t used = relay_->take_input(input());
+    relay_->on_input(input().substr(0, used));
     consume_input(used);
     return phase_ != Phase::kClosed;
   }
@@ -161,8 +171,9 @@ bool ClientConnection::feed_relay() {
   }
   state_.counts.bytes_in.add(got.bytes);
   const std::string_view bytes{buffer.data(), got.bytes};
-  const std::size_t used = relay_->on_input(bytes);
+  const std::size_t used = relay_->take_input(bytes);
   if (used < bytes.size()) input_.assign(bytes.substr(used));
+  relay_->on_input(bytes.substr(0, used));
   return phase_ != Phase::kClosed;
 }
 

@@ -63,7 +63,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   // connection is read at once.
   void begin() { process(); }
   void sweep(Instant now);
-  // Idle: closes. Busy: closes after the response (Relay looks at FrontState::draining).
+  // Idle: closes. Busy: closes once the responses to what has come are sent.
   void drain();
   std::size_t place = 0;  // in FrontState::clients
 
@@ -80,6 +80,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   void on_stream(bool readable, bool writable) override;
   void process();
   bool read_request();
+  bool nothing_came();
   bool parse_request(std::string_view bytes, bool from_input);
   void start_relay(http::RequestHead& head, std::string_view behind, bool from_input);
   bool feed_relay();

@@ -43,23 +43,24 @@ std::size_t Relay::begin(ClientConnection& client, http::RequestHead& head,
   if (!request_body_.done()) {
     const auto taken = request_body_.relay(behind);
     used = taken.consumed;
-    if (taken.progress == http::Progress::kError) {
-      answer(400, request_body_.error());
-      return used;
-    }
+    if (bad_body()) return used;
     body_.assign(behind.substr(0, used));
     must_serve_ = Exchange::outgrows(
         framing.length, framing.kind == http::BodyKind::kChunked && !request_body_.done(),
         state_.options.upstream.retry_buffer);
   }
-  if (refused(head)) return used;
-  read_claim(head);
+  return used;
+}
+
+void Relay::go() {
+  if (bad_body()) return answer(400, request_body_.error());
+  const http::RequestHead& request = head();
+  if (refused(request)) return;
+  read_claim(request);
   if (validates_ && !(library_ && has_token_)) {
-    answer(400, "a validation is of a session's cache");
-    return used;
+    return answer(400, "a validation is of a session's cache");
   }
   route_first();
-  return used;
 }
 
 // What is not for any server. True: answered.
@@ -84,28 +85,25 @@ bool Relay::is_validation(const http::RequestHead& head) {
   return true;
 }
 
-std::size_t Relay::on_input(std::string_view bytes) {
-  if (tunnel_) {
-    const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
-    const std::size_t size = bytes.size();
-    if (send({&part, 1})) set_deadline(state_.options.limits.body_timeout);
-    return size;
-  }
+std::size_t Relay::take_input(std::string_view bytes) {
+  if (tunnel_) return bytes.size();
   const auto taken = request_body_.relay(bytes);
-  if (taken.progress == http::Progress::kError) {
-    if (exchange_.responding()) {
-      client_->abort();
-    } else {
-      answer(400, request_body_.error());
-    }
-    return bytes.size();
+  return bad_body() ? bytes.size() : taken.consumed;
+}
+
+void Relay::on_input(std::string_view bytes) {
+  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  if (tunnel_) {
+    if (send({&part, 1})) set_deadline(state_.options.limits.body_timeout);
+    return;
   }
-  const std::string_view piece = bytes.substr(0, taken.consumed);
-  keep_body(piece);
-  if (stage_ == Stage::kConnecting || upstream_ == nullptr || write_broken_) return taken.consumed;
-  const iovec part{const_cast<char*>(piece.data()), piece.size()};
+  if (bad_body()) {
+    if (exchange_.responding()) return client_->abort();
+    return answer(400, request_body_.error());
+  }
+  keep_body(bytes);
+  if (stage_ == Stage::kConnecting || upstream_ == nullptr || write_broken_) return;
   if (send({&part, 1})) after_sending();
-  return taken.consumed;
 }
 
 // All of the body is kept while it may have to be sent again; before a server is connected it has

@@ -28,11 +28,18 @@ class Relay final : private UpstreamHandler {
   explicit Relay(FrontState& state) : state_(state) {}
 
   // --- the client connection's side -------------------------------------------------------------
-  // A request's head, and what came behind it; returns how much of that belongs to the request. The
-  // head's bytes are copied.
+  // Input comes in two steps. The first takes it and sends nothing: then the client connection puts
+  // what belongs to the next request out of the scratch buffer. The second does what follows, and
+  // may read a server's bytes into that very buffer.
+  //
+  // A request's head, and what came behind it; returns how much of that belongs to the request. All
+  // that is needed of both is copied.
   std::size_t begin(ClientConnection& client, http::RequestHead& head, std::string_view behind);
-  // More of the request's body, or of a tunnel's input; returns how much belongs to it.
-  std::size_t on_input(std::string_view bytes);
+  void go();
+  // More of the request's body, or of a tunnel's input; returns how much belongs to it, and that is
+  // then given to on_input().
+  std::size_t take_input(std::string_view bytes);
+  void on_input(std::string_view bytes);
   // Does it want more input now?
   bool wants_input() const;
   bool input_whole() const { return !tunnel_ && request_body_.done(); }
@@ -73,6 +80,7 @@ class Relay final : private UpstreamHandler {
   // relay.cc: the request
   const http::RequestHead& head();
   bool refused(const http::RequestHead& head);
+  bool bad_body() const { return request_body_.error() != nullptr; }
   bool is_validation(const http::RequestHead& head);
   void attempt(ServerPool::Want want);
   void send_request();

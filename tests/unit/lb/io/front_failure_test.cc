@@ -512,5 +512,47 @@ TEST_F(FrontFailure, DrainingFinishesWhatIsUnderWay) {
   EXPECT_TRUE(comes_true([&] { return drained_; }));
 }
 
+// Its head has said that the connection goes on, and was right then.
+TEST_F(FrontFailure, DrainingClosesAConnectionWhoseResponseWasUnderWay) {
+  start({&a_});
+  Peer idle = this->client();
+  Peer client = this->client();
+  client.send(get("/"));
+  Peer server = a_.accept();
+  server.read_head();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab");
+  EXPECT_EQ(field(client.read_head(), "Connection"), "");
+  EXPECT_EQ(client.read(2), "ab");
+  worker_->drain();
+  EXPECT_TRUE(idle.at_end());  // it has begun
+  server.send("cd");
+  EXPECT_EQ(client.read(2), "cd");
+  EXPECT_TRUE(client.at_end());
+  EXPECT_TRUE(comes_true([&] { return drained_; }));
+}
+
+TEST_F(FrontFailure, DrainingAnswersWhatHasComeBehindAResponseUnderWay) {
+  start({&a_});
+  Peer idle = this->client();
+  Peer client = this->client();
+  client.send(get("/1"));
+  Peer server = a_.accept();
+  server.read_head();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na");
+  client.read_head();
+  EXPECT_EQ(client.read(1), "a");
+  client.send(get("/2"));
+  worker_->drain();
+  EXPECT_TRUE(idle.at_end());
+  server.send("b");
+  EXPECT_EQ(client.read(1), "b");
+  EXPECT_TRUE(server.read_head().starts_with("GET /2 "));
+  server.send(ok("2"));
+  const std::string response = client.read_to_end();
+  EXPECT_EQ(field(response, "Connection"), "close");
+  EXPECT_TRUE(response.ends_with("\r\n\r\n2"));
+  EXPECT_TRUE(comes_true([&] { return drained_; }));
+}
+
 }  // namespace
 }  // namespace tandem

@@ -1,0 +1,108 @@
+// The front on the test's own thread, round by round: what it does when several of its connections
+// have something to tell in the same round.
+#include "common/net/event_loop.h"
+#include "lb/io/front.h"
+#include "tests/unit/lb/io/front_fixture.h"
+
+namespace tandem {
+namespace {
+
+class FrontRounds : public FrontTest {
+ protected:
+  void serve(const std::vector<Origin*>& origins) {
+    front_ = std::make_unique<Front>(loop_, options_, *this);
+    const auto bound = front_->listen(SocketAddress::loopback(0), false, false);
+    ASSERT_TRUE(bound) << bound.error().message;
+    port_ = bound->port();
+    auto view = std::make_shared<View>();
+    RoutedView routed;
+    view->version = 1;
+    for (Origin* origin : origins) {
+      view->servers.push_back(origin->record());
+      routed.addresses.push_back(origin->address());
+    }
+    routed.view = view;
+    front_->set_view(routed);
+  }
+  // One round, with what is there; it waits for nothing.
+  void round() {
+    loop_.post([this] { loop_.stop(); });
+    loop_.run();
+  }
+  template <class Condition>
+  bool until(Condition condition) {
+    for (const Instant end = loop_.now() + std::chrono::seconds(kPatienceSeconds); !condition();) {
+      if (loop_.now() > end) return false;
+      round();
+    }
+    return true;
+  }
+  Peer accept(Origin& origin) {
+    EXPECT_TRUE(until([&] { return origin.asked(); })) << origin.name() << " got no connection";
+    return origin.accept();
+  }
+  static bool readable(const Peer& peer) {
+    pollfd one{peer.fd(), POLLIN, 0};
+    return ::poll(&one, 1, 0) > 0;
+  }
+  // What has come, being some bytes that were sent in one piece.
+  std::string head(Peer& peer) {
+    EXPECT_TRUE(until([&] { return readable(peer); }));
+    return peer.read_head();
+  }
+  std::string response(Peer& peer) {
+    EXPECT_TRUE(until([&] { return readable(peer); }));
+    return peer.read_response();
+  }
+
+  EventLoop loop_;
+  std::unique_ptr<Front> front_;
+  Origin a_{"a"};
+  Origin b_{"b"};
+};
+
+// Longer than what it must not be mixed up with.
+std::string half_a_head() { return "HTTP/1.1 200 OK\r\nX-Much: " + std::string(500, 'x'); }
+
+TEST_F(FrontRounds, WhatAServerSaysAtItsEndIsNotTakenForAPipelinedRequest) {
+  serve({&a_});
+  Peer client = this->client();
+  client.send(get("/0"));
+  Peer server = accept(a_);
+  head(server);
+  server.send(ok("0"));
+  response(client);
+  client.send(get("/1") + get("/2"));
+  server.send(half_a_head());
+  server.reset();
+  server = accept(a_);
+  for (const std::string n : {"1", "2"}) {
+    EXPECT_TRUE(head(server).starts_with("GET /" + n + " "));
+    server.send(ok(n));
+    EXPECT_TRUE(response(client).ends_with("\r\n\r\n" + n));
+  }
+}
+
+TEST_F(FrontRounds, NorBehindARequestsBody) {
+  serve({&a_, &b_});
+  Peer client = this->client();
+  client.send("PUT /1 HTTP/1.1\r\nHost: s\r\nContent-Length: 10\r\n" + cookie(token(a_, &b_)) +
+              "\r\n01234");
+  Peer server = accept(a_);
+  head(server);
+  EXPECT_EQ(server.read(5), "01234");
+  client.send("56789" + get("/2", cookie(token(b_, &a_))));
+  server.send(half_a_head());
+  server.reset();
+  server = accept(b_);
+  EXPECT_TRUE(head(server).starts_with("PUT /1 "));
+  EXPECT_EQ(server.read(10), "0123456789");
+  server.send(ok("1"));
+  EXPECT_TRUE(response(client).ends_with("\r\n\r\n1"));
+  EXPECT_TRUE(head(server).starts_with("GET /2 "));
+  server.send(ok("2"));
+  EXPECT_TRUE(response(client).ends_with("\r\n\r\n2"));
+}
+
+}  // namespace
+}  // namespace tandem
