@@ -84,10 +84,21 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
   }
 
   void on_head() {
+    if (const std::string other = other_server(); !other.empty()) {
+      return finish(ProbeResult::kRefused, "another server answers there: " + other);
+    }
     const int status = head_.status();
     const bool good =
         probe_.kind == ServerKind::kTandem ? status == 200 : status >= 200 && status < 400;
     finish(good, good ? std::string{} : fmt::format("it answered {}", status));
+  }
+
+  // Who answers instead of the tandem-server; empty: that one itself, or somebody without a name.
+  std::string other_server() const {
+    if (probe_.kind != ServerKind::kTandem) return {};
+    const std::string_view name = head_.value(http::FieldId::kTandemServer);
+    if (name.empty() || ServerId::of(name) == probe_.server) return {};
+    return std::string(name.substr(0, Membership::kNameBytesMax));
   }
 
   void finish(bool answered, const std::string& detail) {

@@ -1,8 +1,9 @@
 // Carries out probes and health checks: contacts a server's data port and says whether it answered.
 //
 // A tandem-server must answer 200 to GET /.well-known/tandem/health: an answer of the application,
-// which a frozen process cannot give, though its kernel accepts connections. A plain server must
-// answer 2xx or 3xx to GET of the configured path, or, with none, accept a connection.
+// which a frozen process cannot give, though its kernel accepts connections. It says by its name
+// who it is: where another one answers, nobody listens who was meant (kRefused). A plain server
+// must answer 2xx or 3xx to GET of the configured path, or, with none, accept a connection.
 #pragma once
 
 #include <cstddef>

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/net/admin_server.h"
+#include "common/net/http_server.h"
 
 namespace tandem {
 namespace {
@@ -65,6 +66,31 @@ TEST_F(CheckTest, ATandemServerIsAskedForItsHealth) {
   status_ = 503;
   EXPECT_EQ(check(ServerKind::kTandem, server_->address().text()), "it answered 503");
   EXPECT_FALSE(refused_);
+}
+
+// Somebody who says their name with each answer.
+struct Named final : HttpServerHandler {
+  void on_request(HttpExchange& exchange, const http::RequestHead&, const http::Framing&) override {
+    exchange.respond(status, "Tandem-Server: " + name + "\r\n", "");
+  }
+  std::string name;
+  int status = 200;
+};
+
+TEST_F(CheckTest, AnAnswerOfAnotherTandemServerIsNobodysWhoWasMeant) {
+  Named named;
+  HttpServer server(loop_, {}, named);
+  const auto at = server.listen(SocketAddress::loopback(0));
+  ASSERT_TRUE(at);
+  named.name = "a";
+  EXPECT_EQ(check(ServerKind::kTandem, at->text()), "");
+  named.name = "b";
+  EXPECT_EQ(check(ServerKind::kTandem, at->text()), "another server answers there: b");
+  EXPECT_TRUE(refused_);
+  named.status = 503;
+  EXPECT_EQ(check(ServerKind::kTandem, at->text()), "another server answers there: b");
+  named.status = 200;
+  EXPECT_EQ(check(ServerKind::kPlain, at->text(), "/"), "") << "of a plain server it is a field";
 }
 
 // While no descriptor is left here, nothing is said of the server; afterwards it is asked again.
