@@ -310,6 +310,9 @@ AdminSnapshot Server::snapshot() {
       {"peers_refused_total", "Doubles of a linked server's name refused.", peers_->refused()});
   snapshot.counts.push_back({"peer_links_garbled_total",
                              "Links closed since what came made no sense.", peers_->garbled()});
+  snapshot.counts.push_back({"peer_links_misdirected_total",
+                             "Connections to a server at whose address another one answered.",
+                             peers_->misdirected()});
   const PeerTraffic traffic = peers_->traffic();
   snapshot.counts.push_back(
       {"peer_bytes_sent_total", "Bytes sent to peers, TLS included.", traffic.bytes_sent});

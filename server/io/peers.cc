@@ -22,7 +22,8 @@ Peers::Peers(EventLoop& loop, Resolver& resolver, NodeDriver& driver, PeersOptio
       resolver_(resolver),
       driver_(driver),
       options_(std::move(options)),
-      server_(loop, options_.accepting, channel_options(options_.self), *this) {
+      server_(loop, options_.accepting, channel_options(options_.self), *this),
+      misled_timer_(loop, [this] { try_misled(); }) {
   driver_.set_carrier(this);
 }
 
@@ -83,17 +84,30 @@ PeerTraffic Peers::traffic() const {
 }
 
 void Peers::stop() {
+  misled_timer_.cancel();
   clients_.clear();
   server_.stop();
   links_.clear();
 }
 
-bool Peers::is_ours(const Channel& channel) const {
-  return std::any_of(clients_.begin(), clients_.end(),
-                     [&](const auto& entry) { return entry.second->channel() == &channel; });
+const std::string* Peers::wanted_on(const Channel& channel) const {
+  const auto entry = std::find_if(clients_.begin(), clients_.end(), [&](const auto& one) {
+    return one.second->channel() == &channel;
+  });
+  return entry == clients_.end() ? nullptr : &entry->first;
 }
 
 void Peers::on_channel_open(Channel& channel) {
+  // A link under another name than its client's would outlive the client.
+  if (const std::string* wanted = wanted_on(channel);
+      wanted != nullptr && *wanted != channel.peer().name) {
+    ++misdirected_;
+    TANDEM_WARN_LIMITED("{} was to be at {}, but {} answers there: no link", *wanted,
+                        channel.peer_address().text(), channel.peer().name);
+    misled_.insert(*wanted);
+    if (!misled_timer_.armed()) misled_timer_.set_after(options_.misled_pause);
+    return channel.close();
+  }
   const ServerId peer = channel.peer_id();
   const std::uint64_t incarnation = channel.peer().incarnation;
   const auto known = links_.find(peer);
@@ -136,9 +150,14 @@ void Peers::on_channel_closed(Channel& channel, const Error& why) {
   unlink(channel.peer_id());
 }
 
+// Whoever was meant may be there by now.
+void Peers::try_misled() {
+  for (const std::string& name : std::exchange(misled_, {})) clients_.at(name)->start();
+}
+
 // Of ours there is one for each name, which its client keeps.
 void Peers::close_accepted(Channel& channel) {
-  if (!is_ours(channel)) server_.drop(channel);
+  if (wanted_on(channel) == nullptr) server_.drop(channel);
 }
 
 void Peers::unlink(ServerId peer) {
@@ -162,6 +181,7 @@ void Peers::leave(const std::string& name) {
     unlink(peer);
   }
   clients_.erase(name);
+  misled_.erase(name);
 }
 
 }  // namespace tandem::server

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,9 @@ struct PeersOptions {
   // How long the answer to a mirror batch may wait for others, to leave with them. Nobody waits
   // for it, unless the batch was urgent.
   Duration answer_delay = 20ms;
+  // Where another server answered than was meant: so long until it is tried again. That one takes
+  // the attempt for a new link of ours, and drops the one that it has.
+  Duration misled_pause = 10s;
 };
 
 // Since the start, of links that are gone, too.
@@ -58,6 +62,8 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   std::size_t links() const { return links_.size(); }
   std::uint64_t refused() const { return refused_; }  // doubles of a living name
   std::uint64_t garbled() const { return garbled_; }  // links closed for what came
+  // Answers by another server than the one that the view has at the address.
+  std::uint64_t misdirected() const { return misdirected_; }
   PeerTraffic traffic() const;
 
  private:
@@ -70,11 +76,13 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   void on_channel_open(Channel& channel) override;
   void on_channel_message(Channel& channel, Message message) override;
   void on_channel_closed(Channel& channel, const Error& why) override;
-  bool is_ours(const Channel& channel) const;
+  // The name that our client of this channel connects to; null: the server accepted it.
+  const std::string* wanted_on(const Channel& channel) const;
   void close_accepted(Channel& channel);
   void unlink(ServerId peer);
   void forget(ServerId peer);  // another link takes its place, or none
   void leave(const std::string& name);
+  void try_misled();
 
   EventLoop& loop_;
   Resolver& resolver_;
@@ -83,9 +91,12 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   PeersOptions options_;
   ChannelServer server_;
   std::map<std::string, std::unique_ptr<ChannelClient>> clients_;  // by the peer's name
+  std::set<std::string> misled_;                                   // of clients_: another answered
+  Timer misled_timer_;
   std::map<ServerId, Link> links_;
   std::uint64_t refused_ = 0;
   std::uint64_t garbled_ = 0;
+  std::uint64_t misdirected_ = 0;
   PeerTraffic past_;              // of links that are gone
   bool answers_at_once_ = false;  // while an urgent batch is being answered
 };

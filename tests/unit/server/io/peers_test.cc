@@ -27,6 +27,7 @@ struct Member {
     made.self.incarnation = 1;
     made.accepting = TlsContext::psk_server({kKey});
     made.connecting = always(TlsContext::psk_client(kKey));
+    made.misled_pause = 1ms;
     return made;
   }
   ServerRecord record(bool online = true) const {
@@ -119,6 +120,24 @@ TEST_F(PeersTest, AServerThatDiedIsMetAgainAtItsNewAddress) {
   b = std::make_unique<Member>(loop, resolver, "b");
   tell({&a, b.get()}, {a.record(), b->record()});
   run_until([&] { return a.peers.links() == 1 && b->peers.links() == 1; });
+}
+
+// The view has b where c is. A link with c that b's client kept would end with b.
+TEST_F(PeersTest, WhoAnswersInAnothersPlaceIsNotLinked) {
+  Member a(loop, resolver, "a"), b(loop, resolver, "b"), c(loop, resolver, "c");
+  ServerRecord wrong = b.record();
+  wrong.peer_address = c.peers.address().text();
+  tell({&a}, {a.record(), wrong});
+  run_until([&] { return a.peers.misdirected() >= 2 || a.peers.links() > 0; });
+  EXPECT_EQ(a.peers.links(), 0u);
+  EXPECT_EQ(a.driver.node().gauges().links, 0u);
+  const SocketAddress at = c.peers.address();
+  c.peers.stop();
+  b.peers.stop();
+  ASSERT_TRUE(b.peers.listen(at));  // whom the view means has come
+  run_until([&] { return a.peers.links() == 1; });
+  tell({&a}, {a.record()});
+  EXPECT_EQ(a.peers.links(), 0u);
 }
 
 // A channel by a living name: the newer incarnation has it, an older one is refused.
