@@ -15,6 +15,7 @@
 #include "common/cluster/view_delta.h"
 #include "common/session/epoch.h"
 #include "common/session/validator.h"
+#include "common/wire/guard_messages.h"
 
 namespace tandem {
 
@@ -440,6 +441,7 @@ using Message =
                  MirrorBatch, MirrorAck, MirrorRelease, SessionExchange, SwapCommand, SwapAnswer,
                  WhereIs, WhereAnswer, SessionDigest, MailAck, Backing, SessionQuery,
                  SessionAccount, MirrorWant, MirrorContents, FailureReport, Look, Looked, Ping,
-                 Pong, Suspect, ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews>;
+                 Pong, Suspect, ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews, Invalidate,
+                 Invalidated, LeaseAsk, LeaseGrant>;
 
 }  // namespace tandem

@@ -235,6 +235,31 @@ bool get(wire::PromiseNews& from, PromiseNews& to) {
   return to.ended.size() <= PromiseNews::kEndedMax;
 }
 
+bool get(wire::Invalidate& from, Invalidate& to) {
+  to.number = from.number();
+  to.type = from.type();
+  for (const std::uint64_t key : from.keys()) to.keys.push_back(ItemKey{key});
+  return to.keys.size() <= Invalidate::kKeysMax;
+}
+
+bool get(wire::Invalidated& from, Invalidated& to) {
+  to.number = from.number();
+  return true;
+}
+
+bool get(wire::LeaseAsk& from, LeaseAsk& to) {
+  to.number = from.number();
+  to.type = from.type();
+  return true;
+}
+
+bool get(wire::LeaseGrant& from, LeaseGrant& to) {
+  to.number = from.number();
+  to.type = from.type();
+  to.left_ms = from.left_ms();
+  return true;
+}
+
 bool get(wire::MirrorAck& from, MirrorAck& to) {
   if (from.answer() < wire::MirrorAck::APPLIED || from.answer() > wire::MirrorAck::REFUSED) {
     return false;
@@ -370,6 +395,14 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<MirrorBatch>(*envelope.mutable_mirror_batch(), message);
     case wire::Envelope::kPromiseNews:
       return get_as<PromiseNews>(*envelope.mutable_promise_news(), message);
+    case wire::Envelope::kInvalidate:
+      return get_as<Invalidate>(*envelope.mutable_invalidate(), message);
+    case wire::Envelope::kInvalidated:
+      return get_as<Invalidated>(*envelope.mutable_invalidated(), message);
+    case wire::Envelope::kLeaseAsk:
+      return get_as<LeaseAsk>(*envelope.mutable_lease_ask(), message);
+    case wire::Envelope::kLeaseGrant:
+      return get_as<LeaseGrant>(*envelope.mutable_lease_grant(), message);
     case wire::Envelope::kMirrorAck:
       return get_as<MirrorAck>(*envelope.mutable_mirror_ack(), message);
     case wire::Envelope::kMirrorRelease:

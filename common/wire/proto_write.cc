@@ -152,6 +152,30 @@ struct Writer {
     to.set_all_ended(from.all_ended);
   }
 
+  void operator()(const Invalidate& from) const {
+    wire::Invalidate& to = *envelope.mutable_invalidate();
+    to.set_number(from.number);
+    to.set_type(from.type);
+    for (const ItemKey key : from.keys) to.add_keys(key.value);
+  }
+
+  void operator()(const Invalidated& from) const {
+    envelope.mutable_invalidated()->set_number(from.number);
+  }
+
+  void operator()(const LeaseAsk& from) const {
+    wire::LeaseAsk& to = *envelope.mutable_lease_ask();
+    to.set_number(from.number);
+    to.set_type(from.type);
+  }
+
+  void operator()(const LeaseGrant& from) const {
+    wire::LeaseGrant& to = *envelope.mutable_lease_grant();
+    to.set_number(from.number);
+    to.set_type(from.type);
+    to.set_left_ms(from.left_ms);
+  }
+
   void operator()(const MirrorAck& from) const {
     wire::MirrorAck& to = *envelope.mutable_mirror_ack();
     put(from.session, *to.mutable_session());

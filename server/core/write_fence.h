@@ -36,4 +36,10 @@ constexpr FenceRuling rule_fence(const std::optional<ActingEpoch>& stored,
   return *stored == ours ? FenceRuling::kPass : FenceRuling::kRefuse;
 }
 
+// A write that another server has passed on comes with the epoch of the server that it was meant
+// for. A lesser one: it was under way while somebody else acted, who may have written since.
+constexpr bool may_accept(const ActingEpoch& meant, const ActingEpoch& ours) {
+  return !(meant < ours);
+}
+
 }  // namespace tandem
