@@ -68,6 +68,9 @@ ExitStatus exit_status_of(ClientFailure failure) {
       return kExitReceive;
     case ClientFailure::kProtocol:
       return kExitStrangeReply;
+    case ClientFailure::kQueueFull:
+    case ClientFailure::kCancelled:
+      break;  // it makes one call at a time
   }
   return kExitBadUse;
 }

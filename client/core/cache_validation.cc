@@ -16,14 +16,16 @@ CacheValidation::CacheValidation(ClientState& state) : state_(state) {
   body_ = rounds_->request().encode();
 }
 
-std::string_view CacheValidation::head() {
+std::string_view CacheValidation::head(const Avoids& avoids) {
+  to_ = state_.locator.choose(
+      true, avoids ? avoids : [](std::string_view) { return false; });
   ++report_.requests;
   report_.bytes_sent += body_.size();
   head_.clear();
   fmt::format_to(std::back_inserter(head_),
                  "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: {}\r\n",
                  kValidationPath, state_.authority, state_.user_agent, kValidationType);
-  evictions_ = write_session_fields(state_, head_);
+  evictions_ = write_session_fields(state_, {.token = state_.token, .direct = to_.direct()}, head_);
   fmt::format_to(std::back_inserter(head_), "Content-Type: {}\r\nContent-Length: {}\r\n\r\n",
                  kValidationType, body_.size());
   return head_;
@@ -31,7 +33,7 @@ std::string_view CacheValidation::head() {
 
 void CacheValidation::on_response(const Response& response, Instant now, UnixSeconds unix_now) {
   const std::string token = state_.token;
-  learn(state_, response.headers, evictions_, now);
+  learn(state_, to_, response.headers, evictions_, now);
   report_.bytes_received += response.body.size();
   switch (response.status) {
     case 200:

@@ -22,8 +22,9 @@ class CacheValidation {
   explicit CacheValidation(ClientState& state);
 
   bool finished() const { return finished_; }
-  // Of the request to send now; the head is made anew each time.
-  std::string_view head();
+  // Of the request to send now; the head is made anew each time. It goes to to().
+  std::string_view head(const Avoids& avoids = {});
+  const Destination& to() const { return to_; }
   std::string_view body() const { return body_; }
 
   void on_response(const Response& response, Instant now, UnixSeconds unix_now);
@@ -40,7 +41,8 @@ class CacheValidation {
   std::size_t used_ = 0;  // of rounds_->vouched()
   std::string head_;
   std::string body_;
-  std::size_t evictions_ = 0;
+  Destination to_;
+  std::uint64_t evictions_ = 0;
   unsigned failures_ = 0;
   ValidationReport report_;
   bool finished_ = false;

@@ -8,6 +8,7 @@
 #include "client/core/cache_rules.h"
 #include "common/http/chars.h"
 #include "common/http/number.h"
+#include "common/session/token_codec.h"
 #include "common/session/validator.h"
 
 namespace tandem {
@@ -41,14 +42,10 @@ Call::Call(ClientState& state, const CallRequest& request, Instant now, UnixSeco
       next_attempt_(now) {
   if (!check_request()) return;
   may_announce_ = method_ == http::Method::kGet && may_announce(request_.headers);
-  answer_locally(unix_now);
+  if (!answer_locally(unix_now)) state_.budget.on_request();
 }
 
-void Call::refuse(std::string message) {
-  reply_.failure = ClientFailure::kOptions;
-  reply_.message = std::move(message);
-  finish();
-}
+void Call::refuse(std::string message) { give_up(ClientFailure::kOptions, std::move(message)); }
 
 bool Call::check_request() {
   if (!http::is_token(request_.method) || method_ == http::Method::kConnect) {
@@ -100,8 +97,40 @@ void Call::on_validated(const ValidationReport& report, UnixSeconds unix_now) {
   answer_locally(unix_now, true);
 }
 
-void Call::begin_attempt() {
+bool Call::avoids(std::string_view server) const {
+  return server.empty() ? balancer_failed_ : avoids_ && avoids_(server);
+}
+
+bool Call::awaits_map() const { return !refer_to_.empty() && !state_.locator.find(refer_to_); }
+
+void Call::begin_attempt(Avoids avoids) {
   ++reply_.attempts;
+  ++tries_;
+  avoids_ = std::move(avoids);
+  choose();
+  write_head();
+}
+
+// The server that a referral names, or else whom the locator names.
+void Call::choose() {
+  const auto referred = state_.locator.find(refer_to_);
+  if (!refer_token_.empty() && referred && (insists_ || !this->avoids(refer_to_))) {
+    to_ = *referred;
+    ++reply_.referrals;
+  } else {
+    refer_token_.clear();
+    to_ = state_.locator.choose(!state_.token.empty(),
+                                [this](std::string_view server) { return this->avoids(server); });
+  }
+  refer_to_.clear();
+  if (request_.to_balancer) to_ = {};
+  for (const std::string& name : {state_.locator.primary(), state_.locator.alternate()}) {
+    const bool told = std::find(failed_.begin(), failed_.end(), name) != failed_.end();
+    if (!name.empty() && !told && this->avoids(name)) failed_.push_back(name);
+  }
+}
+
+void Call::write_head() {
   held_ = may_announce_ ? state_.cache.find(request_.target) : nullptr;
   reply_.announced = held_ != nullptr;
   head_.clear();
@@ -115,7 +144,8 @@ void Call::begin_attempt() {
   for (const auto& [name, value] : request_.headers) {
     fmt::format_to(out, "{}: {}\r\n", name, value);
   }
-  evictions_ = write_session_fields(state_, head_);
+  const std::string_view token = refer_token_.empty() ? state_.token : refer_token_;
+  evictions_ = write_session_fields(state_, {token, to_.direct(), failed_}, head_);
   if (held_) fmt::format_to(out, "If-None-Match: {}\r\n", held_->etag);
   const bool has_content = !request_.body.empty() || method_ == http::Method::kPost ||
                            method_ == http::Method::kPut || method_ == http::Method::kPatch;
@@ -124,16 +154,51 @@ void Call::begin_attempt() {
 }
 
 void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
-  learn(state_, response.headers, std::exchange(evictions_, 0), now);
+  learn(state_, to_, response.headers, std::exchange(evictions_, 0), now);
   reply_.server = field_of(response.headers, "Tandem-Server");
+  if (follow_referral(response, now)) return;
+  reply_.direct = to_.direct();
   if (wait_for_service(response, now)) return;
   if (response.status == 304 && held_) {
     if (use_ours(response, unix_now)) return;
     // Not about the copy that was announced. Without an announcement it has to be sent whole.
     may_announce_ = false;
-    if (try_again({.attempts = reply_.attempts, .idempotent = true}, now)) return;
+    if (try_again({.attempts = tries_, .idempotent = true}, now)) return;
   }
   give(std::move(response), unix_now);
+}
+
+// Nothing was executed. A server refers at most twice in a row; who takes over may refer anew.
+bool Call::follow_referral(const Response& response, Instant now) {
+  const std::string_view token = field_of(response.headers, "Tandem-Refer");
+  if (response.status != 421 || !to_.direct() || token.empty()) return false;
+  refer_token_.clear();
+  if (token == kNoToken) {
+    state_.token.clear();
+    return ask_again_later(now);
+  }
+  const auto where = Whereabouts::parse(field_of(response.headers, kWhereField));
+  if (!where || where->primary.empty()) return ask_again_later(now);
+  // The server does not know yet what we have met; it will, or takes over when we say it again.
+  insists_ = avoids(where->primary);
+  if (insists_ && ask_again_later(now)) return true;
+  if (++referrals_ > kReferralsMax) return false;
+  refer_token_ = token;
+  refer_to_ = where->primary;
+  next_attempt_ = now;
+  return true;
+}
+
+bool Call::ask_again_later(Instant now) {
+  if (++vain_ > kVainReferralsMax) return false;
+  referrals_ = 0;
+  const auto next =
+      RetryPolicy{
+          .attempts_max = kVainReferralsMax + 1, .backoff_first = 10ms, .backoff_max = 500ms}
+          .next_attempt({.attempts = vain_, .idempotent = true}, now, deadline_);
+  if (!next) return false;
+  next_attempt_ = *next;
+  return true;
 }
 
 bool Call::try_again(RetryPolicy::Failed failed, Instant now) {
@@ -148,7 +213,7 @@ bool Call::wait_for_service(const Response& response, Instant now) {
   std::uint64_t seconds = 1;  // a date, which needs no more precision than this
   (void)http::parse_decimal(field_of(response.headers, "Retry-After"), seconds);
   seconds = std::min<std::uint64_t>(seconds, 3600);
-  return try_again({.attempts = reply_.attempts,
+  return try_again({.attempts = tries_,
                     .idempotent = http::is_idempotent(method_),
                     .bytes_sent = true,
                     .retry_after = std::chrono::seconds(seconds)},
@@ -193,18 +258,34 @@ void Call::give(Response response, UnixSeconds unix_now) {
   if (replaced || changed) state_.cache.remove(request_.target);
 }
 
-void Call::on_failure(AttemptFailure failure, Instant now) {
+void Call::on_failure(AttemptFailure failure, Instant now, bool left_alone) {
+  const bool idempotent = http::is_idempotent(method_);
   const bool worth_it = failure.failure == ClientFailure::kConnect ||
                         failure.failure == ClientFailure::kSend ||
                         failure.failure == ClientFailure::kReceive;
-  if (worth_it && try_again({.attempts = reply_.attempts,
-                             .idempotent = http::is_idempotent(method_),
-                             .bytes_sent = failure.bytes_sent},
-                            now)) {
+  state_.locator.on_failure(to_);
+  refer_token_.clear();
+  if (state_.locator.has_map()) {
+    // Another one is asked next, at once, and has tries of its own.
+    if (!to_.direct()) left_alone = !std::exchange(balancer_failed_, true);
+    if (left_alone) tries_ = referrals_ = 0;
+  }
+  // Where nothing was sent nobody has worked for it.
+  const bool affordable = !failure.bytes_sent || !idempotent || state_.budget.take();
+  if (worth_it && affordable && reply_.attempts < kAttemptsMax &&
+      try_again({.attempts = std::max(tries_, 1u),
+                 .idempotent = idempotent,
+                 .bytes_sent = failure.bytes_sent},
+                now)) {
+    if (left_alone) next_attempt_ = now;
     return;
   }
-  reply_.failure = failure.failure;
-  reply_.message = std::move(failure.message);
+  give_up(failure.failure, std::move(failure.message));
+}
+
+void Call::give_up(ClientFailure failure, std::string message) {
+  reply_.failure = failure;
+  reply_.message = std::move(message);
   finish();
 }
 

@@ -6,7 +6,7 @@
 //     Call call(state, request, now, unix_now);
 //     while (!call.finished()) {
 //       // wait until call.next_attempt(), connect if need be, then
-//       call.begin_attempt();                 // head() is ready
+//       call.begin_attempt();                 // head() is ready, for to()
 //       ... call.on_response(...) or call.on_failure(...)
 //     }
 //     return call.take_reply();
@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/core/client_state.h"
 #include "client/include/tandem/client.h"
@@ -28,6 +29,7 @@ struct CallRequest {
   std::string_view target;
   std::string_view body;
   const HeaderFields& headers;  // the caller's
+  bool to_balancer = false;     // it is the balancer's to answer
 };
 
 // A whole response.
@@ -42,10 +44,16 @@ struct AttemptFailure {
   ClientFailure failure = ClientFailure::kConnect;
   std::string message{};
   bool bytes_sent = false;
+  bool ours = false;  // for want of something on this machine: says nothing about the server
 };
 
 class Call {
  public:
+  static constexpr unsigned kAttemptsMax = 32;  // sendings in all, whatever for
+  static constexpr unsigned kReferralsMax = 2;  // in a row
+  // To a server that we leave alone: then it is asked all the same, since the other reaches it.
+  static constexpr unsigned kVainReferralsMax = 4;
+
   // `state` and what `request` refers to must outlive the call.
   Call(ClientState& state, const CallRequest& request, Instant now, UnixSeconds unix_now);
 
@@ -59,13 +67,22 @@ class Call {
   // It was; the call is over if its own item was vouched for.
   void on_validated(const ValidationReport& report, UnixSeconds unix_now);
 
-  // Makes the head for the next attempt.
-  void begin_attempt();
+  // Has it been referred to a server that the map does not have? Then a map that is being fetched
+  // is worth waiting for.
+  bool awaits_map() const;
+  // Chooses whom to ask, and makes the head for the next attempt. `avoids`: servers that are in
+  // failover mode.
+  void begin_attempt(Avoids avoids = {});
+  const Destination& to() const { return to_; }
   std::string_view head() const { return head_; }
   std::string_view body() const { return request_.body; }
 
   void on_response(Response response, Instant now, UnixSeconds unix_now);
-  void on_failure(AttemptFailure failure, Instant now);
+  // `left_alone`: the server that failed will not be chosen again, so that there is no reason to
+  // wait.
+  void on_failure(AttemptFailure failure, Instant now, bool left_alone = false);
+  // It is over, whatever is under way.
+  void give_up(ClientFailure failure, std::string message);
 
   Reply take_reply() { return std::move(reply_); }
 
@@ -74,6 +91,11 @@ class Call {
   bool answer_locally(UnixSeconds unix_now, bool just_validated = false);
   bool is_fresh(const Item& item, UnixSeconds unix_now, bool just_validated) const;
   void refuse(std::string message);
+  bool avoids(std::string_view server) const;
+  void choose();
+  void write_head();
+  bool follow_referral(const Response& response, Instant now);
+  bool ask_again_later(Instant now);
   bool try_again(RetryPolicy::Failed failed, Instant now);
   bool wait_for_service(const Response& response, Instant now);
   bool use_ours(const Response& response, UnixSeconds unix_now);
@@ -87,8 +109,18 @@ class Call {
   Instant next_attempt_;
   bool finished_ = false;
   bool may_announce_ = false;
-  ItemPtr held_;               // what was announced
-  std::size_t evictions_ = 0;  // how many were announced
+  ItemPtr held_;                 // what was announced
+  std::uint64_t evictions_ = 0;  // the mark of those that were announced
+  unsigned tries_ = 0;           // attempts that count for the retry policy
+  Destination to_;
+  Avoids avoids_;
+  bool balancer_failed_ = false;
+  std::string refer_token_;  // of a referral that is to be followed; empty: none
+  std::string refer_to_;
+  bool insists_ = false;             // it is to be followed to a server that we leave alone
+  unsigned referrals_ = 0;           // in a row
+  unsigned vain_ = 0;                // to servers that were met in vain
+  std::vector<std::string> failed_;  // whom we tell that we have met in vain
   std::string head_;
   Reply reply_;
 };

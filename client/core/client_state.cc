@@ -18,9 +18,10 @@ bool is_token_text(std::string_view text) {
 
 }  // namespace
 
-std::size_t write_session_fields(const ClientState& state, std::string& head) {
+std::uint64_t write_session_fields(const ClientState& state, const Introduction& as,
+                                   std::string& head) {
   const auto out = std::back_inserter(head);
-  if (!state.token.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", state.token);
+  if (!as.token.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", as.token);
   fmt::format_to(out, "Tandem-Cache: {:016x}", state.cache_id.value);
   const std::vector<ItemKey> evicted = state.cache.evicted(kAnnouncedEvictionsMax);
   const char* separator = ";evicted=";
@@ -28,10 +29,15 @@ std::size_t write_session_fields(const ClientState& state, std::string& head) {
     fmt::format_to(out, "{}{:016x}", std::exchange(separator, ","), key.value);
   }
   head += "\r\n";
-  return evicted.size();
+  if (as.direct) {
+    const DirectRequest direct{state.locator.map_version(), {as.failed.begin(), as.failed.end()}};
+    fmt::format_to(out, "{}: {}\r\n", kDirectField, direct.text());
+  }
+  return state.cache.eviction_mark(evicted.size());
 }
 
-void learn(ClientState& state, const HeaderFields& response, std::size_t evictions, Instant now) {
+void learn(ClientState& state, const Destination& from, const HeaderFields& response,
+           std::uint64_t evictions, Instant now) {
   state.cache.evictions_heard(evictions);
   const std::string_view token = field_of(response, "Tandem-Session");
   if (token == kNoToken) {
@@ -39,7 +45,9 @@ void learn(ClientState& state, const HeaderFields& response, std::size_t evictio
   } else if (is_token_text(token)) {
     state.token = token;
   }
-  state.validation.heard(field_of(response, "Tandem-Server"), now);
+  const std::string_view server = field_of(response, "Tandem-Server");
+  state.validation.heard(server, now);
+  state.locator.on_answer(from, server, Whereabouts::parse(field_of(response, kWhereField)));
 }
 
 }  // namespace tandem

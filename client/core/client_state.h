@@ -1,18 +1,23 @@
 // What a client is, between calls.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "client/core/item_cache.h"
+#include "client/core/locator.h"
 #include "client/core/retry_policy.h"
 #include "client/core/validation_policy.h"
 #include "client/include/tandem/client.h"
+#include "common/base/retry_budget.h"
 #include "common/base/time.h"
 
 namespace tandem {
 
 struct ClientState {
-  explicit ClientState(std::size_t cache_bytes_max) : cache(cache_bytes_max) {}
+  explicit ClientState(std::size_t cache_bytes_max, bool direct = false, std::uint64_t seed = 0)
+      : cache(cache_bytes_max), locator(direct, seed) {}
 
   std::string authority;  // of the balancer: the Host field
   std::string user_agent;
@@ -20,6 +25,8 @@ struct ClientState {
   std::string token;  // as it came; empty: no session yet
   ItemCache cache;
   RetryPolicy retry;
+  RetryBudget budget{{.reserve = 100, .percent_of_requests = 20}};
+  Locator locator;
   Duration timeout = 30s;
   bool reuse_fresh = false;
   ValidationPolicy validation;
@@ -29,9 +36,18 @@ struct ClientState {
 inline constexpr std::size_t kAnnouncedEvictionsMax = 64;
 inline constexpr std::size_t kTokenBytesMax = 1024;  // a longer one is not taken
 
-// Writes Tandem-Session and Tandem-Cache; returns how many evictions are announced.
-std::size_t write_session_fields(const ClientState& state, std::string& head);
-// What every response tells, whatever it answers; `evictions` were announced with the request.
-void learn(ClientState& state, const HeaderFields& response, std::size_t evictions, Instant now);
+// How one request introduces itself.
+struct Introduction {
+  std::string_view token;                    // empty: none
+  bool direct = false;                       // to a server, with no balancer between
+  std::span<const std::string> failed = {};  // direct: servers that were met in vain
+};
+// Writes Tandem-Session, Tandem-Cache and Tandem-Direct; returns the mark of the evictions that are
+// announced (ItemCache::eviction_mark).
+std::uint64_t write_session_fields(const ClientState& state, const Introduction& as,
+                                   std::string& head);
+// What every response tells, whatever it answers; `evictions` is the mark of the request.
+void learn(ClientState& state, const Destination& from, const HeaderFields& response,
+           std::uint64_t evictions, Instant now);
 
 }  // namespace tandem

@@ -47,7 +47,10 @@ class FailoverModes {
   // When the next probe will be due; kNever: there is nobody to probe.
   Instant next_deadline() const;
 
-  std::size_t avoided() const;                        // servers in the mode
+  std::size_t avoided() const;  // servers in the mode
+  std::size_t known() const {
+    return servers_.size();
+  }  // ... and those that have failed since they answered
   std::uint64_t entered() const { return entered_; }  // how often, of all servers
   std::uint64_t left() const { return left_; }
 

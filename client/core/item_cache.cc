@@ -30,7 +30,8 @@ void ItemCache::store(std::string_view target, Item item) {
     return;
   }
   if (found != index_.end()) erase(found->second);
-  std::erase(evicted_, ItemKey::of(target));
+  std::erase_if(evicted_,
+                [key = ItemKey::of(target)](const Evicted& one) { return one.key == key; });
   while (bytes_ + size > bytes_max_) {
     const auto last = std::prev(entries_.end());
     note_evicted(last->target);
@@ -119,13 +120,19 @@ UnixSeconds ItemCache::last_validated() const {
 }
 
 std::vector<ItemKey> ItemCache::evicted(std::size_t count_max) const {
-  const auto count = static_cast<std::ptrdiff_t>(std::min(count_max, evicted_.size()));
-  return {evicted_.begin(), evicted_.begin() + count};
+  std::vector<ItemKey> keys;
+  for (std::size_t i = 0; i < std::min(count_max, evicted_.size()); ++i) {
+    keys.push_back(evicted_[i].key);
+  }
+  return keys;
 }
 
-void ItemCache::evictions_heard(std::size_t count) {
-  const auto heard = static_cast<std::ptrdiff_t>(std::min(count, evicted_.size()));
-  evicted_.erase(evicted_.begin(), evicted_.begin() + heard);
+std::uint64_t ItemCache::eviction_mark(std::size_t count) const {
+  return count == 0 ? 0 : evicted_[count - 1].number;
+}
+
+void ItemCache::evictions_heard(std::uint64_t mark) {
+  while (!evicted_.empty() && evicted_.front().number <= mark) evicted_.pop_front();
 }
 
 std::vector<ItemCache::Change> ItemCache::all() const {
@@ -145,9 +152,9 @@ void ItemCache::erase(Entries::iterator entry) {
 
 void ItemCache::note_evicted(std::string_view target) {
   const ItemKey key = ItemKey::of(target);
-  std::erase(evicted_, key);
+  std::erase_if(evicted_, [key](const Evicted& one) { return one.key == key; });
   if (evicted_.size() == kEvictedMax) evicted_.pop_front();
-  evicted_.push_back(key);
+  evicted_.push_back({key, ++evictions_});
 }
 
 void ItemCache::note_change(std::string_view target, ItemPtr item) {

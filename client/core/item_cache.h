@@ -69,7 +69,9 @@ class ItemCache {
   // The keys of items that are no longer held, oldest first, at most `count_max`. They stay until
   // a server has heard of them.
   std::vector<ItemKey> evicted(std::size_t count_max) const;
-  void evictions_heard(std::size_t count);
+  // Stands for the first `count` of those, whatever is announced or given up meanwhile.
+  std::uint64_t eviction_mark(std::size_t count) const;
+  void evictions_heard(std::uint64_t mark);
 
   // When a server last said of one that it is right; 0: of none.
   UnixSeconds last_validated() const;
@@ -105,7 +107,12 @@ class ItemCache {
   std::size_t bytes_ = 0;
   Entries entries_;
   std::unordered_map<std::string_view, Entries::iterator> index_;  // keys point into entries_
-  std::deque<ItemKey> evicted_;
+  struct Evicted {
+    ItemKey key;
+    std::uint64_t number;  // ascending
+  };
+  std::deque<Evicted> evicted_;
+  std::uint64_t evictions_ = 0;
   bool recording_ = false;
   std::vector<Change> changes_;
 };

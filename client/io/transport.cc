@@ -17,7 +17,8 @@ HttpClientOptions http_options(const Transport::Options& options) {
   // The deadline of the whole call is kept here.
   http.response_timeout = std::chrono::hours(24 * 365);
   http.unsafe_idle_max = http.idle_timeout;  // the connection is looked at before it is used
-  http.idle_connections_max = 1;
+  http.connections_max = options.connections_max;
+  http.idle_connections_max = options.idle_connections_max;
   return http;
 }
 
@@ -44,40 +45,39 @@ ClientFailure failure_of(const HttpFailure& failure) {
 
 }  // namespace
 
-Transport::Transport(const Url& balancer, const Options& options)
-    : to_{balancer.address, options.tls, {}},
+Transport::Transport(EventLoop& loop, const Url& balancer, const Options& options)
+    : loop_(loop),
+      balancer_{balancer.address, options.tls, {}},
       options_(options),
       resolver_(loop_),
-      http_(loop_, resolver_, http_options(options)),
-      timer_(loop_, [this] { on_deadline(); }) {}
+      http_(loop_, resolver_, http_options(options)) {}
 
-Transport::~Transport() = default;
-
-Transport::Outcome Transport::exchange(std::string_view head, std::string_view body,
-                                       http::Method method, Instant deadline) {
-  response_ = {};
-  outcome_ = {};
-  call_ = http_.start(to_, {.head = std::string(head), .method = method, .body = std::string(body)},
-                      *this);
-  run_until(deadline);
-  return std::move(outcome_);
+std::unique_ptr<Exchange> Transport::start(const Destination& to, std::string_view head,
+                                           std::string_view body, http::Method method,
+                                           Instant deadline, Exchange::Done done) {
+  std::unique_ptr<Exchange> exchange(new Exchange(*this, std::move(done)));
+  HttpDestination where = balancer_;
+  if (to.direct()) where = {Address::parse(to.address).value(), nullptr, {}};
+  exchange->timer_.set(deadline);
+  exchange->call_ = http_.start(
+      std::move(where), {.head = std::string(head), .method = method, .body = std::string(body)},
+      *exchange);
+  return exchange;
 }
 
-void Transport::wait_until(Instant instant) { run_until(instant); }
+Exchange::Exchange(Transport& transport, Done done)
+    : transport_(transport),
+      done_(std::move(done)),
+      timer_(transport.loop_, [this] { on_deadline(); }) {}
 
-void Transport::run_until(Instant instant) {
-  done_ = false;
-  timer_.set(instant);
-  while (!done_) loop_.run();
+Exchange::~Exchange() = default;
+
+void Exchange::cancel() {
+  call_.reset();
   timer_.cancel();
 }
 
-void Transport::stop() {
-  done_ = true;
-  loop_.stop();
-}
-
-void Transport::on_response(const http::ResponseHead& head, const http::Framing& framing) {
+void Exchange::on_response(const http::ResponseHead& head, const http::Framing& framing) {
   response_.status = head.status();
   for (const http::Field& field : head.fields()) {
     response_.headers.emplace_back(head.name(field), head.value(field));
@@ -88,36 +88,38 @@ void Transport::on_response(const http::ResponseHead& head, const http::Framing&
   outcome_.bytes_received += head.end();
 }
 
-void Transport::on_body(std::string_view bytes) {
+void Exchange::on_body(std::string_view bytes) {
   outcome_.bytes_received += bytes.size();
-  if (response_.body.size() + bytes.size() > options_.body_bytes_max) {
-    return fail(ClientFailure::kProtocol,
-                fmt::format("the body is over the limit of {} bytes", options_.body_bytes_max),
-                true);
+  const std::size_t bytes_max = transport_.options_.body_bytes_max;
+  if (response_.body.size() + bytes.size() > bytes_max) {
+    return fail({ClientFailure::kProtocol,
+                 fmt::format("the body is over the limit of {} bytes", bytes_max), true});
   }
   response_.body.append(bytes);
 }
 
-void Transport::on_complete() {
+void Exchange::on_complete() {
   call_.reset();
+  timer_.cancel();
   outcome_.response = std::move(response_);
-  stop();
+  done_(std::move(outcome_));
 }
 
-void Transport::on_failure(const HttpFailure& failure) {
-  fail(failure_of(failure), failure.error.message, failure.sent);
+void Exchange::on_failure(const HttpFailure& failure) {
+  fail({failure_of(failure), failure.error.message, failure.sent,
+        failure.kind == HttpFailure::Kind::kShortage});
 }
 
-void Transport::on_deadline() {
+void Exchange::on_deadline() {
   // Whether a byte has been sent makes no difference any more.
-  if (call_) return fail(ClientFailure::kTimeout, "no whole response in time", true);
-  stop();  // wait_until()
+  fail({ClientFailure::kTimeout, "no whole response in time", true});
 }
 
-void Transport::fail(ClientFailure failure, std::string message, bool sent) {
+void Exchange::fail(AttemptFailure failure) {
   call_.reset();
-  outcome_.failure = {.failure = failure, .message = std::move(message), .bytes_sent = sent};
-  stop();
+  timer_.cancel();
+  outcome_.failure = std::move(failure);
+  done_(std::move(outcome_));
 }
 
 }  // namespace tandem

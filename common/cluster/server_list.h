@@ -18,6 +18,10 @@ namespace tandem {
 inline constexpr std::string_view kServerListPath = "/.well-known/tandem/servers";
 // POST with ?server=NAME: the client could not reach it. The master looks for itself.
 inline constexpr std::string_view kReportPath = "/.well-known/tandem/report";
+// ... followed by this: it could, and does so again.
+inline constexpr std::string_view kReportAnswers = "&answers=true";
+// At a server: 200 while it serves. Who asks is a balancer, or a client whether it is back.
+inline constexpr std::string_view kHealthPath = "/.well-known/tandem/health";
 inline constexpr std::size_t kListedServersMax = 4096;  // the first by name
 
 struct ListedServer {

@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "common/base/ids.h"
+#include "common/base/retry_budget.h"
 #include "common/http/method.h"
-#include "lb/core/retry_budget.h"
 
 namespace tandem {
 

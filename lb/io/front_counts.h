@@ -51,6 +51,7 @@ class SingleWriterCounter {
   X(tokens_bad, "tokens_refused_total", "Tokens that were forged, cut, expired or not a client's") \
   X(tokens_sealed, "tokens_sealed_total", "Tokens sealed by the balancer")                         \
   X(client_reports, "client_reports_total", "Servers that clients reported")                       \
+  X(client_returns, "client_returns_total", "Servers that clients reported to answer again")       \
   X(client_reports_refused, "client_reports_refused_total", "Reports that came too often (429)")   \
   X(tunnels, "tunnels", "Upgraded connections that are open")                                      \
   X(timeouts_header, "timeouts_header_total", "Requests whose head did not come in time (408)")    \

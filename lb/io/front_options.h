@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/retry_budget.h"
 #include "common/base/time.h"
 #include "common/cluster/view.h"
 #include "common/config/sections.h"
@@ -13,7 +14,6 @@
 #include "common/net/socket_address.h"
 #include "common/net/tls.h"
 #include "lb/core/forward.h"
-#include "lb/core/retry_budget.h"
 #include "lb/core/route.h"
 
 namespace tandem {

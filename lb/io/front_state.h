@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/base/retry_budget.h"
 #include "common/http/head_parser.h"
 #include "common/net/event_loop.h"
 #include "common/session/token_cache.h"
 #include "common/session/token_codec.h"
 #include "lb/core/assignment.h"
 #include "lb/core/report_limit.h"
-#include "lb/core/retry_budget.h"
 #include "lb/core/route.h"
 #include "lb/core/token_counter.h"
 #include "lb/io/access_log.h"

@@ -18,14 +18,16 @@ void Relay::answer_reserved(const http::RequestHead& head) {
   answer(404);
 }
 
-// A client could not reach a server: no more than a reason to look. Who it is, and whether it says
-// the truth, does not matter.
+// A client could not reach a server, or reaches it again: no more than a reason to look. Who it is,
+// and whether it says the truth, does not matter.
 void Relay::answer_report(std::string_view query) {
   constexpr std::string_view kServer = "?server=";
   if (!query.empty() && !query.starts_with('?')) return answer(404);
   if (method_ != http::Method::kPost) return answer(405);
   if (!query.starts_with(kServer)) return answer(400, "which server? ?server=NAME");
-  const std::string_view name = query.substr(kServer.size());
+  std::string_view name = query.substr(kServer.size());
+  const bool answers = name.ends_with(kReportAnswers);
+  if (answers) name.remove_suffix(kReportAnswers.size());
   const std::uint32_t slot = state_.index.slot(ServerId::of(name));
   const bool known = slot != ViewIndex::kNoSlot && state_.index.at(slot).name == name &&
                      state_.index.at(slot).kind == ServerKind::kTandem;
@@ -34,8 +36,12 @@ void Relay::answer_report(std::string_view query) {
     state_.counts.client_reports_refused.add();
     return answer(429);
   }
-  state_.counts.client_reports.add();
-  state_.suspect(state_.index.at(slot).id);
+  if (answers) {  // who is offline is probed anyway
+    state_.counts.client_returns.add();
+  } else {
+    state_.counts.client_reports.add();
+    state_.suspect(state_.index.at(slot).id);
+  }
   answer(202);
 }
 

@@ -13,7 +13,6 @@ namespace tandem::server {
 namespace {
 
 constexpr std::string_view kOwnPaths = "/.well-known/tandem/";
-constexpr std::string_view kHealthPath = "/.well-known/tandem/health";
 constexpr std::uint64_t kRetryAfterSeconds = 1;
 
 }  // namespace

@@ -1,6 +1,6 @@
 // One client of the library, driven line by line: a target on standard input, what became of it as
-// a line of JSON on standard output; or "?servers", and what servers there are. For integration
-// tests. Not installed.
+// a line of JSON on standard output; or "?servers", and what servers there are; or "?stats". For
+// integration tests. Not installed.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -19,7 +19,11 @@ int main(int argc, char** argv) {
   app.add_flag("--fresh", options.reuse_fresh);
   app.add_option("--validate-after-ms", validate_after_ms);
   app.add_option("--cache", options.cache_file);
+  std::int64_t retry_after_ms = options.retry_after.count();
+  app.add_flag("--direct", options.direct);
+  app.add_option("--retry-after-ms", retry_after_ms);
   CLI11_PARSE(app, argc, argv);
+  options.retry_after = std::chrono::milliseconds(retry_after_ms);
   options.validate_after = std::chrono::milliseconds(validate_after_ms);
   tandem::Client client(options);
   for (std::string target; std::getline(std::cin, target);) {
@@ -33,11 +37,25 @@ int main(int argc, char** argv) {
       std::fflush(stdout);
       continue;
     }
+    if (target == "?stats") {
+      const tandem::ClientStats stats = client.stats();
+      tandem::JsonWriter json;
+      json.begin_object().member("direct", stats.direct).member("referrals", stats.referrals);
+      json.member("maps", stats.maps_fetched).member("map_version", stats.map_version);
+      json.member("servers", stats.servers).member("primary", stats.primary);
+      json.member("alternate", stats.alternate).member("entered", stats.failovers_entered);
+      json.member("left", stats.failovers_left).member("notices", stats.notices_sent);
+      json.member("notices_failed", stats.notices_failed);
+      fmt::print("{}\n", json.end_object().text());
+      std::fflush(stdout);
+      continue;
+    }
     const tandem::Reply reply = client.get(target);
     tandem::JsonWriter json;
     json.begin_object().member("ok", static_cast<bool>(reply)).member("status", reply.status);
     json.member("message", reply.message).member("server", reply.server);
     json.member("source", tandem::name_of(reply.source)).member("attempts", reply.attempts);
+    json.member("direct", reply.direct);
     json.member("bytes", reply.body().size()).member("held", client.cached_items());
     const tandem::ValidationReport& validation = reply.validation;
     json.key("validation").begin_object().member("requests", validation.requests);

@@ -31,6 +31,9 @@ class Visitor:
             raise RuntimeError(f"{self.name} ended\n{self.tail()}")
         return json.loads(line)
 
+    def stats(self):
+        return self.get("?stats")
+
     def kill(self):
         if self.child is None:
             return

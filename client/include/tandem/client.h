@@ -35,10 +35,25 @@ struct ClientOptions {
   // it said. Servers that cannot are asked item by item. 0: never.
   std::chrono::milliseconds validate_after{60'000};
 
+  // Direct: learn from the balancer once which servers there are, and from the servers who serves
+  // the session, and talk to them with no balancer between, over HTTP as they listen for it. The
+  // conf of the balancer ([front] server_list) and of the servers (direct) must allow it; as long
+  // as they do not, requests go through the balancer.
+  bool direct = false;
+  // Direct, for each server and the whole process: after so many failed tries in a row it is left
+  // alone (failover mode), another is asked, and the master is told; after `retry_after`, and each
+  // time again, it is probed, and once it answers the master is told that as well.
+  unsigned retries = 2;
+  std::chrono::milliseconds retry_after{10'000};
+
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its attempts
   std::chrono::milliseconds connect_timeout{5'000};  // of one attempt to connect
   unsigned attempts_max = 4;                         // of a call
   std::size_t body_bytes_max = std::size_t{1} << 30;
+  // Requests that are sent again after they had been sent once, percent of all; 100 may be owed.
+  unsigned retry_budget = 20;
+  unsigned connections_max = 64;  // calls under way; more wait for one to end (AsyncClient)
+  unsigned queue_max = 1024;      // that wait; of more, each fails with kQueueFull
 
   std::string ca_file{};    // https: trusted certificates, PEM; empty: the system's
   bool verify_peer = true;  // https: false accepts any certificate
@@ -60,14 +75,16 @@ const char* name_of(ReplySource source);  // "fetched", "mirror", "validator", "
 // Why there is no response.
 enum class ClientFailure : std::uint8_t {
   kNone,
-  kOptions,   // a URL, target or header that cannot be, or a cache file that cannot be opened
-  kResolve,   // the balancer's name
-  kConnect,   // nobody answers there
-  kTls,       // its certificate, or the handshake
-  kTimeout,   // the time of the call is over
-  kSend,      // the connection broke while the request was being sent
-  kReceive,   // ... before the response was whole
-  kProtocol,  // what came is not HTTP, or over a limit
+  kOptions,    // a URL, target or header that cannot be, or a cache file that cannot be opened
+  kResolve,    // the balancer's name
+  kConnect,    // nobody answers there
+  kTls,        // its certificate, or the handshake
+  kTimeout,    // the time of the call is over
+  kSend,       // the connection broke while the request was being sent
+  kReceive,    // ... before the response was whole
+  kProtocol,   // what came is not HTTP, or over a limit
+  kQueueFull,  // too many calls wait (ClientOptions::queue_max)
+  kCancelled,  // by the caller, or by the end of the client
 };
 
 // A validation of the whole cache (ClientOptions::validate_after).
@@ -91,7 +108,9 @@ struct Reply {
   ReplySource source = ReplySource::kFetched;
   bool announced = false;            // a copy was held, and announced with the request
   std::string server{};              // who answered, as Tandem-Server says
+  bool direct = false;               // ... with no balancer between
   unsigned attempts = 0;             // requests that were begun
+  unsigned referrals = 0;            // of these, sent where a server referred to
   std::uint64_t bytes_received = 0;  // heads and bodies, of all attempts and of a validation
   ValidationReport validation{};     // that this call began with
   std::chrono::nanoseconds elapsed{0};
@@ -115,6 +134,25 @@ struct ActiveServers {
   std::uint64_t version = 0;                     // of the view: grows when anything has changed
   std::vector<ActiveServer> servers{};           // by name
   explicit operator bool() const { return failure == ClientFailure::kNone; }
+};
+
+// What a client has done so far, and how it stands.
+struct ClientStats {
+  std::uint64_t calls = 0;   // that are over
+  std::uint64_t failed = 0;  // of these, without a response
+  std::uint64_t attempts = 0;
+  std::uint64_t fetched = 0, by_mirror = 0, by_validator = 0, local = 0;  // as ReplySource
+  std::uint64_t direct = 0;     // answered with no balancer between
+  std::uint64_t referrals = 0;  // followed by this client itself
+  std::uint64_t bytes_received = 0;
+  std::uint64_t maps_fetched = 0;
+  std::uint64_t failovers_entered = 0, failovers_left = 0;  // of all servers, by the process
+  std::uint64_t notices_sent = 0, notices_failed = 0;       // to the master
+  std::uint64_t map_version = 0;                            // of the view that the map is of
+  std::size_t servers = 0;                                  // in the map
+  std::size_t connections = 0;                              // open now
+  std::size_t under_way = 0, waiting = 0;                   // calls
+  std::string primary{}, alternate{};                       // direct: as far as it is known
 };
 
 // One session. Not for several threads at once; it may move from thread to thread between calls.
@@ -146,6 +184,7 @@ class Client {
   // 202, 404 (no such server), or 429 (too many reports: it will be looked at anyway).
   Reply report(std::string_view server);
 
+  ClientStats stats() const;
   // The names under which the servers know this client; empty until there is a session.
   const std::string& session_token() const;
   std::string cache_id() const;

@@ -59,8 +59,12 @@ TEST(ItemCache, AnnouncesEvictionsUntilTheyAreHeard) {
   EXPECT_EQ(cache.evicted(9), (std::vector{ItemKey::of("/a"), ItemKey::of("/b")}));
   cache.store("/a", item_of(1));  // held again: not to be announced any more
   EXPECT_EQ(cache.evicted(9), std::vector{ItemKey::of("/b")});
-  cache.evictions_heard(1);
+  const std::uint64_t mark = cache.eviction_mark(1);
+  cache.evictions_heard(mark);
   EXPECT_TRUE(cache.evicted(9).empty());
+  cache.remove("/c");
+  cache.evictions_heard(mark);  // two requests had announced the same one
+  EXPECT_EQ(cache.evicted(9), std::vector{ItemKey::of("/c")});
 }
 
 TEST(ItemCache, WhatDoesNotFitIsNotKept) {

@@ -75,6 +75,14 @@ TEST_F(FrontReserved, AReportMakesSomebodyLook) {
   EXPECT_FALSE(a_.asked());
 }
 
+TEST_F(FrontReserved, AServerThatAnswersAgainIsCountedAndNobodyLooks) {
+  start({&a_});
+  const std::string report = std::string(kReportPath) + "?server=a" + std::string(kReportAnswers);
+  EXPECT_TRUE(ask(post(report)).starts_with("HTTP/1.1 202"));
+  EXPECT_EQ(worker_->counts().client_returns.value(), 1u);
+  EXPECT_EQ(worker_->counts().client_reports.value(), 0u);
+}
+
 TEST_F(FrontReserved, ReportsAreLimited) {
   start({&a_});
   Peer client = this->client();

@@ -1,0 +1,92 @@
+// Whom a direct client sends a request to: it knows the servers by their list (the map), and by the
+// answers who serves its session. Pure; one for each client, not for several threads at once.
+//
+// The map is fetched once from the balancer. Every answer names the view that its server works
+// from; if that is newer than the map, or a server is named that the map does not have, it is
+// fetched anew, from the server that answered: a running direct client needs no balancer.
+//
+// A session begins through the balancer, which assigns it; if there is none, on a server of the
+// map, whose own admission has the last word. A client without a map goes through the balancer.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/random.h"
+#include "common/base/time.h"
+#include "common/cluster/direct_fields.h"
+#include "common/cluster/server_list.h"
+
+namespace tandem {
+
+// Where a request goes. No server: to the balancer.
+struct Destination {
+  std::string server;   // its name
+  std::string address;  // "HOST:PORT"
+
+  bool direct() const { return !server.empty(); }
+  bool operator==(const Destination&) const = default;
+};
+
+// Is this server ("": the balancer) to be left alone? By the failover mode, or the call's own
+// experience.
+using Avoids = std::function<bool(std::string_view server)>;
+
+class Locator {
+ public:
+  static constexpr Duration kMapPause = 1s;  // between two attempts to fetch the map
+
+  explicit Locator(bool direct = false, std::uint64_t seed = 0) : direct_(direct), dice_(seed) {}
+
+  bool direct() const { return direct_; }
+
+  // --- the map ---
+  bool has_map() const { return !servers_.empty(); }
+  std::uint64_t map_version() const { return version_; }
+  std::size_t servers() const { return servers_.size(); }
+  // Is it to be fetched now? Not while a fetch is under way, and not again at once.
+  bool wants_map(Instant now) const;
+  // A fetch begins: from this server, the next one in line with each further try; `tries` from 0.
+  Destination map_source(unsigned tries, const Avoids& avoids) const;
+  void on_map_begin(Instant now);
+  void on_map(const ServerListing& listing);
+  void on_no_map();  // nobody gave it
+  bool fetching() const { return fetching_; }
+  // Where the server is; nothing: it is not in the map.
+  std::optional<Destination> find(std::string_view server) const;
+
+  // --- the session ---
+  // `has_token`: there is a session. Whoever is avoided is chosen only if nobody else is left.
+  Destination choose(bool has_token, const Avoids& avoids);
+  // An answer has come from there; `where` if the server said it, `server` by Tandem-Server.
+  void on_answer(const Destination& from, std::string_view server,
+                 const std::optional<Whereabouts>& where);
+  // A server did not answer: the map may be old.
+  void on_failure(const Destination& at);
+  const std::string& primary() const { return primary_; }
+  const std::string& alternate() const { return alternate_; }
+
+ private:
+  struct Server {
+    std::string address;
+    bool online = false;
+  };
+  std::optional<Destination> anyone(const Avoids& avoids, bool online);
+
+  const bool direct_;
+  Random dice_;
+  std::map<std::string, Server, std::less<>> servers_;
+  std::uint64_t version_ = 0;
+  bool stale_ = true;
+  bool fetching_ = false;
+  Instant next_fetch_{};
+  std::string primary_;    // empty: not known
+  std::string alternate_;  // empty: not known, or none
+};
+
+}  // namespace tandem

@@ -1,0 +1,137 @@
+#include "client/io/engine_call.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem {
+
+EngineCall::EngineCall(Engine& engine, Engine::CallId id, Engine::Request request,
+                       Engine::Done done)
+    : engine_(engine),
+      id_(id),
+      request_(std::move(request)),
+      done_(std::move(done)),
+      begun_(engine.loop_.now()),
+      call_(
+          engine.state_,
+          {request_.method, request_.target, request_.body, request_.headers, request_.to_balancer},
+          begun_, engine.loop_.unix_now()),
+      timer_(engine.loop_, [this] { on_timer(); }) {}
+
+bool EngineCall::opens_session() const {
+  return engine_.state_.token.empty() && !engine_.sessionless_;
+}
+
+void EngineCall::wait() {
+  stage_ = Stage::kWaiting;
+  timer_.set(call_.deadline());
+}
+
+void EngineCall::go_on() {
+  if (call_.finished()) return engine_.over(*this);
+  const Instant now = engine_.loop_.now();
+  if (now >= call_.deadline()) return give_up(ClientFailure::kTimeout, "no whole response in time");
+  if (needs_map()) {
+    stage_ = Stage::kMap;
+    return timer_.set(call_.deadline());
+  }
+  if (!validated_ && !engine_.validating_ && call_.wants_validation(now)) {
+    engine_.validating_ = true;
+    validation_.emplace(engine_.state_);
+    // The call can do without: a quarter of its time.
+    validate_by_ = std::min(call_.deadline(), now + engine_.state_.timeout / 4);
+    return validate();
+  }
+  if (call_.next_attempt() > now) {
+    stage_ = Stage::kPausing;
+    return timer_.set(std::min(call_.next_attempt(), call_.deadline()));
+  }
+  attempt();
+}
+
+// Without any map, and where a referral names a server that it lacks, the map is waited for; else
+// it is fetched beside. Once: who has waited goes on without.
+bool EngineCall::needs_map() {
+  if (!engine_.state_.locator.direct() || request_.to_balancer) return false;
+  const bool fetching = engine_.errands_->fetch_map();
+  const bool needed = !engine_.state_.locator.has_map() || call_.awaits_map();
+  return fetching && needed && !std::exchange(asked_map_, true);
+}
+
+void EngineCall::validate() {
+  stage_ = Stage::kValidating;
+  const auto head = validation_->head(engine_.errands_->avoids());
+  exchange_ = engine_.transport_->start(
+      validation_->to(), head, validation_->body(), http::Method::kPost, validate_by_,
+      [this](Outcome outcome) { on_validated(std::move(outcome)); });
+}
+
+void EngineCall::on_validated(Outcome outcome) {
+  end_exchange();
+  bytes_received_ += outcome.bytes_received;
+  const Instant now = engine_.loop_.now();
+  if (outcome.response) {
+    engine_.errands_->on_answer(validation_->to());
+    validation_->on_response(*outcome.response, now, engine_.loop_.unix_now());
+  } else {
+    if (!outcome.failure.ours) (void)engine_.errands_->on_failure(validation_->to());
+    validation_->on_failure(now);
+  }
+  if (!validation_->finished()) return validate();
+  validated_ = true;
+  engine_.validating_ = false;
+  call_.on_validated(validation_->report(), engine_.loop_.unix_now());
+  go_on();
+}
+
+void EngineCall::attempt() {
+  stage_ = Stage::kSending;
+  timer_.cancel();
+  call_.begin_attempt(engine_.errands_->avoids());
+  exchange_ = engine_.transport_->start(
+      call_.to(), call_.head(), call_.body(), call_.method(), call_.deadline(),
+      [this](Outcome outcome) { on_outcome(std::move(outcome)); });
+}
+
+void EngineCall::on_outcome(Outcome outcome) {
+  end_exchange();
+  bytes_received_ += outcome.bytes_received;
+  const Instant now = engine_.loop_.now();
+  if (outcome.response) {
+    engine_.errands_->on_answer(call_.to());
+    call_.on_response(std::move(*outcome.response), now, engine_.loop_.unix_now());
+  } else {
+    const bool left_alone = !outcome.failure.ours && engine_.errands_->on_failure(call_.to());
+    call_.on_failure(std::move(outcome.failure), now, left_alone);
+  }
+  go_on();
+}
+
+void EngineCall::on_timer() {
+  if (stage_ == Stage::kPausing) return go_on();
+  give_up(ClientFailure::kTimeout,
+          stage_ == Stage::kMap ? "no list of servers in time" : "its turn did not come in time");
+}
+
+void EngineCall::give_up(ClientFailure failure, std::string message) {
+  if (exchange_ != nullptr) end_exchange();
+  if (std::exchange(validation_, std::nullopt) && !validated_) engine_.validating_ = false;
+  call_.give_up(failure, std::move(message));
+  engine_.over(*this);
+}
+
+// It may be the caller.
+void EngineCall::end_exchange() {
+  exchange_->cancel();
+  engine_.loop_.dispose(std::move(exchange_));
+}
+
+Reply EngineCall::take_reply() {
+  timer_.cancel();
+  Reply reply = call_.take_reply();
+  reply.bytes_received = bytes_received_;
+  reply.elapsed = engine_.loop_.now() - begun_;
+  return reply;
+}
+
+}  // namespace tandem

@@ -1,0 +1,59 @@
+// One call of an Engine: it waits for its turn and for the map, validates, and attempts until it
+// has a reply. Belongs to its engine.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "client/core/cache_validation.h"
+#include "client/core/call.h"
+#include "client/io/engine.h"
+
+namespace tandem {
+
+class EngineCall final : public Disposable {
+ public:
+  EngineCall(Engine& engine, Engine::CallId id, Engine::Request request, Engine::Done done);
+
+  Engine::CallId id() const { return id_; }
+  // Over without anybody being asked? Then reply() is ready.
+  bool finished() const { return call_.finished(); }
+  bool waits() const { return stage_ == Stage::kWaiting; }
+  bool opens_session() const;
+
+  void wait();   // for go_on(), at the longest until its deadline
+  void go_on();  // its turn has come, or the map
+  bool wants_map() const { return stage_ == Stage::kMap; }
+  void give_up(ClientFailure failure, std::string message);
+
+  Reply take_reply();
+  Engine::Done take_done() { return std::move(done_); }
+
+ private:
+  enum class Stage : std::uint8_t { kWaiting, kMap, kValidating, kPausing, kSending };
+
+  bool needs_map();
+  void validate();
+  void attempt();
+  void on_validated(Outcome outcome);
+  void on_outcome(Outcome outcome);
+  void on_timer();
+  void end_exchange();
+
+  Engine& engine_;
+  const Engine::CallId id_;
+  const Engine::Request request_;
+  Engine::Done done_;
+  const Instant begun_;
+  Call call_;
+  Timer timer_;
+  Stage stage_ = Stage::kWaiting;
+  bool asked_map_ = false;
+  bool validated_ = false;
+  std::optional<CacheValidation> validation_;
+  Instant validate_by_{};
+  std::unique_ptr<Exchange> exchange_;
+  std::uint64_t bytes_received_ = 0;
+};
+
+}  // namespace tandem

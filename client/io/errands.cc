@@ -1,0 +1,119 @@
+#include "client/io/errands.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/cluster/server_list.h"
+
+namespace tandem {
+
+using Notice = FailoverModes::Notice;
+
+Errands::Errands(EventLoop& loop, Transport& transport, ClientState& state,
+                 std::shared_ptr<FailoverBook> book, std::function<void()> on_map)
+    : loop_(loop),
+      transport_(transport),
+      state_(state),
+      book_(std::move(book)),
+      on_map_(std::move(on_map)),
+      timer_(loop, [this] { probe(); }) {}
+
+std::string Errands::head_of(std::string_view method, std::string_view target) const {
+  return fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: */*\r\n{}\r\n",
+                     method, target, state_.authority, state_.user_agent,
+                     method == "POST" ? "Content-Length: 0\r\n" : "");
+}
+
+void Errands::start(List& list, const Destination& to, std::string_view method,
+                    const std::string& target, std::function<void(const Outcome&)> done) {
+  const auto place = list.emplace(list.end());
+  *place = transport_.start(to, head_of(method, target), {}, http::method_of(method),
+                            loop_.now() + kPatience,
+                            [this, &list, place, done = std::move(done)](const Outcome& outcome) {
+                              const auto tell = done;  // goes with the exchange
+                              loop_.dispose(std::move(*place));
+                              list.erase(place);
+                              tell(outcome);
+                            });
+}
+
+// --- the map -----------------------------------------------------------------------------------
+
+bool Errands::fetch_map() {
+  if (state_.locator.wants_map(loop_.now())) {
+    state_.locator.on_map_begin(loop_.now());
+    ask_for_map(0);
+  }
+  return state_.locator.fetching();
+}
+
+void Errands::ask_for_map(unsigned tries) {
+  start(others_, state_.locator.map_source(tries, avoids()), "GET", std::string(kServerListPath),
+        [this, tries](const Outcome& outcome) { on_map_answer(outcome, tries); });
+}
+
+void Errands::on_map_answer(const Outcome& outcome, unsigned tries) {
+  if (outcome.response && outcome.response->status == 200) {
+    if (const auto listing = parse_server_list(outcome.response->body)) {
+      ++counts_.maps_fetched;
+      state_.locator.on_map(*listing);
+      return on_map_();
+    }
+  }
+  if (tries + 1 < kMapTriesMax) return ask_for_map(tries + 1);
+  state_.locator.on_no_map();
+  on_map_();
+}
+
+// --- failover ----------------------------------------------------------------------------------
+
+Avoids Errands::avoids() const {
+  return [book = book_.get()](std::string_view server) { return book->avoids(server); };
+}
+
+bool Errands::on_failure(const Destination& at) {
+  if (!at.direct()) return false;
+  const Notice notice = book_->on_failure(at.server, loop_.now());
+  notify(notice, at.server);
+  watch();
+  return notice == Notice::kEntered;
+}
+
+void Errands::on_answer(const Destination& from) {
+  if (from.direct()) notify(book_->on_answer(from.server), from.server);
+}
+
+void Errands::notify(Notice notice, std::string_view server) {
+  if (notice == Notice::kNone) return;
+  if (notices_.size() >= kNoticesMax) {
+    ++counts_.notices_failed;
+    return;
+  }
+  const std::string target = fmt::format("{}?server={}{}", kReportPath, server,
+                                         notice == Notice::kLeft ? kReportAnswers : "");
+  start(notices_, Destination{}, "POST", target, [this](const Outcome& outcome) {
+    const bool taken = outcome.response && outcome.response->status / 100 == 2;
+    ++(taken ? counts_.notices_sent : counts_.notices_failed);
+  });
+}
+
+// One request of our own, so that no caller's depends on it.
+void Errands::probe() {
+  while (const auto server = book_->take_probe(loop_.now())) {
+    const auto at = state_.locator.find(*server);
+    if (!at) continue;  // it has left the cluster
+    start(others_, *at, "GET", std::string(kHealthPath), [this, at](const Outcome& outcome) {
+      if (outcome.response && outcome.response->status == 200) {
+        on_answer(*at);
+      } else {
+        (void)on_failure(*at);
+      }
+    });
+  }
+  watch();
+}
+
+void Errands::watch() { timer_.set(book_->next_deadline()); }
+
+}  // namespace tandem

@@ -1,0 +1,71 @@
+// What a direct client does beside its calls: it fetches the map, tells the master of servers that
+// it leaves alone and of those that are back, and probes them. One loop's thread.
+//
+// Nothing here fails a call. What cannot be told to the balancer is not told.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "client/core/client_state.h"
+#include "client/io/failover_book.h"
+#include "client/io/transport.h"
+
+namespace tandem {
+
+struct ErrandCounts {
+  std::uint64_t maps_fetched = 0;
+  std::uint64_t notices_sent = 0;    // the balancer has taken them
+  std::uint64_t notices_failed = 0;  // nobody took them, or there were too many at a time
+};
+
+class Errands {
+ public:
+  static constexpr Duration kPatience = 2s;       // for each errand's answer
+  static constexpr unsigned kMapTriesMax = 3;     // servers that are asked for the map, in a row
+  static constexpr std::size_t kNoticesMax = 16;  // under way
+
+  // All must outlive it. `on_map` is called when a fetch of the map is over, whatever came of it.
+  Errands(EventLoop& loop, Transport& transport, ClientState& state,
+          std::shared_ptr<FailoverBook> book, std::function<void()> on_map);
+
+  // Looks when the next probe is due: whoever shares the book may have gone.
+  void watch();
+
+  // Begins to fetch the map if that is due. Is one being fetched?
+  bool fetch_map();
+
+  Avoids avoids() const;
+  // A try of a server has failed. True: it has just been left alone.
+  bool on_failure(const Destination& at);
+  void on_answer(const Destination& from);
+
+  // Are there notices under way?
+  bool owes_notices() const { return !notices_.empty(); }
+  const ErrandCounts& counts() const { return counts_; }
+
+ private:
+  using List = std::list<std::unique_ptr<Exchange>>;
+
+  std::string head_of(std::string_view method, std::string_view target) const;
+  void start(List& list, const Destination& to, std::string_view method, const std::string& target,
+             std::function<void(const Outcome&)> done);
+  void ask_for_map(unsigned tries);
+  void on_map_answer(const Outcome& outcome, unsigned tries);
+  void notify(FailoverModes::Notice notice, std::string_view server);
+  void probe();
+
+  EventLoop& loop_;
+  Transport& transport_;
+  ClientState& state_;
+  std::shared_ptr<FailoverBook> book_;
+  std::function<void()> on_map_;
+  Timer timer_;
+  ErrandCounts counts_;
+  List others_;  // map and probes
+  List notices_;
+};
+
+}  // namespace tandem

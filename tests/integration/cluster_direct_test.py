@@ -1,0 +1,121 @@
+"""Clients of the library that go direct, with real processes: servers are killed -9 under them, and
+the balancer as well."""
+
+import os
+
+from case import Case, main
+from cluster import Cluster, make_site, site_paths
+from process import until
+from visitor import Visitor
+
+ITEMS = 40
+
+
+class Direct(Case):
+    @classmethod
+    def set_up_class(cls):
+        cls.site = make_site(os.path.join(cls.shop.folder, "site"), files=ITEMS, bytes_max=5000)
+        cls.paths = site_paths(cls.site)
+
+    def cluster(self, name, servers=3):
+        folder = os.path.join(self.shop.folder, name)
+        os.makedirs(folder)
+        self.shop.folder, outer = folder, self.shop.folder
+        try:
+            return Cluster(self.shop, self.site, servers=servers, server={"direct": True},
+                           balancer={"front": {"server_list": True}})
+        finally:
+            self.shop.folder = outer
+
+    def visitor(self, cluster, name, *arguments):
+        return self.shop.start(Visitor(self.shop.folder, cluster.url, "--direct", *arguments,
+                                       name=name))
+
+    def get(self, visitor, path):
+        reply = visitor.get(path)
+        self.assertEqual((reply["ok"], reply["status"]), (True, 200), reply)
+        return reply
+
+    def fetch_all(self, visitor):
+        """The first item twice, since a mirror begins with the token's return."""
+        for path in [self.paths[0], *self.paths]:
+            reply = self.get(visitor, path)
+        return reply["server"]
+
+    def check_reuse(self, visitor, server):
+        """Everything is answered by this server, directly, and reused by its mirror."""
+        for path in self.paths:
+            reply = self.get(visitor, path)
+            self.assertEqual((reply["server"], reply["source"], reply["direct"]),
+                             (server, "mirror", True), reply)
+
+    def test_a_primary_dies_and_comes_back(self):
+        cluster = self.cluster("dies")
+        visitor = self.visitor(cluster, "one", "--retry-after-ms", "300")
+        primary = self.fetch_all(visitor)
+        self.check_reuse(visitor, primary)
+        asked = cluster.lb.metric("tandem_requests_total")
+        self.check_reuse(visitor, primary)
+        self.assertEqual(cluster.lb.metric("tandem_requests_total"), asked, "no hop between")
+        stats = visitor.stats()
+        self.assertEqual((stats["maps"], stats["servers"], stats["primary"]), (1, 3, primary))
+        self.assertGreaterEqual(cluster.servers[primary].metric("tandem_requests_direct_total"),
+                                2 * ITEMS)
+        alternate = stats["alternate"]
+        cluster.wait_mirrored()
+        cluster.servers[primary].process.kill()
+
+        self.check_reuse(visitor, alternate)
+        stats = visitor.stats()
+        self.assertEqual((stats["entered"], stats["left"]), (1, 0), stats)
+        cluster.lb.wait_online(set(cluster.names) - {primary})
+        until(lambda: self.get(visitor, self.paths[0]) and visitor.stats()["notices"] == 1,
+              "the master to be told")
+        self.assertEqual(cluster.lb.metric("tandem_client_reports_total"), 1)
+
+        cluster.servers[primary].start()
+        until(lambda: self.get(visitor, self.paths[0]) and visitor.stats()["left"] == 1,
+              "the probe to find it")
+        until(lambda: self.get(visitor, self.paths[0]) and visitor.stats()["notices"] == 2,
+              "the master to be told of that")
+        self.assertEqual(cluster.lb.metric("tandem_client_returns_total"), 1)
+        self.check_reuse(visitor, alternate)
+
+    def test_without_any_balancer_it_goes_on(self):
+        cluster = self.cluster("alone")
+        visitor = self.visitor(cluster, "two")
+        primary = self.fetch_all(visitor)
+        self.check_reuse(visitor, primary)
+        cluster.wait_mirrored()
+        cluster.lb.process.kill()
+        self.check_reuse(visitor, primary)
+
+        # Nobody is there to say that it is dead: the alternate sees for itself.
+        alternate = visitor.stats()["alternate"]
+        cluster.servers[primary].process.kill()
+        self.check_reuse(visitor, alternate)
+        self.assertEqual(visitor.stats()["entered"], 1)
+
+        # And once more. The last server may have no copy of the mirror: the validators save it.
+        cluster.servers[alternate].process.kill()
+        for path in self.paths:
+            reply = self.get(visitor, path)
+            self.assertEqual(({primary, alternate, reply["server"]}, reply["direct"]),
+                             (set(cluster.names), True), reply)
+            self.assertIn(reply["source"], ("mirror", "validator"))
+
+    def test_where_the_servers_do_not_allow_it_requests_go_through_the_balancer(self):
+        folder = os.path.join(self.shop.folder, "closed")
+        os.makedirs(folder)
+        self.shop.folder, outer = folder, self.shop.folder
+        try:
+            cluster = Cluster(self.shop, self.site, servers=2)
+        finally:
+            self.shop.folder = outer
+        visitor = self.visitor(cluster, "three")
+        for path in self.paths[:5]:
+            self.assertFalse(self.get(visitor, path)["direct"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+#include "client/core/locator.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace tandem {
+namespace {
+
+const Instant kStart{100s};
+const Destination kBalancer;
+const Destination kA{"a", "h:1"}, kB{"b", "h:2"}, kC{"c", "h:3"};
+
+class LocatorTest : public ::testing::Test {
+ protected:
+  LocatorTest() { learn_map(7); }
+  void learn_map(std::uint64_t version, bool c_online = true) {
+    locator.on_map_begin(kStart);
+    locator.on_map({version, {{"a", "h:1", true}, {"b", "h:2", true}, {"c", "h:3", c_online}}});
+  }
+  void answer(const Destination& from, const Whereabouts& where) {
+    locator.on_answer(from, from.server, where);
+  }
+  Destination choose(bool has_token = true) {
+    return locator.choose(has_token,
+                          [this](std::string_view s) { return avoided.count(std::string(s)) > 0; });
+  }
+
+  Locator locator{true, 1};
+  std::set<std::string> avoided;
+};
+
+TEST_F(LocatorTest, ASessionBeginsThroughTheBalancerWhichAssignsIt) {
+  EXPECT_EQ(choose(false), kBalancer);
+  locator.on_answer(kBalancer, "b", std::nullopt);
+  EXPECT_EQ(choose(), kB);
+}
+
+TEST_F(LocatorTest, WithoutABalancerASessionBeginsOnAnyServerThatIsOnline) {
+  avoided = {""};
+  learn_map(8, false);
+  std::set<std::string> chosen;
+  for (int i = 0; i < 100; ++i) chosen.insert(choose(false).server);
+  EXPECT_EQ(chosen, (std::set<std::string>{"a", "b"}));
+}
+
+TEST_F(LocatorTest, ThePrimaryServesAndTheAlternateWhenItIsToBeLeftAlone) {
+  answer(kA, {7, "a", "b"});
+  EXPECT_EQ(choose(), kA);
+  avoided = {"a"};
+  EXPECT_EQ(choose(), kB);
+  answer(kB, {7, "b", "c"});
+  avoided.clear();
+  EXPECT_EQ(choose(), kB) << "it has become the primary";
+}
+
+TEST_F(LocatorTest, WithoutBothAnyOtherServerThenTheBalancerThenWhoeverThereIs) {
+  answer(kA, {7, "a", "b"});
+  avoided = {"a", "b"};
+  EXPECT_EQ(choose(), kC);
+  avoided = {"a", "b", "c"};
+  EXPECT_EQ(choose(), kBalancer);
+  avoided = {"a", "b", "c", ""};
+  EXPECT_EQ(choose(), kA);
+}
+
+TEST_F(LocatorTest, WhoIsOfflineInTheMapIsNotTried) {
+  answer(kC, {7, "c", "a"});
+  learn_map(8, false);
+  EXPECT_EQ(choose(), kA);
+}
+
+TEST_F(LocatorTest, TheMapIsFetchedOnceAndAgainWhenAnAnswerKnowsANewerView) {
+  Locator fresh(true, 1);
+  EXPECT_TRUE(fresh.wants_map(kStart));
+  fresh.on_map_begin(kStart);
+  EXPECT_FALSE(fresh.wants_map(kStart + 1h)) << "one at a time";
+
+  answer(kA, {7, "a", "b"});
+  EXPECT_FALSE(locator.wants_map(kStart + 1h));
+  answer(kA, {8, "a", "b"});
+  EXPECT_FALSE(locator.wants_map(kStart)) << "not again at once";
+  EXPECT_TRUE(locator.wants_map(kStart + Locator::kMapPause));
+  EXPECT_EQ(locator.map_source(0, [](std::string_view) { return false; }), kA);
+  learn_map(8);
+  EXPECT_FALSE(locator.wants_map(kStart + 1h));
+}
+
+TEST_F(LocatorTest, TheMapIsFetchedWhenAServerFailsOrIsNotInIt) {
+  locator.on_failure(kA);
+  EXPECT_TRUE(locator.wants_map(kStart + 1h));
+  learn_map(7);
+  answer(kA, {7, "a", "new"});
+  EXPECT_TRUE(locator.wants_map(kStart + 1h));
+  learn_map(7);
+  answer(kA, {7, "a", "b"});
+  locator.on_answer(kA, "c", Whereabouts{7, "a", "b"});
+  EXPECT_TRUE(locator.wants_map(kStart + 1h)) << "another one lives at its address";
+}
+
+TEST_F(LocatorTest, TheMapIsAskedOfServersWhenThereIsNoBalancer) {
+  answer(kB, {8, "b", "a"});
+  const Avoids no_a = [](std::string_view server) { return server == "a"; };
+  EXPECT_EQ(locator.map_source(0, no_a), kB);
+  EXPECT_EQ(locator.map_source(1, no_a), kBalancer);
+  EXPECT_EQ(locator.map_source(2, no_a), kC);
+}
+
+TEST_F(LocatorTest, AClientThatGetsNoMapGoesThroughTheBalancer) {
+  Locator lost(true, 1);
+  lost.on_map_begin(kStart);
+  lost.on_no_map();
+  EXPECT_EQ(lost.choose(true, [](std::string_view) { return false; }), kBalancer);
+  EXPECT_TRUE(lost.wants_map(kStart + Locator::kMapPause));
+  lost.on_map({3, {}});
+  EXPECT_TRUE(lost.wants_map(kStart + Locator::kMapPause)) << "an empty one is none";
+}
+
+TEST_F(LocatorTest, WhoDoesNotGoDirectKnowsNothing) {
+  Locator through(false);
+  EXPECT_FALSE(through.wants_map(kStart));
+  through.on_answer(kBalancer, "a", Whereabouts{7, "a", "b"});
+  EXPECT_EQ(through.choose(true, [](std::string_view) { return false; }), kBalancer);
+}
+
+}  // namespace
+}  // namespace tandem
