@@ -22,8 +22,7 @@ enum TokenFlags : std::uint8_t {
   kTakeover = 2,    // the primary is gone: the receiver is to become primary
   kMustServe = 4,   // handed on already: no further referral
   kReferred = 8,    // handed on once by a server; may be handed on once more
-  kKnownOnly = 32,  // with kTakeover: who finds nobody that knows the session says so, and does not
-                    // begin it anew
+  kKnownOnly = 32,  // who finds nobody that knows the session says so, and does not begin it anew
   kLasting = 64,    // travels in an application's header, where it cannot be renewed at will: good
                     // as long as its key is listed, whatever its age
 };

@@ -28,6 +28,11 @@ struct SealedToken {
   std::string_view view() const { return {text.data(), text.size()}; }
 };
 
+// From a balancer to a tandem-server, with every request where [session] on_lost rejects: as
+// kKnownOnly in a token. It takes away only, so it needs no seal, and the client's own token goes
+// on as it came.
+inline constexpr std::string_view kLostField = "Tandem-Lost";
+inline constexpr std::string_view kLostReject = "reject";
 // Instead of a token, in Tandem-Session of a response: the session is gone, forget its token. In
 // Tandem-Refer: nobody knows the session.
 inline constexpr std::string_view kNoToken = "none";

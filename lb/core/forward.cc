@@ -171,6 +171,7 @@ std::size_t write_request_head(const http::RequestHead& head, const RequestEdits
   if (!host.empty()) out.field("X-Forwarded-Host: ", host);
   out.put(head.version_minor() == 1 ? "Via: 1.1 tandem\r\n" : "Via: 1.0 tandem\r\n");
   if (!edits.session_token.empty()) out.field("Tandem-Session: ", edits.session_token);
+  if (edits.known_only && edits.to_tandem) out.put("Tandem-Lost: reject\r\n");
   out.put("\r\n");
   return out.size();
 }

@@ -58,6 +58,7 @@ struct RequestEdits {
   std::string_view client_host;     // the client's address, in numbers
   bool tls = false;                 // the client's side
   std::string_view server_address;  // Host for a request (HTTP/1.0) that names none
+  bool known_only = false;          // to a tandem-server: a session that nobody knows is not begun
 };
 
 // The most bytes that write_request_head can need.

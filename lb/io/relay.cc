@@ -254,8 +254,13 @@ void Relay::on_upstream_ready() { send_request(); }
 void Relay::send_request() {
   prepare_token();
   const http::RequestHead& request = head();
-  const RequestEdits edits{session_token(), pool_->is_tandem(), &state_.options.affinity,
-                           client_->host(), client_->tls(),     pool_->address_text()};
+  const RequestEdits edits{session_token(),
+                           pool_->is_tandem(),
+                           &state_.options.affinity,
+                           client_->host(),
+                           client_->tls(),
+                           pool_->address_text(),
+                           has_token_ && state_.options.on_lost.rejects()};
   char* out = state_.compose(request_head_bound(request, edits));
   const std::size_t size = write_request_head(request, edits, out);
   stage_ = Stage::kSending;

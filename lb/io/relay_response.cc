@@ -113,7 +113,8 @@ void Relay::refer(std::string_view token, bool complete) {
   } else {
     upstream->abandon();
   }
-  if (token == kNoToken && (route_.flags & kKnownOnly) != 0 && state_.options.on_lost.rejects()) {
+  if (token == kNoToken && has_token_ && state_.options.on_lost.rejects()) {
+    if (route_.kind != RouteKind::kLost) state_.counts.lost.add();
     return reject_lost();
   }
   const Verdict verdict = exchange_.on_referral();

@@ -224,7 +224,7 @@ void MirrorSender::take_for_lost(const Find& find) {
 // When the batch that has been in flight for the longest time is taken for lost.
 Instant MirrorSender::lost_at(const Link& link) const {
   if (link.in_flight.empty()) return kNever;
-  return link.in_flight.front().sent + resend_after_ * (1U << link.doublings);
+  return std::max(link.in_flight.front().sent, link.asked) + resend_after_ * (1U << link.doublings);
 }
 
 Instant MirrorSender::next_deadline() const {
@@ -236,6 +236,7 @@ Instant MirrorSender::next_deadline() const {
 void MirrorSender::on_want(ServerId from, const MirrorWant& want) {
   Link* link = link_of(from);
   if (link == nullptr) return;
+  link->asked = now_;
   link->question = want.number;
   link->wanted.assign(want.validators.begin(), want.validators.end());
   link->answering = true;
@@ -322,6 +323,7 @@ void MirrorSender::send_contents(Room& room, Outbox<Message>& out) {
       if (!link.answering) continue;
       if (out.room() == 0 || room.bytes == 0) return;
       std::uint64_t bytes = 0;
+      link.asked = now_;
       out.send(peer, next_contents(link, bytes));
       room.bytes -= std::min(room.bytes, bytes);
       note_readiness(peer, link);
@@ -376,6 +378,14 @@ std::uint64_t MirrorSender::bytes_in_flight() const {
 std::size_t MirrorSender::contents_waiting() const {
   std::size_t sum = 0;
   for (const auto& [peer, link] : links_) sum += link.wanted.size();
+  return sum;
+}
+
+std::uint64_t MirrorSender::content_bytes_waiting() const {
+  std::uint64_t sum = 0;
+  for (const auto& [peer, link] : links_) {
+    for (const Validator& validator : link.wanted) sum += validator.length;
+  }
   return sum;
 }
 

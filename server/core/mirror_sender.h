@@ -13,7 +13,9 @@
 // an answer for `resend_after` is taken for lost, and an empty one with the next number is sent:
 // the receiver applies it, or meets the gap and asks for a snapshot.
 //
-// Contents that peers ask for (server/core/content_wants.h) go along in what room a round leaves.
+// Contents that peers ask for (server/core/content_wants.h) go along in what room a round leaves. A
+// batch that names contents is answered when they are there, so nothing is taken for lost while the
+// peer asks for some.
 // The sender keeps no sessions: whoever calls it looks them up.
 #pragma once
 
@@ -101,6 +103,7 @@ class MirrorSender {
   std::uint64_t bytes_in_flight() const;
   // The contents that peers have asked for and not been sent.
   std::size_t contents_waiting() const;
+  std::uint64_t content_bytes_waiting() const;
   // When the oldest change in flight was made; kNever: there is none.
   Instant oldest_in_flight() const;
 
@@ -125,7 +128,8 @@ class MirrorSender {
     // The peer's question for contents, and what it has not been answered yet.
     std::uint64_t question = 0;
     std::deque<Validator> wanted;
-    bool answering = false;  // the last part is still to go
+    Instant asked = Instant::min();  // or sent some, last
+    bool answering = false;          // the last part is still to go
   };
   // What one round may still send.
   struct Room {

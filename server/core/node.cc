@@ -91,7 +91,12 @@ void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerO
   }
   if (ruling.answer == MirrorAck::Answer::kStale) ++state.counters.mirror_stale;
   if (session == nullptr) state.notes.put(now, batch.session, {ruling.epoch, ServerId{}});
-  out.send(from, MirrorAck{batch.session, ruling.epoch, batch.sequence, ruling.answer});
+  const MirrorAck answer{batch.session, ruling.epoch, batch.sequence, ruling.answer};
+  if (ruling.answer == MirrorAck::Answer::kApplied) {
+    state.wants.answer(from, answer, out);
+  } else {
+    out.send(from, answer);
+  }
 }
 
 void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Session& session) {
@@ -107,7 +112,7 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   for (const MirrorChange& change : batch.changes) {
     session.mirror.apply(change);
     state.pass_on_forgotten();
-    if (!change.evicted) state.wants.mentioned(from, change.validator);
+    if (!change.evicted) state.wants.mentioned(from, session.id, change.validator);
   }
   state.promises.learn(now, from, batch);
   state.partners.update(session);
@@ -222,7 +227,8 @@ std::optional<SessionToken> Node::token_to_set(UnixSeconds wall, const SessionTo
   return parts_->requests.token_to_set(wall, request);
 }
 
-void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutbox& out) {
+void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t incarnation,
+                             PeerOutbox& out) {
   using Tie = Partners::Tie;
   if (peer == self()) return;
   NodeState& state = parts_->state;
@@ -239,6 +245,11 @@ void Node::on_peer_connected(Instant now, ServerId peer, std::uint64_t, PeerOutb
     }
   }
   parts_->meetings.on_link_up(peer);
+  const auto known = state.incarnations.try_emplace(peer, incarnation).first;
+  if (std::exchange(known->second, incarnation) != incarnation) {
+    state.note_fresh(peer);
+    parts_->alternates.on_fresh(now, peer);
+  }
   flush(now, out);
 }
 
@@ -401,6 +412,7 @@ NodeGauges Node::gauges() const {
       .sessions_provisional = state.table.count(Role::kProvisional),
       .sessions_alone = state.partners.of(Partners::Tie::kAlternate, ServerId{}).size(),
       .copies_retiring = retiring,
+      .copies_unfed = 0,
       .notes = state.notes.size(),
       .questions = state.questions.size(),
       .links = state.sender.links(),
@@ -413,15 +425,17 @@ NodeGauges Node::gauges() const {
       .lag_sessions = 0,
       .lag_batches = state.sender.batches_in_flight(),
       .lag_items = state.sender.changes_in_flight(),
-      .lag_bytes = state.sender.bytes_in_flight(),
+      .lag_bytes = state.sender.bytes_in_flight() + state.sender.content_bytes_waiting(),
       .lag_since = state.sender.oldest_in_flight(),
       .in_flight_bytes = state.sender.bytes_in_flight(),
       .contents_owed = state.sender.contents_waiting(),
       .contents_awaited = state.wants.awaited(),
+      .sessions_lacking = state.wants.lacking(),
       .swaps_in_flight = parts_->swap.in_flight(),
       .rebalancing = parts_->swap.rebalancing()};
-  state.table.for_each([&gauges](const Session& session) {
+  state.table.for_each([&](const Session& session) {
     const MirrorStream& stream = session.stream;
+    if (!session.serves() && !stream.complete() && !state.is_fed(session)) ++gauges.copies_unfed;
     if (!stream.target || stream.complete()) return;
     const std::size_t items =
         stream.wants_snapshot ? session.mirror.size() : stream.backlog.size() - stream.taken;
@@ -445,6 +459,7 @@ std::optional<SessionReport> Node::report(SessionId id) const {
                        .primary = session->primary,
                        .alternate = session->best_stream().target,
                        .copy_complete = session->best_stream().complete(),
+                       .lacks_contents = parts_->state.wants.lacks(id),
                        .mirror_entries = session->mirror.size(),
                        .digest = session->mirror.digest()};
 }

@@ -42,6 +42,8 @@ struct RequestInfo {
   // Servers that a direct client says it cannot reach. Believed of those alone with which there is
   // no link: they count as offline for this request.
   std::span<const ServerId> unreachable = {};
+  // The session is not to be begun anew if nobody knows it: as kKnownOnly in the token.
+  bool known_only = false;
 };
 
 struct Decision {
@@ -53,7 +55,8 @@ struct Decision {
                    // take_settled() names it, ask again
     kGuest,        // execute the request without its session, which is elsewhere and cannot come in
                    // time; the response sets `refer`, a client's token
-    kGone,         // 421, Tandem-Refer: none; asked not to begin a session that nobody knows
+    kGone,         // 421, Tandem-Refer: none; nobody knows the session, and it is not to be begun
+                   // anew
   };
   Kind kind = Kind::kUnavailable;
   SessionId session;

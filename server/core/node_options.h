@@ -42,7 +42,8 @@ struct MirrorOptions {
   std::size_t want_contents_max = 256;     // asked for in one question
   std::uint64_t want_bytes_max = 1 << 20;  // the same; a larger content alone
   std::size_t awaited_max = 1 << 14;       // asked for or to be asked for; over it: not at all
-  Duration want_patience = 5s;             // for the answer; what has not come then is given up
+  std::size_t waiters_max = 1 << 16;  // mirrored items that wait for these; over it: not at all
+  Duration want_patience = 5s;        // for the answer; what has not come then is given up
 };
 
 // Moving sessions to other servers: while draining, and to even out.
@@ -158,6 +159,9 @@ struct NodeGauges {
   std::size_t sessions_provisional = 0;
   std::size_t sessions_alone = 0;   // primary here, but no alternate is to be had
   std::size_t copies_retiring = 0;  // of former alternates, kept until another's is whole
+  // Copies here that nobody feeds on a link that is up, and that no other has from us: perhaps the
+  // only ones. So it is for a moment when whoever feeds them dies, or its link does.
+  std::size_t copies_unfed = 0;
   std::size_t notes = 0;
   std::size_t questions = 0;  // open
   std::size_t links = 0;
@@ -171,11 +175,12 @@ struct NodeGauges {
   std::size_t lag_sessions = 0;       // whose copy is not complete
   std::size_t lag_batches = 0;        // sent, not acknowledged
   std::size_t lag_items = 0;          // changes that are not sent, or not acknowledged
-  std::uint64_t lag_bytes = 0;        // of these, as they are counted on the wire
+  std::uint64_t lag_bytes = 0;        // of these, as on the wire, and of contents asked for
   Instant lag_since = kNever;         // when the oldest of them was made
   std::uint64_t in_flight_bytes = 0;  // of lag_bytes, what is sent
   std::size_t contents_owed = 0;      // peers have asked for them
   std::size_t contents_awaited = 0;   // we have asked for them, or shall
+  std::size_t sessions_lacking = 0;   // of our copies, those that wait for these
   std::size_t swaps_in_flight = 0;
   bool rebalancing = false;
 };
@@ -186,8 +191,9 @@ struct SessionReport {
   Role role = Role::kProvisional;
   Epoch epoch;
   ServerId primary;
-  ServerId alternate;          // as alternate: the third server that has a copy, if any
-  bool copy_complete = false;  // that copy holds all that this one holds
+  ServerId alternate;           // as alternate: the third server that has a copy, if any
+  bool copy_complete = false;   // that copy holds all that this one holds
+  bool lacks_contents = false;  // as alternate: contents of this copy are on their way
   std::size_t mirror_entries = 0;
   CacheDigest digest;  // of the mirror; equal where two mirrors mean the same
 };

@@ -49,6 +49,7 @@ void NodeState::make_room(Instant now, Role role) {
 
 void NodeState::drop(Session& session) {
   sender.close(session);
+  wants.forget(session.id);
   partners.remove(session);
   table.erase(session);
 }
@@ -77,6 +78,7 @@ void NodeState::become_primary(Instant used, Session& session, Epoch epoch) {
   }
   session.epoch = epoch;
   session.requests = 0;
+  wants.forget(session.id);
   table.set_role(used, session, Role::kPrimary);
 }
 

@@ -48,11 +48,16 @@ struct NodeState {
   void unburden(ServerId holder, const Session& session);
   // It is no longer to hold a copy; it notes this epoch, and who has the copy.
   void release(ServerId holder, const Session& session, Epoch epoch, ServerId alternate);
-  // The peer knows of no session: what it fed us before this link it has lost.
+  // The peer knows of no session, or is another process than last time, though others may have told
+  // it of some already: what it fed us before this link it has lost.
   void note_fresh(ServerId peer);
   // Does whoever feeds this copy of ours still have the session? Not if it is offline, or was
   // started anew since.
   bool feeder_lives(const Session& session) const;
+  // Has it been fed since the link with whoever feeds it came up?
+  bool is_fed(const Session& session) const {
+    return sender.linked(session.fed_by) && session.fed_link == sender.link_number(session.fed_by);
+  }
   // Does the primary of a session of which we hold a copy still know it, as far as we can tell?
   bool primary_lives(const Session& session) const;
   // As now; but for orphans and reserve.
@@ -79,7 +84,8 @@ struct NodeState {
   Cluster cluster;
   Mail mail;
   Questions questions;
-  std::map<ServerId, std::uint64_t> fresh_since;  // the number of our link with it at that time
+  std::map<ServerId, std::uint64_t> incarnations;  // of the processes that we were linked with last
+  std::map<ServerId, std::uint64_t> fresh_since;   // the number of our link with it at that time
 };
 
 }  // namespace tandem

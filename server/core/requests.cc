@@ -17,6 +17,15 @@ Decision referral(Decision::Kind kind, SessionToken token, UnixSeconds wall) {
   return {kind, token.session, token};
 }
 
+// A session that the balancer has just assigned is nobody's yet; and of a lasting token the
+// application behind its own primary knows, though no server may remember it.
+bool known_only(const RequestInfo& request, ServerId self) {
+  const SessionToken& token = request.token;
+  if ((token.flags & kKnownOnly) != 0) return true;
+  const bool lasts = (token.flags & kLasting) != 0 && token.primary == self;
+  return request.known_only && (token.flags & kNewSession) == 0 && !lasts;
+}
+
 }  // namespace
 
 Decision Requests::decide(Instant now, UnixSeconds wall, const RequestInfo& request) {
@@ -107,7 +116,7 @@ Decision Requests::decide_moved(Instant now, UnixSeconds wall, const RequestInfo
     case Ruling::Kind::kTakeOver:
       return serve(now, request, take_over(now, *session, ruling.epoch));
     case Ruling::Kind::kStartEmpty:
-      if ((token.flags & kKnownOnly) != 0) return {Decision::Kind::kGone, token.session, {}};
+      if (known_only(request, state_.self)) return {Decision::Kind::kGone, token.session, {}};
       if (session != nullptr) state_.lose(now, *session, ruling.epoch);  // a copy that is too old
       return serve(now, request, start_empty(now, token, ruling.epoch));
     case Ruling::Kind::kGuest:

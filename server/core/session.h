@@ -26,7 +26,8 @@ struct MirrorStream {
   bool queued = false;          // waits for its turn on the link to the target
   std::uint64_t first = 1;      // number of the stream's first batch
   std::uint64_t next = 1;       // number of the next batch; of a session never goes back
-  std::uint64_t acknowledged = 0;     // the greatest number that the target has applied
+  // The greatest number that the target has applied, with the contents that it has asked for.
+  std::uint64_t acknowledged = 0;
   std::uint64_t whole_at = kNotSent;  // the batch that ended the snapshot
   std::size_t taken = 0;              // of backlog, from its front
   std::vector<MirrorChange> backlog;

@@ -42,6 +42,7 @@ struct Case {
                     .issued = 0,
                     .flags = last ? kMustServe : kReferred};
     if (takeover) ruling.refer.flags |= kTakeover;
+    ruling.refer.flags |= token.flags & kKnownOnly;
     return ruling;
   }
   Ruling guest(ServerId primary, ServerId alternate, Epoch epoch) const {

@@ -165,6 +165,8 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "copies_retiring",
         "Sessions whose former alternate is kept until the new copy is whole.",
         now.copies_retiring);
+  gauge(text, "copies_unfed", "Copies here that are perhaps the only ones: nobody feeds them now.",
+        now.copies_unfed);
   gauge(text, "swaps_in_flight", "Sessions that are being moved.", now.swaps_in_flight);
   gauge(text, "rebalancing", "1: sessions are being evened out.", now.rebalancing);
   gauge(text, "session_capacity", "The most sessions taken as primary.", snapshot.status.capacity);
@@ -192,6 +194,8 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "mirror_contents_owed", "Contents that peers ask for.", now.contents_owed);
   gauge(text, "mirror_contents_awaited", "Contents asked of peers, or to be asked for.",
         now.contents_awaited);
+  gauge(text, "mirror_sessions_lacking", "Copies here whose contents are awaited.",
+        now.sessions_lacking);
   write_buddies(text, snapshot.buddies);
   gauge(text, "view_version", "Version of the view in use.", snapshot.view_version);
   write_balancers(text, snapshot);
@@ -217,7 +221,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   write_keys(json, snapshot.keys);
   json.key("sessions").begin_object().member("primary", now.sessions_primary);
   json.member("alternate", now.sessions_alternate).member("provisional", now.sessions_provisional);
-  json.member("alone", now.sessions_alone).end_object();
+  json.member("alone", now.sessions_alone).member("unfed", now.copies_unfed).end_object();
   json.member("swaps_in_flight", now.swaps_in_flight).member("rebalancing", now.rebalancing);
   json.member("capacity", snapshot.status.capacity);
   json.member("threshold", snapshot.status.threshold);

@@ -120,6 +120,10 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
   }
   const auto direct = options_.direct ? DirectClient::of(head) : std::nullopt;
   if (direct) info.unreachable = direct->unreachable;
+  if (head.has(http::FieldId::kTandemOther)) {
+    const http::Field* lost = head.find(kLostField);
+    info.known_only = lost != nullptr && head.value(*lost) == kLostReject;
+  }
   const Decision decision = driver_.node().on_request(loop_.now(), loop_.unix_now(), info);
   driver_.touched();
   switch (decision.kind) {

@@ -133,7 +133,9 @@ void Peers::on_channel_message(Channel& channel, Message message) {
   if (link == links_.end() || link->second.channel != &channel) return;
   if (listener_ != nullptr) listener_->on_peer_message(channel.peer_id(), message);
   const auto* batch = std::get_if<MirrorBatch>(&message);
-  answers_at_once_ = batch != nullptr && batch->urgent;
+  // Contents end the wait of answers, and are rare.
+  answers_at_once_ =
+      batch != nullptr ? batch->urgent : std::holds_alternative<MirrorContents>(message);
   driver_.deliver(channel.peer_id(), message);
   answers_at_once_ = false;
 }

@@ -62,12 +62,14 @@ class Idle(Case):
         return made
 
     def wait_two_copies(self, sessions):
-        """Until each session is in two places at least, and nothing is still to be copied."""
+        """Until each session is in two places at least, nothing is still to be copied, and nobody
+        holds a copy that may be the only one."""
         def holds():
             living = self.cluster.living()
             told = [server.status().get("sessions", {}) for server in living]
             copies = sum(one.get("primary", 0) + one.get("alternate", 0) for one in told)
-            return copies >= 2 * sessions and all(lag_of(server) == 0 for server in living)
+            return (copies >= 2 * sessions and all(one.get("unfed") == 0 for one in told)
+                    and all(lag_of(server) == 0 for server in living))
         until(holds, f"two copies of {sessions} sessions")
 
     def wait_linked(self):

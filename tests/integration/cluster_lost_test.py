@@ -50,6 +50,13 @@ class Lost(Case):
             self.cluster.servers[name].process.kill()
         self.lb.wait_online(others)
 
+    def start_anew(self, names):
+        for name in names:
+            self.cluster.servers[name].start()
+        self.lb.wait_online(self.cluster.names)
+        until(lambda: all(server.status().get("peer_links") == len(self.cluster.names) - 1
+                          for server in self.cluster.living()), "all to be linked")
+
     def served_by(self, reply):
         self.assertEqual(reply.head.status, 200, reply.head)
         return reply.head.get("tandem-server")
@@ -111,6 +118,24 @@ class NotNow(Lost):
         self.assertIn(self.served_by(self.ask()), others, "who has no session is served")
 
 
+class StartedAnew(Lost):
+    on_lost = "reject 503"
+
+    def test_a_session_that_its_servers_have_forgotten_is_not_begun_anew(self):
+        cookie, know, others = self.session()
+        self.kill(know, others)
+        self.start_anew(know)
+        asked = self.asked(self.cluster.names)
+        for method in ("GET", "POST", "GET"):
+            reply = self.ask(cookie, method)
+            self.assertEqual(reply.head.status, 503, reply.head)
+            self.assertIsNone(reply.cookie(), "the token stays")
+        self.assertEqual(self.asked(self.cluster.names), asked, "nobody has executed anything")
+        self.assertEqual(self.lb.metric("tandem_sessions_lost_rejected_total"), 3)
+        self.assertEqual(sum(self.cluster.totals("tandem_takeovers_cold_total").values()), 0)
+        self.served_by(self.ask())
+
+
 class Gone(Lost):
     on_lost = "reject 404"
 
@@ -120,7 +145,11 @@ class Gone(Lost):
         reply = self.ask(cookie)
         self.assertEqual(reply.head.status, 404)
         self.assertEqual(reply.cookie(), "")
-        self.assertIn(self.served_by(self.ask()), others)
+        self.start_anew(know)
+        reply = self.ask(cookie)
+        self.assertEqual(reply.head.status, 404)
+        self.assertEqual(reply.cookie(), "")
+        self.served_by(self.ask())
 
 
 del Lost  # the base has no tests of its own

@@ -65,6 +65,19 @@ void Simulation::check_reached() {
                      "a session is claimed anew though a server that lives serves it");
 }
 
+// Whose copy counts as whole has the contents, too, that it has asked for.
+void Simulation::check_copy(Place at, SessionId session) {
+  const auto primary = servers_[at]->node()->report(session);
+  if (!primary || !primary->copy_complete) return;
+  for (const auto& server : servers_) {
+    if (server->id() != primary->alternate || !server->host().alive()) continue;
+    const auto copy = server->node()->report(session);
+    const bool its = copy && copy->role == Role::kAlternate && copy->epoch == primary->epoch;
+    world_.invariants.require(!its || !copy->lacks_contents,
+                              "a copy counts as whole before its contents have come");
+  }
+}
+
 // One server serves it, one other holds its copy, and nobody else claims it.
 void Simulation::check_session(const SessionToken& token) {
   Invariants& invariants = world_.invariants;

@@ -268,6 +268,7 @@ void SimServer::on_peer_message(ServerId peer, const MessagePtr& message) {
   if (is_heard || sabotaged(Sabotage::kNeverHearsOfNewer)) learned_.message(*node_, *message);
   if (is_heard) node_->on_message(world_.heap.now(), peer, *message, out_);
   world_.invariants.on_message(*node_, learned_, *message);
+  if (const auto* ack = std::get_if<MirrorAck>(&*message)) watcher_.applied(place_, ack->session);
   settle();
 }
 

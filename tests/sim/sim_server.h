@@ -24,10 +24,12 @@ class SimServer {
   // now.
   using Connect =
       std::function<std::optional<Network::ChannelId>(std::size_t balancer, Network::Handlers)>;
-  // A request makes this server start a session empty, or take it over from `from`.
+  // A request makes this server start a session empty, or take it over from `from`; and a peer says
+  // that it has applied a batch of the session.
   struct Watcher {
     std::function<void(Place at, const SessionToken&)> cold_start;
     std::function<void(Place at, SessionId session, ServerId from)> takeover;
+    std::function<void(Place at, SessionId session)> applied;
   };
   struct Setup {
     NodeOptions node;

@@ -64,6 +64,7 @@ class Simulation {
   void add_counters(const SimServer& server);
   void check_served(Instant calmed);
   void check_recovered();
+  void check_copy(Place at, SessionId session);
   void check_session(const SessionToken& token);
   void check_reached();
   void watch_newcomer(std::size_t before);

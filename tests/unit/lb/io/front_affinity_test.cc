@@ -175,9 +175,35 @@ TEST_F(FrontLoss, ATandemServerIsAskedBeforeASessionIsCalledLost) {
   EXPECT_EQ(cookie_of(client.read_response()).size(), kTokenLength);
   EXPECT_EQ(counts().lost.value(), 2u);
   EXPECT_EQ(counts().lost_rejected.value(), 1u);
-  // Where on_lost does not ask for it, such an answer is none.
-  client.send(get("/", cookie(token(c))));
-  server.read_head();
+}
+
+// Its primary may have been started anew.
+TEST_F(FrontLoss, EveryTandemServerIsToldThatASessionThatNobodyKnowsIsNotBegun) {
+  options_.on_lost.reject_status = 503;
+  Origin a("ta", ServerKind::kTandem);
+  start({&a});
+  Peer client = this->client();
+  client.send(get("/", "Tandem-Lost: any\r\n" + cookie(token(a))));
+  Peer server = a.accept();
+  const std::string head = server.read_head();
+  EXPECT_EQ(field(head, "Tandem-Lost"), "reject");
+  EXPECT_EQ(field(head, "Tandem-Session"), token(a)) << "as it came";
+  server.send(
+      "HTTP/1.1 421 Misdirected Request\r\nTandem-Refer: none\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 503 "));
+  EXPECT_EQ(counts().lost.value(), 1u);
+  EXPECT_EQ(counts().lost_rejected.value(), 1u);
+  client.send(get("/"));
+  EXPECT_EQ(field(server.read_head(), "Tandem-Lost"), "") << "a new session";
+}
+
+TEST_F(FrontLoss, WhereNothingIsRejectedNobodyMaySayThatASessionIsLost) {
+  Origin a("ta", ServerKind::kTandem);
+  start({&a});
+  Peer client = this->client();
+  client.send(get("/", "Tandem-Lost: reject\r\n" + cookie(token(a))));
+  Peer server = a.accept();
+  EXPECT_EQ(field(server.read_head(), "Tandem-Lost"), "");
   server.send(
       "HTTP/1.1 421 Misdirected Request\r\nTandem-Refer: none\r\nContent-Length: 0\r\n\r\n");
   EXPECT_TRUE(client.read_response().starts_with("HTTP/1.1 502 "));

@@ -6,6 +6,7 @@ namespace tandem {
 namespace {
 
 constexpr ServerId kPeer{2}, kOther{3};
+constexpr SessionId kFirst{1, 1}, kSecond{1, 2};
 
 class ContentWantsTest : public ::testing::Test {
  protected:
@@ -16,6 +17,7 @@ class ContentWantsTest : public ::testing::Test {
     options.want_contents_max = 3;
     options.want_bytes_max = 1000;
     options.awaited_max = 6;
+    options.waiters_max = 8;
     return options;
   }
   void SetUp() override {
@@ -26,8 +28,8 @@ class ContentWantsTest : public ::testing::Test {
     return std::make_shared<const std::string>(text);
   }
   static Content content(const std::string& text) { return {Validator::of(text), bytes(text)}; }
-  void mention(const std::string& text, ServerId peer = kPeer) {
-    wants_.mentioned(peer, Validator::of(text));
+  void mention(const std::string& text, ServerId peer = kPeer, SessionId session = {7, 7}) {
+    wants_.mentioned(peer, session, Validator::of(text));
   }
   std::vector<std::pair<ServerId, MirrorWant>> flush() {
     Outbox<Message> out;
@@ -35,6 +37,25 @@ class ContentWantsTest : public ::testing::Test {
     std::vector<std::pair<ServerId, MirrorWant>> asked;
     for (auto& [to, message] : out.take()) asked.emplace_back(to, std::get<MirrorWant>(message));
     return asked;
+  }
+  using Answers = std::vector<std::pair<ServerId, std::uint64_t>>;  // with the batch's number
+  static Answers answers_in(Outbox<Message>& out) {
+    Answers answers;
+    for (auto& [to, message] : out.take()) {
+      const auto* ack = std::get_if<MirrorAck>(&message);
+      if (ack != nullptr) answers.emplace_back(to, ack->sequence);
+    }
+    return answers;
+  }
+  Answers answered(ServerId feeder, SessionId session, std::uint64_t sequence) {
+    Outbox<Message> out;
+    wants_.answer(feeder, {session, {}, sequence, MirrorAck::Answer::kApplied}, out);
+    return answers_in(out);
+  }
+  Answers flush_answers() {
+    Outbox<Message> out;
+    wants_.flush(now_, out);
+    return answers_in(out);
   }
   bool has(const std::string& text) { return pool_.contents.find(Validator::of(text)) != nullptr; }
 
@@ -115,6 +136,75 @@ TEST_F(ContentWantsTest, GivesUpAfterItsPatienceAndIgnoresTheLateAnswer) {
   EXPECT_EQ(wants_.awaited(), 1u) << "that was not the answer to this question";
   wants_.on_contents(kPeer, {next, {content("next")}, true});
   EXPECT_TRUE(has("next"));
+}
+
+// --- answers that wait for contents ---
+
+TEST_F(ContentWantsTest, WhatLacksNothingIsAnsweredAtOnce) {
+  mention("a", kPeer, kFirst);
+  EXPECT_EQ(answered(kPeer, kSecond, 4), (Answers{{kPeer, 4}}));
+  EXPECT_TRUE(answered(kPeer, kFirst, 1).empty());
+}
+
+TEST_F(ContentWantsTest, AnAnswerWaitsForAllThatItsSessionLacksAndOnlyTheLastIsSent) {
+  mention("a", kPeer, kFirst);
+  mention("b", kPeer, kFirst);
+  mention("b", kPeer, kSecond);
+  EXPECT_TRUE(answered(kPeer, kFirst, 1).empty());
+  EXPECT_TRUE(answered(kPeer, kSecond, 8).empty());
+  const std::uint64_t number = flush().at(0).second.number;
+  wants_.on_contents(kPeer, {number, {content("b")}, false});
+  EXPECT_EQ(flush_answers(), (Answers{{kPeer, 8}}));
+  EXPECT_TRUE(wants_.lacks(kFirst));
+  EXPECT_TRUE(answered(kPeer, kFirst, 2).empty());
+  wants_.on_contents(kPeer, {number, {content("a")}, true});
+  EXPECT_EQ(wants_.next_deadline(), Instant::min());
+  EXPECT_EQ(flush_answers(), (Answers{{kPeer, 2}}));
+  EXPECT_EQ(wants_.lacking(), 0u);
+}
+
+TEST_F(ContentWantsTest, WhatIsGivenUpIsNotWaitedFor) {
+  mention("a", kPeer, kFirst);
+  EXPECT_TRUE(answered(kPeer, kFirst, 1).empty());
+  flush();
+  now_ += 5s;
+  EXPECT_EQ(flush_answers(), (Answers{{kPeer, 1}}));
+}
+
+TEST_F(ContentWantsTest, WhatOneCannotGiveIsAskedOfAnotherWhoHasNamedIt) {
+  mention("a", kPeer, kFirst);
+  mention("a", kOther, kSecond);
+  EXPECT_TRUE(answered(kPeer, kFirst, 1).empty());
+  EXPECT_TRUE(answered(kOther, kSecond, 2).empty());
+  flush();
+  wants_.link_down(kPeer);
+  const auto asked = flush();
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].first, kOther);
+  EXPECT_TRUE(wants_.lacks(kSecond));
+  EXPECT_FALSE(wants_.lacks(kFirst)) << "who fed it is gone, and so is the answer";
+  wants_.on_contents(kOther, {asked[0].second.number, {}, true});
+  EXPECT_EQ(flush_answers(), (Answers{{kOther, 2}})) << "nobody is left who could give it";
+  EXPECT_EQ(wants_.awaited(), 0u);
+}
+
+TEST_F(ContentWantsTest, ASessionThatIsForgottenAndComesAgainWaitsForItsOwn) {
+  mention("a", kPeer, kFirst);
+  wants_.forget(kFirst);
+  EXPECT_EQ(answered(kPeer, kFirst, 1), (Answers{{kPeer, 1}}));
+  mention("b", kPeer, kFirst);
+  EXPECT_TRUE(answered(kPeer, kFirst, 2).empty());
+  const std::uint64_t number = flush().at(0).second.number;
+  wants_.on_contents(kPeer, {number, {content("a")}, false});
+  EXPECT_TRUE(flush_answers().empty());
+  wants_.on_contents(kPeer, {number, {content("b")}, true});
+  EXPECT_EQ(flush_answers(), (Answers{{kPeer, 2}}));
+}
+
+TEST_F(ContentWantsTest, NoMoreSessionsWaitThanTheBound) {
+  mention("a", kPeer, kFirst);
+  for (std::uint64_t i = 0; i < 20; ++i) mention("a", kPeer, {9, i});
+  EXPECT_EQ(wants_.lacking(), 8u);
 }
 
 TEST_F(ContentWantsTest, ForgetsWhatItAskedOfAPeerThatIsGoneAndAsksAnother) {

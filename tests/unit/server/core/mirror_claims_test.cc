@@ -132,6 +132,71 @@ TEST_F(MirrorClaims, ManySessionsShareOneCopyAndItIsSentOncePerPeer) {
   EXPECT_EQ(node("a").counters().mirror_contents_sent, 1u);
 }
 
+TEST_F(MirrorClaims, ACopyIsWholeWhenItsContentsHaveComeToo) {
+  start({"a", "b"});
+  confirmed("a");
+  Message late;
+  drop_ = [&late](const std::string&, const std::string& to, const Message& message) {
+    if (to != "b" || !std::holds_alternative<MirrorContents>(message)) return false;
+    late = message;
+    return true;
+  };
+  retrieved("a", {}, "text");
+  EXPECT_EQ(node("b").report(kSession)->mirror_entries, 1u);
+  EXPECT_FALSE(node("a").report(kSession)->copy_complete);
+  EXPECT_EQ(node("a").gauges().lag_items, 1u);
+  EXPECT_EQ(node("a").gauges().lag_sessions, 1u);
+  drop_ = nullptr;
+  node("b").on_message(now_, id("a"), late, outbox("b"));
+  settle();
+  EXPECT_TRUE(node("a").report(kSession)->copy_complete);
+  EXPECT_EQ(node("a").gauges().lag_items, 0u);
+}
+
+TEST_F(MirrorClaims, ContentsThatDoNotComeAreWaitedForNoLongerThanTheirPatience) {
+  start({"a", "b"});
+  confirmed("a");
+  drop_ = [](const std::string&, const std::string& to, const Message& message) {
+    return to == "b" && std::holds_alternative<MirrorContents>(message);
+  };
+  retrieved("a", {}, "text");
+  EXPECT_FALSE(node("a").report(kSession)->copy_complete);
+  pass(5s);
+  EXPECT_TRUE(node("a").report(kSession)->copy_complete);
+}
+
+TEST_F(MirrorClaims, ACopyIsUnfedFromTheEndOfItsLinkUntilItIsFedOrHasACopy) {
+  start({"a", "b", "c"});
+  const std::string holder = name_of(confirmed("a").alternate);
+  EXPECT_EQ(node(holder).gauges().copies_unfed, 0u);
+  cut("a", holder);
+  EXPECT_EQ(node(holder).gauges().copies_unfed, 1u);
+  link("a", holder);
+  EXPECT_EQ(node(holder).gauges().copies_unfed, 0u);
+  kill("a");
+  EXPECT_EQ(node(holder).gauges().copies_unfed, 1u);
+  restart("a");
+  EXPECT_EQ(node(holder).gauges().copies_unfed, 0u) << "a third server has it";
+  EXPECT_TRUE(node(holder).report(kSession)->copy_complete);
+}
+
+TEST_F(MirrorClaims, AFeederThatWasStartedAnewHasLostWhatItFedThoughOthersToldItOfSomeSince) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  const std::string holder = name_of(held.alternate);
+  const std::string third = holder == "b" ? "c" : "b";
+  for (std::uint64_t i = 1; i <= 9; ++i) confirmed(third, {9, i});
+  kill("a");
+  seats_["a"].incarnation = 2;
+  seats_["a"].node = std::make_unique<Node>(options_for("a"), now_);
+  link("a", third);
+  ASSERT_GT(node("a").gauges().sessions_alternate, 0u);
+  link("a", holder);
+  publish();
+  EXPECT_EQ(node(holder).gauges().copies_unfed, 0u);
+  EXPECT_EQ(node(holder).report(kSession)->alternate, id(third));
+}
+
 TEST_F(MirrorClaims, BatchThatIsLostOnTheWayIsMendedByASnapshot) {
   start({"a", "b"});
   confirmed("a");

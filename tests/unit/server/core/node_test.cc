@@ -350,6 +350,31 @@ TEST_F(NodeTest, ASessionThatNobodyKnowsIsNotBegunWhereTheBalancerSaysSo) {
   EXPECT_EQ(request(third, sent).kind, Kind::kServe);
 }
 
+TEST_F(NodeTest, AServerThatWasStartedAnewDoesNotBeginASessionThatIsNotToBeBegun) {
+  start({"a", "b"});
+  const SessionToken held = confirmed("a");
+  kill("a");
+  kill("b");
+  restart("a");
+  restart("b");
+  RequestInfo info{held, kCache, {}, {}, true};
+  const auto decided = [&](const std::string& at, const SessionToken& token) {
+    info.token = token;
+    Decision decision = node(at).on_request(now_, wall_, info);
+    if (decision.kind != Kind::kWait) return decision;
+    settle();
+    node(at).take_settled();
+    return node(at).on_request(now_, wall_, info);
+  };
+  const Decision referred = decided("a", held);
+  ASSERT_EQ(referred.kind, Kind::kRefer) << "its alternate may know it";
+  EXPECT_EQ(decided("b", referred.refer).kind, Kind::kGone);
+  EXPECT_EQ(decided("a", with_flags(held, kMustServe)).kind, Kind::kGone);
+  EXPECT_EQ(decided("b", new_session("b", {9, 9})).kind, Kind::kServe);
+  EXPECT_EQ(decided("a", with_flags(held, kLasting)).kind, Kind::kServe)
+      << "the application behind it knows";
+}
+
 TEST_F(NodeTest, IdleSessionExpiresOnPrimaryAndAlternate) {
   start({"a", "b"});
   SessionToken held = confirmed("a");
