@@ -4,6 +4,15 @@
 
 namespace tandem {
 
+void Liveness::set_options(const Options& options) {
+  const bool same = options.attempts == options_.attempts && options.timeout == options_.timeout;
+  options_ = options;
+  if (same || !verifying_ || !online_) return;
+  verifying_ = false;
+  started_ = fails_ = refusals_ = 0;
+  wanted_ = begun_;
+}
+
 void Liveness::good() {
   ++good_signs_;
   well_ = true;

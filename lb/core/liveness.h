@@ -47,7 +47,8 @@ class Liveness {
 
   Liveness() = default;
   explicit Liveness(const Options& options) : options_(options) {}
-  void set_options(const Options& options) { options_ = options; }
+  // A verification under way begins again if it would take another course.
+  void set_options(const Options& options);
 
   void on_connected(Instant now);            // registered, on a new control connection
   void on_heard(Instant now, bool is_pong);  // a message on the control connection
@@ -64,6 +65,7 @@ class Liveness {
   bool connected() const { return connected_; }
   bool left() const { return left_; }
   bool deaf() const { return deaf_; }
+  bool failing() const { return connected_ && failed_in_a_row_ > 0; }  // or about to be deaf
   bool silent(Instant now) const {
     return now - heard_ >= options_.status_interval * kSilentIntervals;
   }

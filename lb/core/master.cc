@@ -22,9 +22,12 @@ std::string why_dead(Instant now, const Liveness& live, const std::string& detai
 
 Master::Master(Options options) : options_(options), dice_(options.seed) {}
 
-void Master::set_options(const Options& options) {
+void Master::set_options(Instant now, const Options& options) {
   options_ = options;
-  for (auto& [server, subject] : subjects_) subject.live.set_options(options.liveness);
+  for (auto& [server, subject] : subjects_) {
+    subject.live.set_options(options.liveness);
+    wake(now, server, subject);
+  }
 }
 
 Master::Subject* Master::find(ServerId server) {
@@ -101,6 +104,7 @@ void Master::forget(ServerId server) {
   left_ -= subject->live.left();
   ring_.remove({server});
   held_back_.erase(server);
+  failing_.erase(server);
   deadlines_.erase(server);
   subjects_.erase(server);
 }
@@ -199,6 +203,11 @@ Instant Master::next_deadline() const {
 // Looks at a server after something has happened to it.
 void Master::review(Instant now, ServerId server, Subject& subject, MasterOrders& orders) {
   const Liveness& live = subject.live;
+  if (subject.online && live.failing() && !subject.confirmed) {
+    failing_.insert(server);
+  } else {
+    failing_.erase(server);
+  }
   if (live.left()) {
     if (subject.online) {
       acquit(server, subject);
@@ -286,6 +295,7 @@ void Master::go(Instant now, ServerId server, Subject& subject, ServerState stat
   subject.online = subject.confirmed = false;
   --online_;
   subject.live.mark(false);
+  failing_.erase(server);
   subject.suspected = kNever;
   subject.detail.clear();
   wake(now, server, subject);

@@ -3,17 +3,18 @@
 //
 // It verifies before it believes (lb/core/liveness), and it does not believe its own eyes alone: a
 // server whose verification failed is dead if
-//   1. its host refuses connections and its control connection is gone, or it is deaf (it reports,
-//      but its data port fails), or
+//   1. its host refuses connections and its control connection is gone, or
 //   2. a witness agrees: another server reported it, or looked (Look) and could not reach it, or
 //   3. nobody who was asked says anything, though one of them is heard of (an older version) - and
-//      this is not one of most.
-// A witness that did reach it contradicts: then nothing changes, and neither if nobody can be
-// asked.
+//      this is not one of most, or
+//   4. it is deaf (it reports, but its data port fails), and this is not one of most.
+// A witness that did reach it contradicts, unless it is deaf: then nothing changes, and neither if
+// nobody can be asked.
 //
 // *Most looks dead*: if more than half of those online would be offline by what was confirmed
-// within `window`, or could not be judged, it may be the master itself that is cut off. Rule 3 then
-// ends; who is not dead by 1 or 2 stays online, and that is said loudly.
+// within `window`, or could not be judged, it may be the master itself that is cut off. Rules 3 and
+// 4 then end; who is not dead by 1 or 2 stays online, and that is said loudly. For rule 4 those
+// whose data ports began to fail count as well: they are about to be deaf.
 //
 // The dead leave the ring in transactions (lb/core/rounds). Offline servers are looked at ever more
 // rarely, and one that answers returns, into another place on the ring. One that was believed dead
@@ -103,7 +104,7 @@ class Master {
   };
 
   explicit Master(Options options);
-  void set_options(const Options& options);
+  void set_options(Instant now, const Options& options);
 
   // A registered server, known before or not, on a new control connection. A new process counts at
   // once; so does who was never believed dead.
@@ -174,6 +175,7 @@ class Master {
   void suspect(Instant now, ServerId server, Subject& subject);
   void acquit(ServerId server, Subject& subject);
   void judge(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
+  void judge_deaf(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
   void give_up(ServerId server, Subject& subject, std::string_view why, MasterOrders& orders);
   void ask(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
   bool can_witness(Instant now, ServerId server) const;
@@ -198,6 +200,7 @@ class Master {
   Rounds rounds_{ring_};
   std::set<ServerId> suspects_;  // undecided, and no round waits for them
   std::set<ServerId> unjudged_;  // failed, but for want of a witness
+  std::set<ServerId> failing_;   // online and heard of, but the last probe failed
   std::set<ServerId> held_back_;
   std::deque<Instant> gone_;  // the believed dead, within the window
   std::size_t online_ = 0;

@@ -41,8 +41,9 @@ void Master::judge(Instant now, ServerId server, Subject& subject, MasterOrders&
   }
   suspect(now, server, subject);
   const bool believed = subject.agreed && !subject.contradicted;
-  if (live.deaf() || live.refused() || believed) return confirm(now, server, subject);
+  if (live.refused() || believed) return confirm(now, server, subject);
   if (subject.judged == live.verifications()) return;  // the next one decides
+  if (live.deaf()) return judge_deaf(now, server, subject, orders);
   if (subject.contradicted) {
     ++counts_.contradicted;
     return give_up(server, subject, "a server that was asked reaches it", orders);
@@ -63,10 +64,21 @@ void Master::judge(Instant now, ServerId server, Subject& subject, MasterOrders&
   confirm(now, server, subject);
 }
 
+// No witness knows of its data port. If those of most fail, it is the way there from here.
+void Master::judge_deaf(Instant now, ServerId server, Subject& subject, MasterOrders& orders) {
+  const std::size_t unjudged = unjudged_.size() + 1 - unjudged_.count(server);
+  if (!most_with(rounds_.held() + std::max(unjudged, failing_.size()))) {
+    return confirm(now, server, subject);
+  }
+  ++counts_.unjudged;
+  give_up(server, subject, "the data ports of most fail from here", orders);
+}
+
 void Master::confirm(Instant now, ServerId server, Subject& subject) {
   subject.confirmed = true;
   suspects_.erase(server);
   unjudged_.erase(server);
+  failing_.erase(server);
   rounds_.confirm(now, server, !subject.live.refused());
 }
 

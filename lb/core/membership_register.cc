@@ -35,7 +35,7 @@ Result<void> Membership::configure(Instant now, Options options,
     view_new_ = true;
   }
   options_ = options;
-  master_.set_options(master_options(options));
+  master_.set_options(now, master_options(options));
   for (auto it = members_.begin(); it != members_.end();) {
     const std::string name = it->first;
     const bool is_plain = it->second.check.has_value();

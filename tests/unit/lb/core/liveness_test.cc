@@ -57,6 +57,26 @@ struct Driven {
   Duration failed_at = -1s;
 };
 
+// Of a verification that has had more failures than attempts are wanted now, nothing more would
+// come.
+TEST(Liveness, AVerificationUnderWayBeginsAgainWithOtherOptions) {
+  for (const std::uint32_t attempts : {2U, 3U, 12U}) {
+    Driven server;
+    while (server.probes < 3) server.run(server.now + 1ms, kDead);
+    server.run(server.now + 2ms, kDead);
+    ASSERT_TRUE(server.liveness.verifying());
+    Liveness::Options options;
+    options.attempts = attempts;
+    server.liveness.set_options(options);
+    server.liveness.on_lost(at(server.now));
+    EXPECT_FALSE(server.liveness.failed(at(server.now))) << attempts;
+    const int before = server.probes;
+    server.run(server.now + 200ms, kDead);
+    EXPECT_TRUE(server.liveness.failed(at(server.now))) << attempts;
+    EXPECT_GE(server.probes, before + static_cast<int>(attempts));
+  }
+}
+
 TEST(Liveness, AServerThatReportsIsNeverProbed) {
   Driven server;
   server.run(100s, kFine);

@@ -133,6 +133,39 @@ TEST(Master, AMasterThatIsCutOffItselfChangesNothingAndSaysSo) {
   }
 }
 
+// The way to the data ports alone is gone; what comes on the control connections is as ever.
+TEST(Master, AMasterThatReachesNoDataPortChangesNothingAndSaysSo) {
+  for (const bool pongs : {true, false}) {
+    for (const std::size_t n : {1U, 2U, 3U, 8U}) {
+      MasterWorld world;
+      fill(world, n);
+      for (std::size_t i = 0; i < n; ++i) {
+        (pongs ? world.of(name(i)).shut : world.of(name(i)).deaf) = true;
+        world.fail(name(i));
+        world.run(50ms);
+      }
+      world.run(60s);
+      for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(world.of(name(i)).offlines, 0U) << n << pongs;
+      EXPECT_TRUE(world.master().most_looks_dead()) << n << pongs;
+      for (std::size_t i = 0; i < n; ++i) world.of(name(i)).shut = world.of(name(i)).deaf = false;
+      world.run(5s);
+      EXPECT_FALSE(world.master().most_looks_dead()) << n << pongs;
+    }
+  }
+}
+
+TEST(Master, SomeWhoseDataPortsFailAreDeafAndGo) {
+  MasterWorld world;
+  fill(world, 7);
+  for (std::size_t i = 0; i < 3; ++i) {
+    world.of(name(i)).shut = true;
+    world.fail(name(i));
+  }
+  world.run(30s);
+  for (std::size_t i = 0; i < 7; ++i) EXPECT_EQ(world.of(name(i)).offlines, i < 3 ? 1U : 0U) << i;
+  EXPECT_FALSE(world.master().most_looks_dead());
+}
+
 TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
   for (const std::uint32_t free : {0U, 1U}) {
     MasterWorld world(1, free);

@@ -28,6 +28,7 @@ class MasterWorld {
     bool frozen = false;  // stands still, or nothing can be heard of it
     bool cut = false;     // from the master alone
     bool deaf = false;    // it hears nothing of the master, but is heard
+    bool shut = false;    // its data port, to the master alone
     bool blind = false;   // reaches no other server that it looks at
     bool left = false;
     Duration looks_for = 2 * kTrip;  // until the master hears what it saw
@@ -186,7 +187,7 @@ class MasterWorld {
     if (const auto* contact = std::get_if<Contact>(&order)) {
       const ServerId id = contact->server;
       const Server& server = servers_.at(id);
-      const bool reached = !server.frozen && !server.cut && !server.deaf;
+      const bool reached = !server.frozen && !server.cut && !server.deaf && !server.shut;
       const Duration takes = reached ? kTrip : contact->timeout == 0s ? 1s : contact->timeout;
       after(takes, [this, id, serial = contact->serial, reached] {
         const ProbeResult result = !reached                ? ProbeResult::kFailed
