@@ -75,6 +75,18 @@ HttpClientOptions client_options(const SourceConf& conf) {
   return options;
 }
 
+CachedSource::Options cache_options(const Conf& conf) {
+  CachedSource::Options options;
+  options.name = conf.name;
+  options.cache.bytes_max = conf.cache.bytes;
+  options.cache.item_bytes_max = conf.cache.item_bytes_max;
+  options.cache.waiters_max = conf.cache.waiters_max;
+  options.cache.rules.heuristic_percent = conf.cache.heuristic_percent;
+  options.cache.rules.heuristic_max = conf.cache.heuristic_max;
+  options.cache.rules.stale_if_error = conf.cache.stale_if_error;
+  return options;
+}
+
 ItemDatabase::Options database_options(const SourceConf& conf) {
   ItemDatabase::Options options;
   options.path = conf.url.path;

@@ -6,6 +6,7 @@
 #include "server/core/node_options.h"
 #include "server/io/buddies.h"
 #include "server/io/front.h"
+#include "server/io/source_cached.h"
 #include "server/io/source_sqlite.h"
 
 namespace tandem::server {
@@ -14,6 +15,7 @@ NodeOptions node_options(const Conf& conf);
 BuddiesOptions buddies_options(const Conf& conf);
 FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
+CachedSource::Options cache_options(const Conf& conf);
 ItemDatabase::Options database_options(const SourceConf& conf);
 SqliteSource::Options sqlite_options(const SourceConf& conf);
 

@@ -77,7 +77,11 @@ std::string Server::open_source() {
 }
 
 std::string Server::open_front() {
-  front_ = std::make_unique<Front>(loop_, driver_, *source_, front_options(conf_), *keys_);
+  if (conf_.cache.bytes > 0) {
+    cached_ = std::make_unique<CachedSource>(loop_, *source_, cache_options(conf_));
+  }
+  Source& first = cached_ != nullptr ? *cached_ : *source_;
+  front_ = std::make_unique<Front>(loop_, driver_, first, front_options(conf_), *keys_);
   const auto at = Resolver::resolve_now(conf_.listen);
   if (!at) return places_.complain("listen", at.error().message);
   if (const auto done = front_->listen(at->front()); !done) {
@@ -318,10 +322,11 @@ AdminSnapshot Server::snapshot() {
       {"peer_bytes_sent_total", "Bytes sent to peers, TLS included.", traffic.bytes_sent});
   snapshot.counts.push_back({"peer_bytes_received_total",
                              "Bytes received from peers, TLS included.", traffic.bytes_received});
-  if (items_ != nullptr) {
-    for (AdminSnapshot::Count& count : items_->counts())
-      snapshot.counts.push_back(std::move(count));
-  }
+  const auto add = [&](std::vector<AdminSnapshot::Count> counts) {
+    for (AdminSnapshot::Count& count : counts) snapshot.counts.push_back(std::move(count));
+  };
+  if (items_ != nullptr) add(items_->counts());
+  if (cached_ != nullptr) add(cached_->counts());
   count_buddies(snapshot);
   return snapshot;
 }

@@ -22,6 +22,7 @@
 #include "server/io/node_driver.h"
 #include "server/io/peers.h"
 #include "server/io/source.h"
+#include "server/io/source_cached.h"
 
 namespace tandem::server {
 
@@ -74,6 +75,7 @@ class Server final : private AdminTarget, private ViewFollower {
   Buddies buddies_;
   std::unique_ptr<ItemDatabase> items_;  // null: the source is an HTTP origin
   std::unique_ptr<Source> source_;
+  std::unique_ptr<CachedSource> cached_;  // before source_; null: nothing is cached
   std::unique_ptr<Front> front_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<BalancerLinks> links_;

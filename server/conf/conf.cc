@@ -83,7 +83,7 @@ Table<SourceConf> source_table() {
   table.option("validate_body_max", &SourceConf::validate_body_max, size(0, 64 * 1024 * 1024),
                "Larger bodies stream through without a validator, and are not mirrored.");
   table.option("connect_timeout", &SourceConf::connect_timeout, duration(10ms, 1h),
-               "A connection to the origin must stand after this time; else the client gets 502.");
+               "A connection to the origin must stand after this time; else the client gets 503.");
   table.option("response_timeout", &SourceConf::response_timeout, duration(10ms, 24h),
                "The head of the response must come so long after the end of the request; else the "
                "client gets 504. SQLite must answer within this time; else the client gets 503.");
@@ -99,6 +99,27 @@ Table<SourceConf> source_table() {
   table.option("cache_control", &SourceConf::cache_control, field_value(),
                "The Cache-Control of SQLite's items; \"max-age=0, stale-if-error=60\", say, lets "
                "what is cached be served for a minute while the database is unavailable.");
+  return table;
+}
+
+Table<CacheConf> cache_table() {
+  Table<CacheConf> table("The cache of the source's responses, shared by all clients (RFC 9111).");
+  table.option("bytes", &CacheConf::bytes, size(0, std::uint64_t{1} << 40),
+               "The most bytes of responses stored; over it the least recently used go. 0: nothing "
+               "is stored, and every request goes to the source.");
+  table.option("item_bytes_max", &CacheConf::item_bytes_max, size(0, std::uint64_t{1} << 32),
+               "Larger bodies are not stored.");
+  table.option("heuristic_percent", &CacheConf::heuristic_percent, integer(0, 100),
+               "A response that does not say for how long it is fresh is for this part of the time "
+               "since its Last-Modified; one without is validated each time. 0: it always is.");
+  table.option("heuristic_max", &CacheConf::heuristic_max, duration(0s, 365 * 24h),
+               "The most that this makes.");
+  table.option("stale_if_error", &CacheConf::stale_if_error, duration(0s, 365 * 24h),
+               "While the source fails, a response that does not say for how long it may be served "
+               "stale may be for this time. Never one that says must-revalidate or s-maxage.");
+  table.option("waiters_max", &CacheConf::waiters_max, integer(0, 10000000),
+               "The most requests that wait for what another is fetching; over it each asks the "
+               "source.");
   return table;
 }
 
@@ -244,6 +265,7 @@ Table<Conf> top_table() {
                "While draining, the most sessions that move to their alternates in a second.");
   table.table("limits", &Conf::limits, http_limits_table());
   table.table("source", &Conf::source, source_table());
+  table.table("cache", &Conf::cache, cache_table());
   table.table("session", &Conf::session, session_table());
   table.table("mirror", &Conf::mirror, mirror_table());
   table.table("rebalance", &Conf::rebalance, rebalance_table());

@@ -41,6 +41,15 @@ struct SourceConf {
   std::string cache_control;                // of SQLite's items; empty: none
 };
 
+struct CacheConf {
+  std::uint64_t bytes = 0;  // of responses stored for all clients; 0: none
+  std::uint64_t item_bytes_max = 4 * 1024 * 1024;
+  std::uint32_t heuristic_percent = 10;  // of the time since Last-Modified
+  Duration heuristic_max = 1h;
+  Duration stale_if_error{0};  // where the response does not say
+  std::uint32_t waiters_max = 4096;
+};
+
 struct SessionConf {
   Duration ttl = 30min;            // of a token; renewed at half of it
   Duration provisional_ttl = 10s;  // a session whose token did not come back is dropped
@@ -88,6 +97,7 @@ struct Conf {
   std::uint32_t drain_rate = 1000;  // sessions moved in a second
   HttpLimitsConf limits;
   SourceConf source;
+  CacheConf cache;
   SessionConf session;
   MirrorConf mirror;
   RebalanceConf rebalance;

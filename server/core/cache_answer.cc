@@ -53,7 +53,7 @@ http::ByteRange range_of(const http::RequestHead& request, const StoredResponse&
 
 CacheAnswer answer_from_stored(std::string& head, const http::RequestHead& request,
                                const StoredResponse& stored, Instant now,
-                               std::string_view cache_status) {
+                               std::string_view cache_name, const CacheOutcome& outcome) {
   CacheAnswer answer{stored.status, *stored.body};
   http::ByteRange range;
   if (stored.status == 200) {
@@ -86,9 +86,10 @@ CacheAnswer answer_from_stored(std::string& head, const http::RequestHead& reque
   if (answer.status != 304 && answer.status != 204) {
     builder.field("Content-Length", answer.content.size());
   }
-  const auto age = std::chrono::duration_cast<std::chrono::seconds>(stored.terms.age(now));
+  const auto age =
+      std::chrono::duration_cast<std::chrono::seconds>(outcome.age.value_or(stored.terms.age(now)));
   builder.field("Age", static_cast<std::uint64_t>(std::max<std::int64_t>(age.count(), 0)));
-  builder.field("Cache-Status", cache_status);
+  builder.field("Cache-Status", cache_status(cache_name, outcome));
   builder.finish();
   if (request.method() == http::Method::kHead) answer.content = {};
   return answer;

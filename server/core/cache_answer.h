@@ -17,12 +17,13 @@ struct CacheAnswer {
   std::string_view content;  // all or part of the stored body; empty for HEAD, too
 };
 
-// Writes the head to `head`, in place of what was there: the stored one with Age and Cache-Status,
-// or 304, 206 or 416 as the request's conditions and range have it. A range of which If-Range says
-// that it is of another representation, and several ranges, get the whole.
+// `cache_name` and `outcome` are for Cache-Status. Writes the head to `head`, in place of what was
+// there: the stored one with Age and Cache-Status, or 304, 206 or 416 as the request's conditions
+// and range have it. A range of which If-Range says that it is of another representation, and
+// several ranges, get the whole.
 CacheAnswer answer_from_stored(std::string& head, const http::RequestHead& request,
                                const StoredResponse& stored, Instant now,
-                               std::string_view cache_status);
+                               std::string_view cache_name, const CacheOutcome& outcome);
 
 // The head of the request for the whole item: this one's without its conditions and range, with
 // those that validate `stored`, if there is one.

@@ -113,19 +113,20 @@ std::optional<CacheTerms> terms_to_store(const CacheRules& rules, const http::Re
   const auto stated = stated_lifetime(response, control, times.wall);
   const bool may_guess = heuristically_cacheable(response.status()) || control.is_public;
   if (!stated && !may_guess) return std::nullopt;
+  terms.version = version;
   if (stated) {
     terms.lifetime = *stated;
-  } else if (version && !response.has(FieldId::kCacheControl)) {
-    terms.version = version;
-  } else {
+  } else if (!version) {
     terms.heuristic = true;
     terms.lifetime = guessed_lifetime(rules, request, response, times.wall);
   }
   const bool can_be_validated =
       response.has(FieldId::kEtag) || response.has(FieldId::kLastModified);
-  const bool has_use = terms.version || can_be_validated ||
-                       (!terms.no_cache && terms.age(times.received) < terms.lifetime);
-  if (!has_use) return std::nullopt;
+  const bool is_fresh = !terms.no_cache && terms.fresh(times.received, version);
+  const bool has_stale_use =
+      may_use_on_error(terms, rules, {}, false, times.received + terms.lifetime) ||
+      (terms.stale_while_revalidate > Duration{0} && !terms.must_revalidate && !terms.no_cache);
+  if (!is_fresh && !can_be_validated && !has_stale_use) return std::nullopt;
   return terms;
 }
 
@@ -150,7 +151,7 @@ CacheUse cache_use(const CacheTerms& terms, const CacheControl& asked, bool auth
 
 bool may_use_on_error(const CacheTerms& terms, const CacheRules& rules, const CacheControl& asked,
                       bool authorized, Instant now) {
-  if (terms.no_cache || terms.must_revalidate || asked.no_cache || terms.version) return false;
+  if (terms.no_cache || terms.must_revalidate || asked.no_cache) return false;
   if (authorized && !terms.for_authorized) return false;
   Duration allowed = terms.stale_if_error.value_or(Duration{0});
   if (!terms.by_s_maxage) {

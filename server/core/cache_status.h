@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/base/time.h"
+
 namespace tandem {
 
 struct CacheOutcome {
@@ -25,6 +27,7 @@ struct CacheOutcome {
   bool stored = false;                // the source's answer
   bool collapsed = false;             // with the request of another
   std::string_view detail;            // a token; empty: none
+  std::optional<Duration> age;        // of what is stored, if its terms do not tell it
 };
 
 // The value: `name` is that of this cache.

@@ -64,6 +64,10 @@ DataCache::Verdict DataCache::on_request(const Asked& asked, Ticket ticket, Atte
     verdict.outcome.forwarded = verdict.invalidates ? Forwarded::kMethod : Forwarded::kBypass;
     return verdict;
   }
+  if (asked.version) {
+    version_ = asked.version;
+    version_at_ = asked.now;
+  }
   const http::CacheControl directives = cache_directives(asked.head);
   const bool authorized = asked.head.has(FieldId::kAuthorization);
   const CacheKey key = CacheKey::of(asked.head);
@@ -119,6 +123,7 @@ std::optional<DataCache::Verdict> DataCache::from_store(const Asked& asked, cons
   Verdict verdict{Verdict::Do::kServe, stored, 0, false, {}};
   verdict.outcome.ttl_s = ttl_of(terms, asked.now);
   verdict.outcome.collapsed = attempt.waits > 0;
+  if (terms.version) verdict.outcome.age = as_last_seen(terms).age(asked.now);
   switch (cache_use(terms, directives, authorized, asked.now, asked.version)) {
     case CacheUse::kFresh:
       ++counts_.hits;
@@ -136,12 +141,21 @@ std::optional<DataCache::Verdict> DataCache::from_store(const Asked& asked, cons
     case CacheUse::kValidate:
       break;
   }
-  const bool serves =
-      attempt.died && may_use_on_error(terms, options_.rules, directives, authorized, asked.now);
+  const bool serves = attempt.died && may_use_on_error(as_last_seen(terms), options_.rules,
+                                                       directives, authorized, asked.now);
   if (!serves) return std::nullopt;
   ++counts_.error_hits;
   verdict.outcome.detail = "stale-if-error";
   return verdict;
+}
+
+// While the source tells its version, what has that version is as if it came now.
+CacheTerms DataCache::as_last_seen(const CacheTerms& terms) const {
+  CacheTerms seen = terms;
+  if (!terms.version || terms.version != version_) return seen;
+  seen.received = std::max(terms.received, version_at_);
+  seen.initial_age = Duration{0};
+  return seen;
 }
 
 DataCache::Verdict DataCache::fetch(const Asked& asked, const CacheKey& key, Stored stored,
@@ -308,12 +322,15 @@ DataCache::Death DataCache::on_failure(FlightId id, Instant now, const http::Req
   death.outcome = flight.outcome;
   const bool serves =
       flight.validates != nullptr && !flight.detached &&
-      may_use_on_error(flight.validates->terms, options_.rules, cache_directives(request),
-                       request.has(FieldId::kAuthorization), now);
+      may_use_on_error(as_last_seen(flight.validates->terms), options_.rules,
+                       cache_directives(request), request.has(FieldId::kAuthorization), now);
   if (serves) {
     ++counts_.error_hits;
     death.stored = flight.validates;
     death.outcome.ttl_s = ttl_of(death.stored->terms, now);
+    if (death.stored->terms.version) {
+      death.outcome.age = as_last_seen(death.stored->terms).age(now);
+    }
     death.outcome.detail = "stale-if-error";
   }
   death.waiters = {land(id), Release::kDied};

@@ -184,6 +184,7 @@ class DataCache {
   Verdict fetch(const Asked& asked, const CacheKey& key, Stored stored, CacheOutcome outcome,
                 bool joinable);
   Flight* joinable(const Asked& asked, const CacheKey& key, FlightId& id);
+  CacheTerms as_last_seen(const CacheTerms& terms) const;
   FlightId begin(const Asked& asked, const CacheKey& key, Stored validates, bool joinable);
   Landing on_not_modified(FlightId id, Instant now, UnixSeconds wall,
                           const http::RequestHead& request, const http::ResponseHead& response);
@@ -202,7 +203,9 @@ class DataCache {
   Joinable joinable_;
   FlightId last_flight_ = 0;
   std::size_t waiters_ = 0;
-  std::list<Pass> pass_order_;  // the longest remembered in front
+  std::optional<std::uint64_t> version_;  // of the source, the last that it had
+  Instant version_at_{};                  // when it had it
+  std::list<Pass> pass_order_;            // the longest remembered in front
   std::unordered_map<CacheKey, std::list<Pass>::iterator, CacheKeyHash> passes_;
 };
 

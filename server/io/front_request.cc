@@ -16,9 +16,12 @@ constexpr FieldId kCutFrom304[] = {FieldId::kContentType, FieldId::kContentEncod
                                    FieldId::kContentRange, FieldId::kLastModified,
                                    FieldId::kAcceptRanges};
 
+constexpr std::uint64_t kRetryAfterSeconds = 1;
+
 int status_of(HttpFailure::Kind kind) {
   switch (kind) {
     case HttpFailure::Kind::kShortage:
+    case HttpFailure::Kind::kConnect:  // nothing was sent: it may be tried again
       return 503;
     case HttpFailure::Kind::kTimeout:
       return 504;
@@ -231,7 +234,9 @@ void FrontRequest::on_failure(const HttpFailure& failure) {
   if (exchange_.response_started()) {
     exchange_.abort();
   } else {
-    exchange_.respond_small(status_of(failure.kind), "the source did not answer");
+    const int status = status_of(failure.kind);
+    exchange_.respond_small(status, "the source did not answer",
+                            status == 503 ? kRetryAfterSeconds : 0);
   }
   finish();
 }

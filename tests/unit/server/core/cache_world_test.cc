@@ -110,8 +110,7 @@ bool CacheWorld::ask(const std::string& request, std::string& head, std::string&
 
 void CacheWorld::serve(Answer& answer, const http::RequestHead& head, const StoredResponse& stored,
                        const CacheOutcome& outcome) {
-  const CacheAnswer from =
-      answer_from_stored(answer.head, head, stored, now_, cache_status("c", outcome));
+  const CacheAnswer from = answer_from_stored(answer.head, head, stored, now_, "c", outcome);
   answer.status = from.status;
   answer.body = from.content;
 }

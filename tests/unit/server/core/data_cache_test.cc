@@ -327,6 +327,24 @@ TEST_F(DataCacheTest, WithVersionsOfTheSourceAnItemIsFreshWhileItIsTheSame) {
   EXPECT_EQ(ask("/a", 3).what, Do::kWait) << "the source cannot say";
 }
 
+TEST_F(DataCacheTest, WhatHadTheSourcesVersionIsStaleOnlySinceTheSourceIsGone) {
+  version_ = 7;
+  store("/a", "Cache-Control: max-age=0, stale-if-error=60\r\n");
+  now_ += 1h;
+  const auto fresh = ask("/a", 1);
+  ASSERT_EQ(fresh.what, Do::kServe);
+  EXPECT_EQ(fresh.outcome.age, Duration{0}) << "the source has just said so";
+  version_.reset();
+  for (const auto& [later, serves] : {std::pair(59s, true), std::pair(2s, false)}) {
+    now_ += later;
+    const auto fetch = ask("/a", 2);
+    ASSERT_EQ(fetch.what, Do::kFetch);
+    const auto death = cache_.on_failure(fetch.flight, now_, get("/a"));
+    EXPECT_EQ(death.stored != nullptr, serves);
+    EXPECT_EQ(death.outcome.age == Duration{59s}, serves);
+  }
+}
+
 TEST_F(DataCacheTest, TheLimitOfPassesHolds) {
   for (const char* target : {"/1", "/2", "/3"}) {
     const auto verdict = ask(target, 1);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "server/io/front.h"
+#include "server/io/source_cached.h"
 #include "server/io/source_http.h"
 #include "tests/support/blocking.h"
 
@@ -46,12 +47,13 @@ inline FrontOptions options(EtagRule rule, bool direct = false) {
 class Shell {
  public:
   Shell(EtagRule rule, Origin::Converse converse, HttpClientOptions client = {},
-        Duration ask_patience = 300ms, bool direct = false)
+        Duration ask_patience = 300ms, bool direct = false, std::uint64_t cache_bytes = 0)
       : origin_(std::move(converse)),
         resolver_(loop_),
         driver_(loop_, node_options(ask_patience)),
         source_(loop_, resolver_, HttpDestination{Address{"127.0.0.1", origin_.port()}}, client),
-        front_(loop_, driver_, source_, options(rule, direct), keys()) {
+        cached_(loop_, source_, cache(cache_bytes)),
+        front_(loop_, driver_, first(cache_bytes), options(rule, direct), keys()) {
     driver_.set_carrier(&carrier_);
     EXPECT_TRUE(front_.listen(SocketAddress::loopback(0)));
     thread_ = std::thread([this] { loop_.run(); });
@@ -79,6 +81,13 @@ class Shell {
     });
     done.get_future().get();
   }
+  // On the loop's thread.
+  template <class Get>
+  auto of_cache(Get get) {
+    std::promise<decltype(get(cached_))> answer;
+    loop_.post([&] { answer.set_value(get(cached_)); });
+    return answer.get_future().get();
+  }
   std::size_t in_flight() {
     std::promise<std::size_t> answer;
     loop_.post([&] { answer.set_value(front_.requests_in_flight()); });
@@ -92,12 +101,24 @@ class Shell {
     made.ask_patience = ask_patience;
     return made;
   }
+  static CachedSource::Options cache(std::uint64_t bytes) {
+    CachedSource::Options made;
+    made.name = "a";
+    made.cache.bytes_max = bytes;
+    made.cache.item_bytes_max = bytes / 4;
+    return made;
+  }
+  Source& first(std::uint64_t cache_bytes) {
+    if (cache_bytes > 0) return cached_;
+    return source_;
+  }
   Origin origin_;
   EventLoop loop_;
   Resolver resolver_;
   NoCarrier carrier_;
   NodeDriver driver_;
   HttpSource source_;
+  CachedSource cached_;  // only where there are cache_bytes
   Front front_;
   std::thread thread_;
 };

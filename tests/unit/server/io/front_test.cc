@@ -313,7 +313,9 @@ TEST(FrontFailures, AnOriginThatIsNotThere) {
   std::thread thread([&] { loop.run(); });
   {
     auto client = Talk::to(front.address().port());
-    EXPECT_EQ(ask(*client, get()).status(), 502);
+    const auto reply = ask(*client, get());
+    EXPECT_EQ(reply.status(), 503);
+    EXPECT_EQ(field(reply.head, "Retry-After"), "1");
     EXPECT_EQ(ask(*client, get({}, "/.well-known/tandem/health")).status(), 200);
     EXPECT_EQ(ask(*client, get({}, "/.well-known/tandem/other")).status(), 404);
   }
