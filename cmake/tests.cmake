@@ -6,7 +6,7 @@ add_library(tandem_test_flags INTERFACE)
 target_link_libraries(tandem_test_flags INTERFACE tandem_flags GTest::gtest GTest::gtest_main)
 
 # What has threads, for ThreadSanitizer: build target `threaded`, tests labelled `threads`.
-set(TANDEM_THREADED common/base common/net lb/io lb/app server/io)
+set(TANDEM_THREADED common/base common/net lb/io lb/app server/io client/io)
 add_custom_target(threaded)
 # All fuzzers of the preset fuzz.
 add_custom_target(fuzzers)

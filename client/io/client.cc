@@ -25,6 +25,7 @@ class Client::Body {
 
   EventLoop loop_;
   Engine engine_;
+  Engine::CallId last_id_ = 0;
 };
 
 // What the master has not been told yet it is told now, as far as that takes no time.
@@ -39,7 +40,7 @@ Client::Body::~Body() {
 
 Reply Client::Body::request(Engine::Request request) {
   std::optional<Reply> reply;
-  engine_.start(std::move(request), [&](Reply got) {
+  engine_.start(++last_id_, std::move(request), [&](Reply got) {
     reply = std::move(got);
     loop_.stop();
   });

@@ -87,8 +87,7 @@ Engine::~Engine() {
   if (disk_) (void)disk_->save_order(state_);
 }
 
-Engine::CallId Engine::start(Request request, Done done) {
-  const CallId id = ++last_id_;
+void Engine::start(CallId id, Request request, Done done) {
   Reply refused;
   if (!problem_.empty()) {
     refused.failure = ClientFailure::kOptions;
@@ -102,8 +101,7 @@ Engine::CallId Engine::start(Request request, Done done) {
   }
   if (!refused) {
     count(refused);
-    done(std::move(refused));
-    return id;
+    return done(std::move(refused));
   }
   auto made = std::make_unique<EngineCall>(*this, id, std::move(request), std::move(done));
   EngineCall& call = *made;
@@ -111,13 +109,11 @@ Engine::CallId Engine::start(Request request, Done done) {
   ++waiting_count_;
   call.wait();
   if (call.finished()) {
-    over(call);
-    return id;
+    return over(call);
   }
   if (state_.locator.direct()) errands_->watch();
   waiting_.push_back(id);
   go_on();
-  return id;
 }
 
 void Engine::go_on() {

@@ -41,7 +41,8 @@ class Engine {
   ~Engine();
 
   // `done` is called once, perhaps before this returns, and may start further calls.
-  CallId start(Request request, Done done);
+  // The ids are the caller's, each for one call.
+  void start(CallId id, Request request, Done done);
   // Ends the call with kCancelled, if it is not over.
   void cancel(CallId id);
   // Cancels all, and every call that is started from now on.
@@ -70,7 +71,6 @@ class Engine {
   std::shared_ptr<FailoverBook> book_;
   std::optional<DiskCache> disk_;
 
-  CallId last_id_ = 0;
   std::unordered_map<CallId, std::unique_ptr<EngineCall>> calls_;
   std::deque<CallId> waiting_;  // in the order in which they came; some may be over
   std::size_t waiting_count_ = 0;
