@@ -88,6 +88,7 @@ class Ownership {
   void apply(const View& view);
 
   const Types& types() const { return types_; }
+  const std::string& group() const { return group_; }
   bool has_view() const { return seen_.version != 0; }
   // Nobody while no server of the group is in the view.
   ServerId owner(TypeId type) const { return places_[type.value].owner; }

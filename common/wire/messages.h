@@ -16,6 +16,7 @@
 #include "common/session/epoch.h"
 #include "common/session/validator.h"
 #include "common/wire/guard_messages.h"
+#include "common/wire/item_messages.h"
 
 namespace tandem {
 
@@ -31,6 +32,9 @@ struct Hello {
   // The packed form of mirror batches and their answers (common/wire/packing.h) that it reads; 0:
   // none. Like `protocol`, the channel's matter.
   std::uint32_t packing = 0;
+  // Of a server's types (Types::fingerprint()), on which a group must agree; 0: it has none, and
+  // answers for nobody.
+  std::uint64_t types = 0;
 
   bool operator==(const Hello&) const = default;
 };
@@ -442,6 +446,15 @@ using Message =
                  WhereIs, WhereAnswer, SessionDigest, MailAck, Backing, SessionQuery,
                  SessionAccount, MirrorWant, MirrorContents, FailureReport, Look, Looked, Ping,
                  Pong, Suspect, ViewDelta, ViewRequest, Follow, FollowAck, PromiseNews, Invalidate,
-                 Invalidated, LeaseAsk, LeaseGrant>;
+                 Invalidated, LeaseAsk, LeaseGrant, ItemRequest, ItemResponse, ItemBody, ItemCredit,
+                 ItemEnd>;
+
+// Is it about items of other types (common/wire/item_messages.h)?
+inline bool is_of_items(const Message& message) {
+  return std::holds_alternative<ItemRequest>(message) ||
+         std::holds_alternative<ItemResponse>(message) ||
+         std::holds_alternative<ItemBody>(message) || std::holds_alternative<ItemCredit>(message) ||
+         std::holds_alternative<ItemEnd>(message);
+}
 
 }  // namespace tandem

@@ -117,6 +117,7 @@ bool get(wire::Hello& from, Hello& to) {
   to.balancer = from.balancer();
   to.incarnation = from.incarnation();
   to.packing = from.packing();
+  to.types = from.types();
   return to.protocol > 0 && take(*from.mutable_name(), to.name) && !to.name.empty();
 }
 
@@ -294,6 +295,50 @@ bool get(wire::SessionDigest& from, SessionDigest& to) {
   return get_all(*from.mutable_ranges(), to.ranges, SessionDigest::kRangesMax);
 }
 
+bool get(wire::ItemRequest& from, ItemRequest& to) {
+  to.number = from.number();
+  to.hops = from.hops();
+  to.head = std::move(*from.mutable_head());
+  to.streams = from.streams();
+  to.chunked = from.chunked();
+  return to.number != 0 && to.head.size() <= kItemHeadBytesMax &&
+         get_all(*from.mutable_held(), to.held, ItemRequest::kHeldMax);
+}
+
+bool get(wire::ItemResponse& from, ItemResponse& to) {
+  to.number = from.number();
+  to.head = std::move(*from.mutable_head());
+  to.held = from.has_held();
+  return to.number != 0 && to.head.size() <= kItemHeadBytesMax &&
+         (!to.held || get(from.held(), to.validator));
+}
+
+bool get(wire::ItemBody& from, ItemBody& to) {
+  to.number = from.number();
+  to.by_asker = from.by_asker();
+  to.bytes = std::move(*from.mutable_bytes());
+  to.last = from.last();
+  return to.number != 0 && to.bytes.size() <= kItemBodyBytesMax;
+}
+
+bool get(const wire::ItemCredit& from, ItemCredit& to) {
+  to.number = from.number();
+  to.by_asker = from.by_asker();
+  to.bytes = from.bytes();
+  return true;
+}
+
+bool get(wire::ItemEnd& from, ItemEnd& to) {
+  if (from.why() < wire::ItemEnd::CANCELLED || from.why() > wire::ItemEnd::FAILED) return false;
+  to.number = from.number();
+  to.by_asker = from.by_asker();
+  to.why = static_cast<ItemEnd::Why>(from.why());
+  to.failure = from.failure();
+  to.sent = from.sent();
+  return to.number != 0 && to.failure < ItemEnd::kFailuresMax &&
+         take(*from.mutable_text(), to.text);
+}
+
 bool get(const wire::WhereIs& from, WhereIs& to) { return get(from.session(), to.session); }
 
 bool get(const wire::WhereAnswer& from, WhereAnswer& to) {
@@ -451,6 +496,16 @@ bool read(wire::Envelope& envelope, Message& message) {
       return get_as<Follow>(*envelope.mutable_follow(), message);
     case wire::Envelope::kFollowAck:
       return get_as<FollowAck>(*envelope.mutable_follow_ack(), message);
+    case wire::Envelope::kItemRequest:
+      return get_as<ItemRequest>(*envelope.mutable_item_request(), message);
+    case wire::Envelope::kItemResponse:
+      return get_as<ItemResponse>(*envelope.mutable_item_response(), message);
+    case wire::Envelope::kItemBody:
+      return get_as<ItemBody>(*envelope.mutable_item_body(), message);
+    case wire::Envelope::kItemCredit:
+      return get_as<ItemCredit>(*envelope.mutable_item_credit(), message);
+    case wire::Envelope::kItemEnd:
+      return get_as<ItemEnd>(*envelope.mutable_item_end(), message);
     case wire::Envelope::kPacked:  // the codec's
     case wire::Envelope::BODY_NOT_SET:
       return false;

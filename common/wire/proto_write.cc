@@ -62,6 +62,7 @@ struct Writer {
     to.set_balancer(from.balancer);
     to.set_incarnation(from.incarnation);
     to.set_packing(from.packing);
+    to.set_types(from.types);
   }
 
   void operator()(const Register& from) const {
@@ -336,6 +337,48 @@ struct Writer {
     to.set_answer(static_cast<wire::SwapAnswer::Answer>(from.answer));
     to.set_next(from.next);
   }
+
+  void operator()(const ItemRequest& from) const {
+    wire::ItemRequest& to = *envelope.mutable_item_request();
+    to.set_number(from.number);
+    to.set_hops(from.hops);
+    to.set_head(from.head);
+    to.set_streams(from.streams);
+    to.set_chunked(from.chunked);
+    for (const Validator& validator : from.held) put(validator, *to.add_held());
+  }
+
+  void operator()(const ItemResponse& from) const {
+    wire::ItemResponse& to = *envelope.mutable_item_response();
+    to.set_number(from.number);
+    to.set_head(from.head);
+    if (from.held) put(from.validator, *to.mutable_held());
+  }
+
+  void operator()(const ItemBody& from) const {
+    wire::ItemBody& to = *envelope.mutable_item_body();
+    to.set_number(from.number);
+    to.set_by_asker(from.by_asker);
+    to.set_bytes(from.bytes);
+    to.set_last(from.last);
+  }
+
+  void operator()(const ItemCredit& from) const {
+    wire::ItemCredit& to = *envelope.mutable_item_credit();
+    to.set_number(from.number);
+    to.set_by_asker(from.by_asker);
+    to.set_bytes(from.bytes);
+  }
+
+  void operator()(const ItemEnd& from) const {
+    wire::ItemEnd& to = *envelope.mutable_item_end();
+    to.set_number(from.number);
+    to.set_by_asker(from.by_asker);
+    to.set_why(static_cast<wire::ItemEnd::Why>(from.why));
+    to.set_failure(from.failure);
+    to.set_sent(from.sent);
+    to.set_text(from.text);
+  }
 };
 
 // Answers cross the wire by their numbers.
@@ -347,6 +390,9 @@ static_assert(static_cast<int>(MirrorAck::Answer::kApplied) == wire::MirrorAck::
 static_assert(static_cast<int>(SwapAnswer::Answer::kTaken) == wire::SwapAnswer::TAKEN &&
               static_cast<int>(SwapAnswer::Answer::kRefused) == wire::SwapAnswer::REFUSED &&
               static_cast<int>(SwapAnswer::Answer::kStale) == wire::SwapAnswer::STALE);
+static_assert(static_cast<int>(ItemEnd::Why::kCancelled) == wire::ItemEnd::CANCELLED &&
+              static_cast<int>(ItemEnd::Why::kRefused) == wire::ItemEnd::REFUSED &&
+              static_cast<int>(ItemEnd::Why::kFailed) == wire::ItemEnd::FAILED);
 static_assert(static_cast<int>(Seen::kUnknown) == wire::UNKNOWN &&
               static_cast<int>(Seen::kClosed) == wire::CLOSED &&
               static_cast<int>(Seen::kSilent) == wire::SILENT &&

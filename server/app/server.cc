@@ -114,7 +114,7 @@ std::string Server::open_buddies() {
   }
   buddies_.set_peers(peers_.get());
   buddies_.set_balancers(links_.get());
-  peers_->set_listener(&buddies_);
+  peers_->add_listener(buddies_);
   links_->set_listener(&buddies_);
   return {};
 }

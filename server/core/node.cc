@@ -218,6 +218,8 @@ ValidationAnswer Node::on_validation(Instant now, const ValidationQuery& query,
 
 Freshness& Node::freshness() { return parts_->state.freshness; }
 
+ContentStore& Node::contents() { return parts_->state.pool.contents; }
+
 void Node::on_request_end(SessionId id) {
   Session* session = parts_->state.table.find(id);
   if (session != nullptr && session->requests > 0) --session->requests;

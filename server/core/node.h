@@ -111,6 +111,8 @@ class Node {
   // What the source's responses promised; whoever sees them records it, but for what goes to
   // on_retrieved().
   Freshness& freshness();
+  // What the mirrors refer to.
+  ContentStore& contents();
   // Sessions of requests that wait (kWait) and are to be decided now; ask after every event. What
   // the peers said is kept until the next flush() or message.
   std::vector<SessionId> take_settled();

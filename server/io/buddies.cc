@@ -54,7 +54,8 @@ void Buddies::on_view(const ViewPtr& view) {
   settle();
 }
 
-void Buddies::on_peer_linked(ServerId peer, const SocketAddress& address) {
+void Buddies::on_peer_linked(const Hello& hello, const SocketAddress& address) {
+  const ServerId peer = ServerId::of(hello.name);
   linked_[peer] = address;
   watch_.on_channel_up(loop_.now(), peer, out_);
   settle();

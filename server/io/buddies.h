@@ -19,7 +19,7 @@ namespace tandem::server {
 // Told of the links with peers, and of all that comes on them (server/io/peers).
 class PeerListener {
  public:
-  virtual void on_peer_linked(ServerId peer, const SocketAddress& address) = 0;
+  virtual void on_peer_linked(const Hello& peer, const SocketAddress& address) = 0;
   virtual void on_peer_message(ServerId from, const Message& message) = 0;
   virtual void on_peer_unlinked(ServerId peer) = 0;
 
@@ -64,7 +64,7 @@ class Buddies final : public PeerListener, public BalancerListener {
   // Before channels to those who are gone are closed.
   void on_view(const ViewPtr& view);
 
-  void on_peer_linked(ServerId peer, const SocketAddress& address) override;
+  void on_peer_linked(const Hello& peer, const SocketAddress& address) override;
   void on_peer_message(ServerId from, const Message& message) override;
   void on_peer_unlinked(ServerId peer) override;
   std::vector<FailureReport> on_balancer_linked() override { return watch_.suspects(); }

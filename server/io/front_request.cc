@@ -202,6 +202,7 @@ void FrontRequest::answer_collected() {
   item.promised = fresh_.promised();
   const Comparison comparison = front_.driver_.node().on_retrieved(front_.loop_.now(), item);
   front_.driver_.touched();
+  front_.source_.note_content(key_, comparison.validator);
   const std::string etag = "ETag: " + comparison.validator.etag() + "\r\n";
   if (comparison.answer == Comparison::Answer::kSend) {
     exchange_.start_response(status_, reason_, fields_to_send(fields_ + etag), collected_->size());

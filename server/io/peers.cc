@@ -125,13 +125,14 @@ void Peers::on_channel_open(Channel& channel) {
   links_[peer] = {&channel, incarnation};
   log::info("linked with {}", channel.peer().name);
   driver_.peer_connected(peer, incarnation);
-  if (listener_ != nullptr) listener_->on_peer_linked(peer, channel.peer_address());
+  for (PeerListener* one : listeners_) one->on_peer_linked(channel.peer(), channel.peer_address());
 }
 
 void Peers::on_channel_message(Channel& channel, Message message) {
   const auto link = links_.find(channel.peer_id());
   if (link == links_.end() || link->second.channel != &channel) return;
-  if (listener_ != nullptr) listener_->on_peer_message(channel.peer_id(), message);
+  for (PeerListener* one : listeners_) one->on_peer_message(channel.peer_id(), message);
+  if (is_of_items(message)) return;  // nothing of it is the node's
   const auto* batch = std::get_if<MirrorBatch>(&message);
   // Contents end the wait of answers, and are rare.
   answers_at_once_ =
@@ -164,7 +165,7 @@ void Peers::close_accepted(Channel& channel) {
 
 void Peers::unlink(ServerId peer) {
   forget(peer);
-  if (listener_ != nullptr) listener_->on_peer_unlinked(peer);
+  for (PeerListener* one : listeners_) one->on_peer_unlinked(peer);
 }
 
 void Peers::forget(ServerId peer) {

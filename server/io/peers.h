@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/net/channel_client.h"
 #include "common/net/channel_server.h"
@@ -51,9 +52,10 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   void set_accepting(std::shared_ptr<const TlsContext> context) {
     server_.set_context(std::move(context));
   }
-  // Told of all links (not that one was replaced by another), and first of what comes on them. Null
-  // (at first): nobody. It outlives its use.
-  void set_listener(PeerListener* listener) { listener_ = listener; }
+  // Told of all links (not that one was replaced by another), and before the node of what comes on
+  // them. It outlives its use, which remove_listener() ends.
+  void add_listener(PeerListener& listener) { listeners_.push_back(&listener); }
+  void remove_listener(PeerListener& listener) { std::erase(listeners_, &listener); }
   // Connects to new servers, leaves those that are gone or offline, then tells the node.
   void on_view(const ViewPtr& view);
   void send(ServerId to, const Message& message) override;
@@ -87,7 +89,7 @@ class Peers final : public PeerCarrier, private ChannelHandler {
   EventLoop& loop_;
   Resolver& resolver_;
   NodeDriver& driver_;
-  PeerListener* listener_ = nullptr;
+  std::vector<PeerListener*> listeners_;
   PeersOptions options_;
   ChannelServer server_;
   std::map<std::string, std::unique_ptr<ChannelClient>> clients_;  // by the peer's name

@@ -13,6 +13,7 @@
 
 #include "common/base/ids.h"
 #include "common/net/http_client.h"
+#include "common/session/validator.h"
 
 namespace tandem::server {
 
@@ -50,6 +51,9 @@ class Source {
   // owner is back, say. Looks at everything that is kept.
   using Targets = std::function<bool(std::string_view target)>;
   virtual void forget(const Targets&) {}
+
+  // The front has sent this content of the item; it may be among the contents of the mirrors.
+  virtual void note_content(ItemKey, const Validator&) {}
 };
 
 }  // namespace tandem::server

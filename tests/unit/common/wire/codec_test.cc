@@ -62,6 +62,12 @@ class Maker {
     return all;
   }
 
+  std::vector<Validator> held() {
+    std::vector<Validator> all = many([this] { return validator(); });
+    all.resize(std::min(all.size(), ItemRequest::kHeldMax));
+    return all;
+  }
+
   MirrorBatch batch() {
     MirrorBatch made;
     made.session = session();
@@ -81,7 +87,7 @@ class Maker {
   Message message(std::size_t kind) {
     switch (kind) {
       case 0:
-        return Hello{u32() | 1, name(), flip(), u64(), u32()};
+        return Hello{u32() | 1, name(), flip(), u64(), u32(), u64()};
       case 1:
         return Register{text(), text(), text(), text(), status()};
       case 2:
@@ -158,15 +164,32 @@ class Maker {
       case 32:
         return FollowAck{view_id()};
       case 33:
-        return Invalidate{u64(), u64(), many([this] { return ItemKey{u64()}; })};
-      case 34:
-        return Invalidated{u64()};
-      case 35:
-        return LeaseAsk{u64(), u64()};
-      case 36:
-        return LeaseGrant{u64(), u64(), u32()};
-      default:
         return PromiseNews{u64(), many([this] { return ItemKey{u64()}; }), flip()};
+      case 34:
+        return Invalidate{u64(), u64(), many([this] { return ItemKey{u64()}; })};
+      case 35:
+        return Invalidated{u64()};
+      case 36:
+        return LeaseAsk{u64(), u64()};
+      case 37:
+        return LeaseGrant{u64(), u64(), u32()};
+      case 38:
+        return ItemRequest{u64() | 1, u32(), text(), flip(), flip(), held()};
+      case 39: {
+        const bool same = flip();
+        return ItemResponse{u64() | 1, text(), same, same ? validator() : Validator{}};
+      }
+      case 40:
+        return ItemBody{u64() | 1, flip(), text(), flip()};
+      case 41:
+        return ItemCredit{u64(), flip(), u32()};
+      default:
+        return ItemEnd{u64() | 1,
+                       flip(),
+                       static_cast<ItemEnd::Why>(below(3)),
+                       static_cast<std::uint32_t>(below(ItemEnd::kFailuresMax)),
+                       flip(),
+                       text()};
     }
   }
 
@@ -215,7 +238,7 @@ MirrorBatch empty_batch() {
 }
 
 TEST(Codec, EveryMessageComesBackAsItWas) {
-  static_assert(std::variant_size_v<Message> == 38);  // a new one needs a case in Maker::message
+  static_assert(std::variant_size_v<Message> == 43);  // a new one needs a case in Maker::message
   for (std::size_t kind = 0; kind < std::variant_size_v<Message>; ++kind) {
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
       const Message message = Maker(seed).message(kind);
@@ -337,6 +360,17 @@ TEST(FrameReader, RefusesWhatCannotBe) {
   EXPECT_TRUE(refused(SwapCommand{}));    // of no session
   EXPECT_TRUE(refused(FailureReport{}));  // of nobody
   EXPECT_TRUE(refused(Suspect{}));
+  EXPECT_TRUE(refused(ItemRequest{}));  // without a number
+  EXPECT_FALSE(refused(ItemRequest{.number = 1, .head = std::string(kItemHeadBytesMax, 'x')}));
+  EXPECT_TRUE(refused(ItemRequest{.number = 1, .head = std::string(kItemHeadBytesMax + 1, 'x')}));
+  EXPECT_TRUE(refused(ItemRequest{.number = 1, .held = {ItemRequest::kHeldMax + 1, Validator{}}}));
+  EXPECT_TRUE(refused(ItemResponse{}));
+  EXPECT_TRUE(refused(ItemResponse{.number = 1, .head = std::string(kItemHeadBytesMax + 1, 'x')}));
+  EXPECT_FALSE(refused(ItemBody{.number = 1, .bytes = std::string(kItemBodyBytesMax, 'x')}));
+  EXPECT_TRUE(refused(ItemBody{.number = 1, .bytes = std::string(kItemBodyBytesMax + 1, 'x')}));
+  EXPECT_TRUE(refused(ItemEnd{.number = 1, .why = static_cast<ItemEnd::Why>(3)}));
+  EXPECT_TRUE(refused(ItemEnd{.number = 1, .failure = ItemEnd::kFailuresMax}));
+  EXPECT_TRUE(refused(ItemEnd{.number = 1, .text = endless}));
   EXPECT_TRUE(refused(Look{}));
   EXPECT_TRUE(refused(Looked{}));
 }

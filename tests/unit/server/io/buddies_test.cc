@@ -19,7 +19,7 @@ struct Member final : BalancerCarrier {
         buddies(loop, {with_name, interval, false}),
         peers(loop, resolver, driver, options()) {
     EXPECT_TRUE(peers.listen(SocketAddress::loopback(0)));
-    peers.set_listener(&buddies);
+    peers.add_listener(buddies);
     buddies.set_peers(&peers);
     buddies.set_balancers(this);
   }
@@ -112,7 +112,7 @@ struct SlowBuddiesTest : BuddiesTest {
 
 // The interval is an hour: no timer tells it.
 TEST_F(SlowBuddiesTest, AChannelThatCloses) {
-  members[2]->peers.set_listener(nullptr);
+  members[2]->peers.remove_listener(members[2]->buddies);
   members[2]->peers.stop();
   run_until([&] { return !members[0]->told.empty() && !members[1]->told.empty(); });
   for (const std::size_t by : {0U, 1U}) {
