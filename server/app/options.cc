@@ -49,6 +49,19 @@ BuddiesOptions buddies_options(const Conf& conf) {
   return {conf.name, conf.buddies.interval, conf.buddies.ping == BuddyPing::kChannelAndIcmp};
 }
 
+TypeSourceOptions type_options(const Conf& conf) {
+  TypeSourceOptions options;
+  options.name = conf.name;
+  options.group = conf.group;
+  for (const TypeConf& type : conf.types) options.rules.push_back({type.prefix, type.owner});
+  options.virtual_types = conf.data.virtual_types;
+  options.access.answer_within = conf.data.ask_timeout;
+  options.access.asks_max = options.answers_max = conf.data.asks_max;
+  options.answer_timeout = conf.source.response_timeout + conf.data.ask_timeout;
+  options.compare_bytes_max = conf.source.validate_body_max;
+  return options;
+}
+
 FrontOptions front_options(const Conf& conf) {
   FrontOptions options;
   options.name = conf.name;

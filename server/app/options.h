@@ -8,11 +8,13 @@
 #include "server/io/front.h"
 #include "server/io/source_cached.h"
 #include "server/io/source_sqlite.h"
+#include "server/io/type_source.h"
 
 namespace tandem::server {
 
 NodeOptions node_options(const Conf& conf);
 BuddiesOptions buddies_options(const Conf& conf);
+TypeSourceOptions type_options(const Conf& conf);
 FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
 CachedSource::Options cache_options(const Conf& conf);

@@ -26,6 +26,10 @@ Hello hello(const Conf& conf) {
   Hello self;
   self.name = conf.name;
   self.incarnation = static_cast<std::uint64_t>(unix_milliseconds());
+  if (conf.data.partitioned) {
+    const TypeSourceOptions types = type_options(conf);
+    self.types = Types(types.rules, types.virtual_types).fingerprint();
+  }
   return self;
 }
 
@@ -44,7 +48,12 @@ Server::Server(std::string conf_file, Loaded<Conf> loaded)
       drain_timer_(loop_, [this] { watch_drain(); }),
       started_(loop_.now()) {}
 
-Server::~Server() = default;
+// The front, and with it the requests under way, goes after the peers.
+Server::~Server() {
+  if (types_ == nullptr) return;
+  types_->set_peers(nullptr);
+  types_->set_balancers(nullptr);
+}
 
 std::string Server::open() {
   auto keys = load_keys(conf_.key_file);
@@ -54,6 +63,7 @@ std::string Server::open() {
   key_watch_.emplace(loop_, conf_.key_file,
                      [this](ClusterKeys changed) { use_keys(std::move(changed)); });
   if (std::string bad = open_source(); !bad.empty()) return bad;
+  open_chain();
   if (std::string bad = open_front(); !bad.empty()) return bad;
   if (std::string bad = open_peers(); !bad.empty()) return bad;
   links_ = std::make_unique<BalancerLinks>(loop_, resolver_, driver_,
@@ -76,12 +86,21 @@ std::string Server::open_source() {
   return {};
 }
 
-std::string Server::open_front() {
+// Between the front and the source.
+void Server::open_chain() {
+  first_ = source_.get();
   if (conf_.cache.bytes > 0) {
-    cached_ = std::make_unique<CachedSource>(loop_, *source_, cache_options(conf_));
+    cached_ = std::make_unique<CachedSource>(loop_, *first_, cache_options(conf_));
+    first_ = cached_.get();
   }
-  Source& first = cached_ != nullptr ? *cached_ : *source_;
-  front_ = std::make_unique<Front>(loop_, driver_, first, front_options(conf_), *keys_);
+  if (!conf_.data.partitioned) return;
+  types_ =
+      std::make_unique<TypeSource>(loop_, *first_, driver_.node().contents(), type_options(conf_));
+  first_ = types_.get();
+}
+
+std::string Server::open_front() {
+  front_ = std::make_unique<Front>(loop_, driver_, *first_, front_options(conf_), *keys_);
   const auto at = Resolver::resolve_now(conf_.listen);
   if (!at) return places_.complain("listen", at.error().message);
   if (const auto done = front_->listen(at->front()); !done) {
@@ -115,6 +134,11 @@ std::string Server::open_buddies() {
   buddies_.set_peers(peers_.get());
   buddies_.set_balancers(links_.get());
   peers_->add_listener(buddies_);
+  if (types_ != nullptr) {
+    types_->set_peers(peers_.get());
+    types_->set_balancers(links_.get());
+    peers_->add_listener(*types_);
+  }
   links_->set_listener(&buddies_);
   return {};
 }
@@ -228,6 +252,7 @@ void Server::on_view(const ViewPtr& view) {
   const ServerRecord* record = view->find(driver_.node().self());
   left_ = record == nullptr || !record->online;
   buddies_.on_view(view);
+  if (types_ != nullptr) types_->on_view(view);
   peers_->on_view(view);
 }
 
@@ -327,6 +352,7 @@ AdminSnapshot Server::snapshot() {
   };
   if (items_ != nullptr) add(items_->counts());
   if (cached_ != nullptr) add(cached_->counts());
+  if (types_ != nullptr) add(types_->counts());
   count_buddies(snapshot);
   return snapshot;
 }

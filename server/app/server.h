@@ -23,6 +23,7 @@
 #include "server/io/peers.h"
 #include "server/io/source.h"
 #include "server/io/source_cached.h"
+#include "server/io/type_source.h"
 
 namespace tandem::server {
 
@@ -48,6 +49,7 @@ class Server final : private AdminTarget, private ViewFollower {
   void on_drain(bool draining) override;
 
   std::string open_source();
+  void open_chain();
   std::string open_front();
   std::string open_peers();
   std::string open_buddies();
@@ -76,6 +78,8 @@ class Server final : private AdminTarget, private ViewFollower {
   std::unique_ptr<ItemDatabase> items_;  // null: the source is an HTTP origin
   std::unique_ptr<Source> source_;
   std::unique_ptr<CachedSource> cached_;  // before source_; null: nothing is cached
+  std::unique_ptr<TypeSource> types_;  // null: the data is not partitioned
+  Source* first_ = nullptr;            // of these
   std::unique_ptr<Front> front_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<BalancerLinks> links_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/cluster/ownership.h"
 #include "common/config/section_tables.h"
 
 namespace tandem::server {
@@ -120,6 +121,37 @@ Table<CacheConf> cache_table() {
   table.option("waiters_max", &CacheConf::waiters_max, integer(0, 10000000),
                "The most requests that wait for what another is fetching; over it each asks the "
                "source.");
+  return table;
+}
+
+Table<DataConf> data_table() {
+  Table<DataConf> table("How the data is shared out among the servers of a group.");
+  table.option("partitioned", &DataConf::partitioned, boolean(),
+               "Whether items have types, and each type an owner in the group, which alone asks "
+               "the source for them; the others ask the owner. The same on all servers of a group. "
+               "If not, each server asks the source itself.");
+  table.option("virtual_types", &DataConf::virtual_types, integer(1, Types::kVirtualTypesMax),
+               "The number of types into which the paths that no [[type]] names are shared out, by "
+               "a hash. The same on all servers of a group.");
+  table.option("ask_timeout", &DataConf::ask_timeout, duration(10ms, 1min),
+               "A server that is asked for an item must say that it has the request within this "
+               "time. If not, this one processes it itself, and tells the balancers.");
+  table.option("asks_max", &DataConf::asks_max, integer(1, 1000000),
+               "The most requests under way to one server, and from one; what is more is processed "
+               "where it is.");
+  return table;
+}
+
+Table<TypeConf> type_table() {
+  Table<TypeConf> table(
+      "A type of items. One table for each; the longest prefix counts. The same on all servers of "
+      "a group.");
+  table.option("prefix", &TypeConf::prefix, text(), "What the paths of its items begin with.")
+      .must()
+      .sample_sets("\"/img/\"");
+  table.option("owner", &TypeConf::owner, name(),
+               "The server of the group that owns it. Without one the owner is chosen among all, "
+               "by their capacities.");
   return table;
 }
 
@@ -266,6 +298,8 @@ Table<Conf> top_table() {
   table.table("limits", &Conf::limits, http_limits_table());
   table.table("source", &Conf::source, source_table());
   table.table("cache", &Conf::cache, cache_table());
+  table.table("data", &Conf::data, data_table());
+  table.tables("type", &Conf::types, type_table(), false);
   table.table("session", &Conf::session, session_table());
   table.table("mirror", &Conf::mirror, mirror_table());
   table.table("rebalance", &Conf::rebalance, rebalance_table());
@@ -302,11 +336,39 @@ void settle_numbers(Conf& conf, Rules& rules) {
   settle_threshold("", conf.capacity, conf.threshold, rules);
 }
 
+void settle_types(Conf& conf, Rules& rules) {
+  if (!conf.types.empty() && !conf.data.partitioned && rules.sound("data.partitioned")) {
+    rules.complain("type", "is of no use without partitioned = true in [data]");
+  }
+  if (conf.types.size() > Types::kRulesMax) {
+    rules.complain("type", fmt::format("names more than {} types", Types::kRulesMax));
+  }
+  for (std::size_t i = 0; i < conf.types.size(); ++i) {
+    const std::string path = fmt::format("type[{}].prefix", i);
+    if (!rules.given(path) || !rules.sound(path)) continue;
+    const std::string& prefix = conf.types[i].prefix;
+    if (!prefix.starts_with('/')) {
+      rules.complain(path, "must begin with a slash");
+      continue;
+    }
+    if (prefix.find_first_of("?%") != std::string::npos) {
+      rules.complain(path, "is compared with the decoded path: write it without % and query");
+      continue;
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (conf.types[j].prefix != prefix) continue;
+      rules.complain(path,
+                     fmt::format("{} is already the prefix of type[{}]", in_quotes(prefix), j));
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 const Schema<Conf>& schema() {
   static const Schema<Conf> schema{
-      "tandem-server.toml", top_table(), {settle_addresses, settle_numbers}};
+      "tandem-server.toml", top_table(), {settle_addresses, settle_numbers, settle_types}};
   return schema;
 }
 

@@ -79,6 +79,18 @@ struct BuddiesConf {
   BuddyPing ping = BuddyPing::kChannel;
 };
 
+struct DataConf {
+  bool partitioned = false;
+  std::uint32_t virtual_types = 256;
+  Duration ask_timeout = 1s;
+  std::uint32_t asks_max = 4096;
+};
+
+struct TypeConf {
+  std::string prefix;
+  std::string owner;  // empty: whoever the group's rendezvous says
+};
+
 struct Conf {
   std::string name;
   Address listen;
@@ -98,6 +110,8 @@ struct Conf {
   HttpLimitsConf limits;
   SourceConf source;
   CacheConf cache;
+  DataConf data;
+  std::vector<TypeConf> types;
   SessionConf session;
   MirrorConf mirror;
   RebalanceConf rebalance;

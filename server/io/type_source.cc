@@ -33,7 +33,11 @@ TypeSource::TypeSource(EventLoop& loop, Source& inner, ContentStore& contents,
       timer_(loop, [this] { on_timer(); }),
       noted_(kNotedMax) {}
 
-TypeSource::~TypeSource() = default;
+// Their calls may be asks, which are taken from our tables.
+TypeSource::~TypeSource() {
+  flow_.set_carrier(nullptr);
+  answers_.clear();
+}
 
 // --- requests of this server --------------------------------------------------------------------
 

@@ -46,6 +46,45 @@ TEST(ServerConf, ADatabaseIsAPathBesideTheFile) {
   EXPECT_EQ(reading->conf.source.url.path, "etc/items.db");
 }
 
+std::string complaint_of(const std::string& top, const std::string& rest) {
+  const auto reading = read(top, "url = \"http://127.0.0.1:8000\"\n" + rest);
+  return reading ? "" : reading.error();
+}
+
+TEST(ServerConf, TypesOfData) {
+  const auto reading = read("", R"(url = "http://127.0.0.1:8000"
+[data]
+partitioned = true
+virtual_types = 64
+[[type]]
+prefix = "/img/"
+[[type]]
+prefix = "/api/"
+owner = "b"
+)");
+  ASSERT_TRUE(reading) << reading.error();
+  EXPECT_TRUE(reading->conf.data.partitioned);
+  EXPECT_EQ(reading->conf.data.virtual_types, 64U);
+  ASSERT_EQ(reading->conf.types.size(), 2U);
+  EXPECT_EQ(reading->conf.types[1].prefix, "/api/");
+  EXPECT_EQ(reading->conf.types[1].owner, "b");
+  EXPECT_FALSE(read("")->conf.data.partitioned);
+}
+
+TEST(ServerConf, ComplainsOfTypes) {
+  const auto has = [](const std::string& text, const char* what) {
+    return text.find(what) != std::string::npos;
+  };
+  const std::string on = "[data]\npartitioned = true\n";
+  const std::string a = "[[type]]\nprefix = \"/a/\"\n";
+  EXPECT_PRED2(has, complaint_of("", a), "is of no use without partitioned = true in [data]");
+  EXPECT_PRED2(has, complaint_of("", on + a + a), "\"/a/\" is already the prefix of type[0]");
+  EXPECT_PRED2(has, complaint_of("", on + "[[type]]\nprefix = \"a\"\n"), "must begin with a slash");
+  EXPECT_PRED2(has, complaint_of("", on + "[[type]]\nprefix = \"/%61\"\n"), "without % and query");
+  EXPECT_PRED2(has, complaint_of("", on + "[[type]]\nowner = \"a\"\n"), "prefix");
+  EXPECT_EQ(complaint_of("", on + a), "");
+}
+
 TEST(ServerConf, AReloadChangesCapacityAndThreshold) {
   const Conf before = read("")->conf;
   EXPECT_TRUE(restart_needed(schema(), before, read("capacity = 7\nthreshold = 3")->conf).empty());
