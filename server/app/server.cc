@@ -93,7 +93,10 @@ void Server::open_chain() {
     cached_ = std::make_unique<CachedSource>(loop_, *first_, cache_options(conf_));
     first_ = cached_.get();
   }
-  if (!conf_.data.partitioned) return;
+  if (!conf_.data.partitioned) {
+    if (!conf_.types.empty()) log::warn("[[type]] is of no use without [data] partitioned = true");
+    return;
+  }
   types_ =
       std::make_unique<TypeSource>(loop_, *first_, driver_.node().contents(), type_options(conf_));
   first_ = types_.get();

@@ -144,8 +144,9 @@ Table<DataConf> data_table() {
 
 Table<TypeConf> type_table() {
   Table<TypeConf> table(
-      "A type of items. One table for each; the longest prefix counts. The same on all servers of "
-      "a group.");
+      "A type of items, where [data] is partitioned. One table for each; the longest prefix "
+      "counts. "
+      "The same on all servers of a group.");
   table.option("prefix", &TypeConf::prefix, text(), "What the paths of its items begin with.")
       .must()
       .sample_sets("\"/img/\"");
@@ -337,9 +338,6 @@ void settle_numbers(Conf& conf, Rules& rules) {
 }
 
 void settle_types(Conf& conf, Rules& rules) {
-  if (!conf.types.empty() && !conf.data.partitioned && rules.sound("data.partitioned")) {
-    rules.complain("type", "is of no use without partitioned = true in [data]");
-  }
   if (conf.types.size() > Types::kRulesMax) {
     rules.complain("type", fmt::format("names more than {} types", Types::kRulesMax));
   }
