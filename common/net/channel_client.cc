@@ -39,6 +39,7 @@ void ChannelClient::on_connect_failed(Error error) { try_again(error); }
 
 void ChannelClient::on_channel_open(Channel& channel) {
   failures_ = 0;
+  opened_ = loop_.now();
   handler_.on_channel_open(channel);
 }
 
@@ -51,13 +52,16 @@ void ChannelClient::on_channel_closed(Channel& channel, const Error& why) {
   // Out of the way before the handler is told: it may call stop() or start().
   std::unique_ptr<Disposable> dead = std::move(channel_);
   loop_.dispose(std::move(dead));
+  // Who was let in and thrown out at once, again and again, is refused: no reason to hurry.
+  if (was_open && loop_.now() - opened_ > backoff_.limit) tries_ = 0;
   try_again(why);
   if (was_open) handler_.on_channel_closed(channel, why);
 }
 
 void ChannelClient::try_again(const Error& why) {
-  if (++failures_ == 1) log::warn("no channel to {}: {}; trying again", to_.text(), why.message);
-  timer_.set_after(backoff_.delay(failures_, dice_));
+  ++failures_;
+  if (++tries_ == 1) log::warn("no channel to {}: {}; trying again", to_.text(), why.message);
+  timer_.set_after(backoff_.delay(tries_, dice_));
 }
 
 }  // namespace tandem

@@ -1,5 +1,6 @@
 // Keeps a channel to an address: connects, and connects again, with bounded backoff, for as long as
-// it is running.
+// it is running. The backoff begins anew only after a channel that was open for longer than its
+// limit: one that opens and is closed at once (the other end refuses us) is a failure like others.
 #pragma once
 
 #include <functional>
@@ -59,6 +60,8 @@ class ChannelClient final : private ConnectHandler, private ChannelHandler {
   ChannelHandler& handler_;
   Backoff backoff_;
   unsigned failures_ = 0;
+  unsigned tries_ = 0;  // in a row that came to nothing lasting
+  Instant opened_;
   Connector connector_;
   Timer timer_;
   std::unique_ptr<Channel> channel_;

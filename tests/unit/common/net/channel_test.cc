@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <functional>
+#include <utility>
 
 #include "common/net/channel_client.h"
 #include "common/net/channel_server.h"
@@ -109,6 +111,21 @@ TEST_F(ChannelTest, ComesBackAfterTheOtherEndIsGone) {
   ASSERT_TRUE(server.listen(at));
   run_until([&] { return client->channel() != nullptr; });
   EXPECT_EQ(client_notes.log, "open(server) closed open(server) ");
+}
+
+// Whoever is let in and thrown out at once, again and again, comes ever more rarely.
+TEST_F(ChannelTest, AChannelThatOpensAndIsClosedAtOnceIsAFailureLikeOthers) {
+  const auto begun = std::chrono::steady_clock::now();
+  ChannelClient client(loop, resolver, Random(1), to, always(TlsContext::psk_client(kKey)),
+                       named("client"), client_notes, Backoff{4ms, 10s});
+  client.start();
+  run_until([&] {
+    if (server_notes.last != nullptr) server.drop(*std::exchange(server_notes.last, nullptr));
+    return client_notes.log.ends_with(
+        "open(server) closed open(server) closed open(server) closed "
+        "open(server) closed open(server) closed open(server) ");
+  });
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, 2ms + 4ms + 8ms + 16ms + 32ms);
 }
 
 TEST_F(ChannelTest, RefusesItsOwnNameAndAForeignKey) {
