@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 namespace tandem {
 namespace {
@@ -49,6 +50,47 @@ IfDies judge(const Index& index, const View& view, const Backings& backings,
   return result;
 }
 
+std::uint64_t over_of(const ServerRecord& heir, std::uint64_t inherits) {
+  const std::uint64_t sessions = answers_for(heir.status) + inherits;
+  return sessions - std::min<std::uint64_t>(sessions, heir.status.capacity);
+}
+
+std::uint64_t room_left(const ServerRecord& heir, std::uint64_t inherits) {
+  if (!heir.takes_sessions()) return 0;
+  const std::uint64_t room = room_of(heir.status);
+  return room - std::min(room, inherits);
+}
+
+// Of all that are online of one kind, while nobody dies.
+struct Sum {
+  std::uint64_t over = 0;
+  std::uint64_t room = 0;
+};
+
+// IfDies::over(), from the sum: only whom the dying one names is looked at. `inherits` is by place
+// in the view, zero before and after.
+std::uint64_t over_if_dies(const Index& index, const View& view, const Backings& backings,
+                           const ServerRecord& dying, Sum sum,
+                           std::vector<std::uint64_t>& inherits) {
+  IfDies result;
+  result.unbacked = answers_for(dying.status);
+  sum.over -= over_of(dying, 0);
+  sum.room -= room_left(dying, 0);
+  if (const auto backing = backings.find(dying.id); backing != backings.end()) {
+    inherit(index, view, backing->second, dying, result, inherits);
+    for (const Backing::Entry& entry : backing->second.entries) {
+      const auto found = index.find(entry.server);
+      if (found == index.end()) continue;
+      const ServerRecord& heir = *found->second;
+      const std::uint64_t more =
+          std::exchange(inherits[static_cast<std::size_t>(&heir - view.servers.data())], 0);
+      sum.over += over_of(heir, more) - over_of(heir, 0);
+      sum.room -= room_left(heir, 0) - room_left(heir, more);
+    }
+  }
+  return sum.over + result.unbacked - std::min(result.unbacked, sum.room);
+}
+
 }  // namespace
 
 std::uint64_t IfDies::over() const {
@@ -81,10 +123,19 @@ const NPlusOne::Death* NPlusOne::worst() const {
 
 NPlusOne n_plus_one(const View& view, const Backings& backings) {
   const Index index = index_of(view);
+  std::map<ServerKind, Sum> sums;
+  for (const ServerRecord& server : view.servers) {
+    if (!server.online) continue;
+    Sum& sum = sums[server.kind];
+    sum.over += over_of(server, 0);
+    sum.room += room_left(server, 0);
+  }
+  std::vector<std::uint64_t> inherits(view.servers.size());
   NPlusOne result;
   for (const ServerRecord& server : view.servers) {
     if (!server.online) continue;
-    result.deaths.push_back({server.id, judge(index, view, backings, server).over()});
+    result.deaths.push_back(
+        {server.id, over_if_dies(index, view, backings, server, sums[server.kind], inherits)});
   }
   return result;
 }

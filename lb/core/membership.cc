@@ -40,7 +40,8 @@ Membership::Membership(Instant now, Options options)
       master_(master_options(options)),
       version_(options.first_version),
       view_sent_(now - kViewGap),
-      status_sent_(now) {}
+      status_sent_(now),
+      n_plus_one_judged_(now - options.status_interval) {}
 
 void Membership::on_message(Instant now, ConnectionId from, const Message& message,
                             MembershipActions& actions) {
@@ -192,6 +193,7 @@ Instant Membership::next_deadline() const {
   if (view_new_ || teller_.awaited()) next = std::min(next, view_sent_ + kViewGap);
   if (status_urgent_) next = std::min(next, status_sent_ + kViewGap);
   if (status_new_) next = std::min(next, status_sent_ + options_.status_interval);
+  if (n_plus_one_new_) next = std::min(next, n_plus_one_judged_ + options_.status_interval);
   return next;
 }
 

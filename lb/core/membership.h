@@ -216,6 +216,7 @@ class Membership {
   void refuse(ConnectionId from, std::string reason, MembershipActions& actions);
   bool make_room(Instant now);
   void put_plain(Instant now, const PlainServer& plain);
+  static bool gives_way(const Member& member);
   void give_way(Instant now, const PlainServer& plain);
   void remove(const std::string& name);
   void check_plain(Instant now, MembershipActions& actions);
@@ -226,6 +227,7 @@ class Membership {
   void contact(const Contact& contact, MembershipActions& actions);
   void follow_ring();
   void publish(Instant now, MembershipActions& actions);
+  void judge_n_plus_one(Instant now, bool published, MembershipActions& actions);
   void publish_view(Instant now, MembershipActions& actions);
   void publish_status(Instant now, MembershipActions& actions);
   std::vector<ConnectionId> listeners() const;
@@ -233,7 +235,8 @@ class Membership {
   bool on_views_message(Instant now, ConnectionId from, const Message& message,
                         MembershipActions& actions);
   void on_follow(ConnectionId from, const Follow& follow, MembershipActions& actions);
-  void adopt(Instant now, const ServerRecord& record, MembershipActions& actions);
+  // Null: it is not online by this record alone.
+  Member* adopt(Instant now, const ServerRecord& record);
   void adopt_status(const StatusUpdate& update);
   View own_view() const;
   std::uint32_t balancers() const;
@@ -255,12 +258,14 @@ class Membership {
   Deadlines<ServerId> checks_;         // of plain servers
   std::vector<ServerId> status_news_;  // whose status is not told yet
   std::uint64_t version_;
-  bool view_new_ = true;        // not told yet
-  bool status_new_ = false;     // of some members, not told yet
-  bool status_urgent_ = false;  // at once
-  bool figures_new_ = false;    // capacities or thresholds, which the directory has not been told
+  bool view_new_ = true;         // not told yet
+  bool status_new_ = false;      // of some members, not told yet
+  bool status_urgent_ = false;   // at once
+  bool figures_new_ = false;     // capacities or thresholds, which the directory has not been told
+  bool n_plus_one_new_ = false;  // not judged since the last that was published
   Instant view_sent_;
   Instant status_sent_;
+  Instant n_plus_one_judged_;
 };
 
 }  // namespace tandem

@@ -6,6 +6,22 @@
 
 namespace tandem {
 
+namespace {
+
+// A view may be made of one that is older than the last status that was told.
+void keep_newer_status(const View& former, View& next) {
+  std::map<ServerId, const ServerRecord*> known;
+  for (const ServerRecord& record : former.servers) known.emplace(record.id, &record);
+  for (ServerRecord& record : next.servers) {
+    const auto it = known.find(record.id);
+    if (it == known.end() || it->second->incarnation != record.incarnation) continue;
+    const Status& status = it->second->status;
+    if (status.sequence > record.status.sequence) record.status = status;
+  }
+}
+
+}  // namespace
+
 // What is about views, or comes from a balancer. False: something else.
 bool Membership::on_views_message(Instant now, ConnectionId from, const Message& message,
                                   MembershipActions& actions) {
@@ -21,7 +37,15 @@ bool Membership::on_views_message(Instant now, ConnectionId from, const Message&
   }
   if (!follower) return false;
   if (const auto* seen = std::get_if<ViewUpdate>(&message)) {
-    for (const ServerRecord& record : seen->view.servers) adopt(now, record, actions);
+    constexpr std::string_view kWhy = "a balancer that follows sees it";
+    bool any = false;
+    for (const ServerRecord& record : seen->view.servers) {
+      Member* member = adopt(now, record);
+      if (member == nullptr) continue;
+      any = true;
+      set_state(now, *member, ServerState::kOnline, kWhy, actions);
+    }
+    if (any) master_.restore_ring({});
   } else if (const auto* status = std::get_if<StatusUpdate>(&message)) {
     adopt_status(*status);
   } else if (const auto* report = std::get_if<FailureReport>(&message)) {
@@ -53,19 +77,19 @@ void Membership::on_follow(ConnectionId from, const Follow& follow, MembershipAc
 
 // A follower sees this server. One that is registered here is judged here; of the others a follower
 // may know more.
-void Membership::adopt(Instant now, const ServerRecord& record, MembershipActions& actions) {
-  if (record.kind != ServerKind::kTandem || record.data_address.empty()) return;
+Membership::Member* Membership::adopt(Instant now, const ServerRecord& record) {
+  if (record.kind != ServerKind::kTandem || record.data_address.empty()) return nullptr;
   Member* member = find(record.id);
   const bool is_new = member == nullptr;
   if (is_new) {
-    if (!record.online || !valid_name(record.name) || !make_room(now)) return;
+    if (!record.online || !valid_name(record.name) || !make_room(now)) return nullptr;
     member = &members_[record.name];
     member->adopted = true;
     names_[record.id] = record.name;
   } else if (member->record.kind != ServerKind::kTandem || member->connection != 0 ||
              member->record.name != record.name ||
              member->record.incarnation > record.incarnation) {
-    return;
+    return nullptr;
   }
   const bool restarted = member->record.incarnation < record.incarnation;
   if (record.online && (restarted || is_new)) {
@@ -73,15 +97,15 @@ void Membership::adopt(Instant now, const ServerRecord& record, MembershipAction
     member->record.status.draining = record.status.draining || member->drain_wanted;
     if (restarted) master_.forget(record.id);
     master_.adopt(now, record.id, record.zone, record.incarnation, ServerState::kOnline);
-    master_.restore_ring({});
     n_plus_one_.forget(record.id);
-    constexpr std::string_view kWhy = "a balancer that follows sees it";
-    set_state(now, *member, ServerState::kOnline, kWhy, actions);
-  } else if (record.left) {
+    return member;
+  }
+  if (record.left) {
     master_.on_left(now, record.id, orders_);
   } else if (!record.online) {
     master_.on_failure(now, record.id, orders_);
   }
+  return nullptr;
 }
 
 void Membership::adopt_status(const StatusUpdate& update) {
@@ -106,7 +130,9 @@ void Membership::follow(Instant, const View& view) {
       remove(name);
     }
   }
-  followed_ = view;
+  View next = view;
+  if (followed_) keep_newer_status(*followed_, next);
+  followed_ = std::move(next);
   followed_balancers_ = 0;
   view_new_ = true;
 }
@@ -136,10 +162,12 @@ void Membership::act_alone(Instant now) {
   version_ = std::max(version_, last.version) + 1;
   followed_balancers_ = last.balancers;
   view_new_ = true;
-  MembershipActions quiet;  // that the master saw them is no news
   for (const ServerRecord& record : last.servers) {
-    if (find(record.id) == nullptr) adopt(now, record, quiet);
+    if (find(record.id) != nullptr) continue;
+    // That the master saw it is no news, and no event.
+    if (Member* member = adopt(now, record)) member->is_new = false;
   }
+  master_.restore_ring({});
 }
 
 View Membership::own_view() const {

@@ -16,7 +16,15 @@ void Membership::publish(Instant now, MembershipActions& actions) {
   const Duration gap = status_urgent_ ? kViewGap : options_.status_interval;
   const bool status_due = status_new_ && status_sent_ + gap <= now;
   if (status_due) publish_status(now, actions);
-  if (!view_due && !status_due) return;
+  judge_n_plus_one(now, view_due || status_due, actions);
+}
+
+// Of a burst of views and status only the last, since all servers are looked at.
+void Membership::judge_n_plus_one(Instant now, bool published, MembershipActions& actions) {
+  n_plus_one_new_ = n_plus_one_new_ || published;
+  if (!n_plus_one_new_ || now < n_plus_one_judged_ + options_.status_interval) return;
+  n_plus_one_new_ = false;
+  n_plus_one_judged_ = now;
   if (auto text = n_plus_one_.judge(now, view())) actions.push_back(Note{std::move(*text)});
 }
 

@@ -17,9 +17,10 @@ bool Membership::valid_name(const std::string& name) {
 Result<void> Membership::configure(Instant now, Options options,
                                    const std::vector<PlainServer>& plain) {
   std::map<ServerId, std::string> ids;
-  for (const PlainServer& server : plain) give_way(now, server);
   for (const auto& [name, member] : members_) {
-    if (member.record.kind == ServerKind::kTandem) ids.emplace(member.record.id, name);
+    if (member.record.kind == ServerKind::kTandem && !gives_way(member)) {
+      ids.emplace(member.record.id, name);
+    }
   }
   for (const PlainServer& server : plain) {
     const auto [it, inserted] = ids.emplace(ServerId::of(server.name), server.name);
@@ -30,6 +31,7 @@ Result<void> Membership::configure(Instant now, Options options,
     return fail(Error::conf("the names \"" + server.name + "\" and \"" + it->second +
                             "\" have the same id: change one of them"));
   }
+  for (const PlainServer& server : plain) give_way(now, server);
   if (options.balancers != options_.balancers) {
     ++version_;
     view_new_ = true;

@@ -46,14 +46,15 @@ void Membership::restore(Instant now, const DirectoryContents& contents) {
 }
 
 // A server of the directory that has not been heard of since gives way to one of the conf.
+bool Membership::gives_way(const Member& member) {
+  return member.record.kind == ServerKind::kTandem && member.adopted && member.connection == 0;
+}
+
 void Membership::give_way(Instant now, const PlainServer& plain) {
   const auto same_id = names_.find(ServerId::of(plain.name));
   if (same_id == names_.end()) return;
   const auto it = members_.find(same_id->second);
-  const Member& member = it->second;
-  if (member.record.kind != ServerKind::kTandem || !member.adopted || member.connection != 0) {
-    return;
-  }
+  if (!gives_way(it->second)) return;
   directory_.note_event(now, MembershipEvent::Kind::kRemoved, it->first,
                         "a plain server has its name");
   remove(std::string(it->first));

@@ -1,5 +1,5 @@
-// Is the cluster N+1-safe? Keeps what servers tell of who backs them, judges it whenever status is
-// published (common/cluster/n_plus_one.h), and has a line for the log when the answer changes.
+// Is the cluster N+1-safe? Keeps what servers tell of who backs them, judges it when status has
+// been published (common/cluster/n_plus_one.h), and has a line for the log when the answer changes.
 #pragma once
 
 #include <optional>

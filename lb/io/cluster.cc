@@ -20,8 +20,8 @@ Cluster::Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Au
       timer_(loop, [this] { pump(); }) {}
 
 Result<void> Cluster::configure(const Options& options, const std::vector<PlainServer>& plain) {
-  checker_.set_options(options.check);
   auto result = machine_.configure(loop_.now(), options.membership, plain);
+  if (result) checker_.set_options(options.check);
   pump();
   return result;
 }
@@ -81,9 +81,13 @@ void Cluster::on_connection_lost(ConnectionId connection) {
 }
 
 void Cluster::on_server_failed(ServerId server) {
+  report_failure(server);
+  pump();
+}
+
+void Cluster::report_failure(ServerId server) {
   if (upward_ != nullptr) upward_->on_failure({server, 0, Seen::kUnknown});
   machine_.on_failure_report(loop_.now(), server, actions_);
-  pump();
 }
 
 void Cluster::on_plain_count(ServerId server, std::uint32_t primaries, std::uint32_t alternates) {
@@ -118,7 +122,7 @@ void Cluster::on_probe_result(ServerId server, std::uint64_t serial, ProbeResult
     const bool answered = result == ProbeResult::kAnswered;
     const OnVerified done = std::move(wanted->second);
     verifications_.erase(wanted);
-    if (!answered) machine_.on_failure_report(loop_.now(), server, actions_);
+    if (!answered) report_failure(server);
     done(answered, detail);
   }
   pump();

@@ -107,6 +107,7 @@ class Cluster {
   void store(DirectoryChange change);
   void on_probe_result(ServerId server, std::uint64_t serial, ProbeResult result,
                        const std::string& detail);
+  void report_failure(ServerId server);
   void tell_view();
   void tell_upward(const StatusUpdate& update);
 

@@ -211,5 +211,32 @@ TEST(NPlusOneProperty, EverySessionTakesOneOfTheSlackWhereverItGoes) {
   }
 }
 
+// All deaths are judged from one sum; each by itself comes to the same.
+TEST(NPlusOne, EveryDeathIsJudgedAsItIsByItself) {
+  Random dice(7);
+  for (int run = 0; run < 300; ++run) {
+    View view = view_of({});
+    Backings backings;
+    const std::size_t n = 1 + dice.below(9);
+    for (std::size_t i = 0; i < n; ++i) {
+      const auto capacity = static_cast<std::uint32_t>(dice.below(100));
+      ServerRecord one =
+          server(std::to_string(i), static_cast<std::uint32_t>(dice.below(120)), capacity);
+      one.online = dice.below(6) != 0;
+      one.kind = dice.below(4) == 0 ? ServerKind::kPlain : ServerKind::kTandem;
+      one.status.draining = dice.below(5) == 0;
+      one.status.orphans = static_cast<std::uint32_t>(dice.below(20));
+      view.servers.push_back(one);
+      for (std::size_t entry = dice.below(2 * n); entry > 0; --entry) {  // some twice, some unknown
+        backings[one.id].entries.push_back(
+            {id(std::to_string(dice.below(n + 1))), static_cast<std::uint32_t>(dice.below(60))});
+      }
+    }
+    for (const NPlusOne::Death& death : n_plus_one(view, backings).deaths) {
+      ASSERT_EQ(death.over, if_dies(view, backings, death.server).over()) << run;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tandem

@@ -36,6 +36,8 @@ class MembershipFollowTest : public ::testing::Test {
         for (ConnectionId to : broadcast->to) sent_[to].push_back(broadcast->message);
       } else if (auto* view = std::get_if<PublishView>(&action)) {
         published_ = view->view;
+      } else if (auto* stored = std::get_if<StoreChange>(&action)) {
+        for (const MembershipEvent& event : stored->change.events) events_.push_back(event.kind);
       }
     }
   }
@@ -117,6 +119,7 @@ class MembershipFollowTest : public ::testing::Test {
   std::map<ConnectionId, std::vector<Message>> sent_;
   std::vector<StartProbe> probes_;
   ViewPtr published_;
+  std::vector<MembershipEvent::Kind> events_;
 };
 
 TEST_F(MembershipFollowTest, WhoReadsChangesIsToldThem) {
@@ -255,6 +258,33 @@ TEST_F(MembershipFollowTest, TheFresherStatusCounts) {
   settle();
   EXPECT_EQ(machine_.view().find(ServerId::of("m"))->status.primaries, 30u);
   EXPECT_EQ(machine_.view().find(ServerId::of("a"))->status.primaries, 70u) << "it says so itself";
+}
+
+// A change of the view may be made of one that is older than the status that was told since.
+TEST_F(MembershipFollowTest, ANewViewDoesNotBringOldStatusBack) {
+  follow(masters(500, {record("m"), record("n")}));
+  machine_.follow_status({{{ServerId::of("m"), status(3, 30)}, {ServerId::of("n"), status(3, 30)}}},
+                         actions_);
+  settle();
+  follow(masters(501, {record("m"), record("n", true, 2)}));
+  EXPECT_EQ(published_->find(ServerId::of("m"))->status.primaries, 30u);
+  EXPECT_EQ(published_->find(ServerId::of("n"))->status.primaries, 0u) << "another process";
+  ServerRecord newer = record("m");
+  newer.status = status(4, 40);
+  follow(masters(502, {newer}));
+  EXPECT_EQ(published_->find(ServerId::of("m"))->status.primaries, 40u);
+}
+
+TEST_F(MembershipFollowTest, ThatTheMasterIsLostIsNoEventOfItsServers) {
+  follow(masters(500, {record("m"), record("n")}));
+  events_.clear();
+  machine_.act_alone(now_);
+  settle();
+  ASSERT_TRUE(online("m") && online("n"));
+  EXPECT_EQ(published_->find(ServerId::of("m"))->first_buddy, ServerId::of("n"));
+  EXPECT_TRUE(events_.empty());
+  refuse_probes();
+  EXPECT_EQ(events_, std::vector(2, MembershipEvent::Kind::kOffline));
 }
 
 TEST_F(MembershipFollowTest, WithoutTheMasterWhatIsSeenHereCounts) {

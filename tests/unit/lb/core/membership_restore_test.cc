@@ -160,5 +160,18 @@ TEST(MembershipRestore, ADirectoryThatCouldNotBeReadAtFirstAddsThoseThatAreNotKn
   EXPECT_TRUE(view.find(ServerId::of("c"))->online);
 }
 
+TEST(MembershipRestore, ARefusedConfChangesNothing) {
+  Restarted balancer(two_of_three());
+  balancer.machine.on_message(kStart, 1, Hello{.name = "r", .incarnation = 1}, balancer.actions);
+  balancer.machine.on_message(kStart, 1, Register{"r:80", "r:90", "", "", {}}, balancer.actions);
+  // "a" would give way; but "r" is here.
+  const std::vector<PlainServer> wanted = {{"a", "x:80", 100, 80, ""}, {"r", "y:80", 100, 80, ""}};
+  EXPECT_FALSE(balancer.machine.configure(kStart, {}, wanted));
+  ASSERT_NE(balancer.find("a"), nullptr);
+  EXPECT_EQ(balancer.find("a")->kind, ServerKind::kTandem);
+  EXPECT_TRUE(balancer.machine.configure(kStart, {}, {wanted[0]}));
+  EXPECT_EQ(balancer.find("a")->kind, ServerKind::kPlain);
+}
+
 }  // namespace
 }  // namespace tandem

@@ -193,6 +193,18 @@ TEST_F(MembershipTest, ARegisteredServerIsInTheViewThatAllAreTold) {
   }
 }
 
+TEST_F(MembershipTest, OfABurstOfViewsOnlyTheLastIsJudged) {
+  enter("a", 1);
+  run(20ms);
+  enter("b", 2);
+  run(100ms);
+  EXPECT_GE(views_.size(), 3U);
+  EXPECT_EQ(machine_.n_plus_one().deaths.size(), 0U);
+  reports_.clear();  // nothing else comes
+  run(1s);
+  EXPECT_EQ(machine_.n_plus_one().deaths.size(), 2U);
+}
+
 TEST_F(MembershipTest, ItJudgesWhetherTheClusterIsNPlusOneSafe) {
   enter("a", 1);
   enter("b", 2);
