@@ -43,8 +43,8 @@ Table<HttpLimitsConf> http_limits_table() {
                "The most fields in the head of a request.");
   table.option(
       "connections_max", &HttpLimitsConf::connections_max, integer(1, 1000000),
-      "The most connections of clients at a time; more are closed at once. A balancer divides "
-      "them among its workers.");
+      "The most connections of clients at a time; more are closed at once, by a server after a "
+      "503. A balancer divides them among its workers.");
   return table;
 }
 

@@ -1,5 +1,7 @@
 #include "common/net/http_server.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -15,6 +17,10 @@ Duration period_of(const HttpServerOptions& options) {
                                       options.body_timeout, options.linger_timeout});
   return std::clamp<Duration>(shortest / 4, 5ms, 500ms);
 }
+
+constexpr std::string_view kFull =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n"
+    "Connection: close\r\n\r\n";
 
 }  // namespace
 
@@ -41,12 +47,23 @@ void HttpServer::on_accept(Descriptor socket, const SocketAddress& peer) {
     ++refused_;
     TANDEM_WARN_LIMITED("connection from {} closed: there are {} already", peer.text(),
                         connections_.size());
-    return;
+    return turn_away(socket.get());
   }
   auto made = std::make_unique<HttpServerConnection>(*this, std::move(socket), peer);
   HttpServerConnection* connection = made.get();
   connections_.emplace(connection, std::move(made));
   if (!sweep_timer_.armed()) sweep_timer_.set_after(sweep_period_);
+}
+
+// Whoever finds this server full is to know that it lives: closed without a word it would be taken
+// for a dead one. Said at once, without waiting for the request, so that nothing is kept. What has
+// come of the request is read, for else closing would be a reset.
+void HttpServer::turn_away(int socket) {
+  if (tls_ != nullptr) return;
+  ::send(socket, kFull.data(), kFull.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::shutdown(socket, SHUT_WR);
+  const auto scratch = loop_.scratch();
+  ::recv(socket, scratch.data(), scratch.size(), MSG_DONTWAIT);
 }
 
 void HttpServer::sweep() {

@@ -99,7 +99,7 @@ struct HttpServerOptions {
   Duration keepalive_timeout = 60s;     // idle between two requests
   Duration body_timeout = 60s;          // no byte of a body has moved
   Duration linger_timeout = 2s;         // reading on after a last response, so that it is not reset
-  std::size_t connections_max = 10000;  // more are closed at once
+  std::size_t connections_max = 10000;  // more are answered by 503 (TLS: not at all) and closed
   std::size_t body_buffer_bytes = 65536;  // send_body() answers false from here on
   http::HeadLimits head_limits = {};
 };
@@ -126,6 +126,7 @@ class HttpServer final : private AcceptHandler {
  private:
   friend class HttpServerConnection;
   void on_accept(Descriptor socket, const SocketAddress& peer) override;
+  void turn_away(int socket);
   void sweep();
   void remove(HttpServerConnection& connection);
 

@@ -58,7 +58,7 @@ class Exchange {
 
   // --- what happens -------------------------------------------------------------------------
   // The request is about to be sent to this server; `reused`: over a connection that has carried
-  // a request before; `kept`: of a server that closes no idle connection before the balancer does.
+  // a request before; `kept`: the server cannot have closed it for being idle.
   void on_attempt(ServerId server, bool reused, bool kept = false);
   // Some byte of it was handed to the connection: it may have reached the server.
   void on_sent() {

@@ -88,8 +88,10 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
       return finish(ProbeResult::kRefused, "another server answers there: " + other);
     }
     const int status = head_.status();
+    // A tandem-server that has all the connections that it takes says so, and lives.
+    const bool full = status == 503 && head_.find("Retry-After") != nullptr;
     const bool good =
-        probe_.kind == ServerKind::kTandem ? status == 200 : status >= 200 && status < 400;
+        probe_.kind == ServerKind::kTandem ? status == 200 || full : status >= 200 && status < 400;
     finish(good, good ? std::string{} : fmt::format("it answered {}", status));
   }
 

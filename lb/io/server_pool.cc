@@ -47,12 +47,13 @@ ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
       drop_idle(last);
       continue;
     }
-    if (want == Want::kRecent && state_.loop.now() - last.idle_since > kRecent) break;
+    const Duration idled = state_.loop.now() - last.idle_since;
+    if (want == Want::kRecent && idled > kRecent) break;
     put(active_, take(idle_, last));
     state_.counts.server_idle.sub();
     state_.counts.server_active.add();
     last.start(handler);
-    return {&last};
+    return {&last, UpstreamFault::kConnect, idled};
   }
   if (!address_) return {nullptr, UpstreamFault::kConnect};
   auto fresh = std::make_unique<Upstream>(state_, *this);

@@ -36,6 +36,7 @@ class ServerPool {
   struct Acquired {
     Upstream* upstream = nullptr;  // null: see fault
     UpstreamFault fault = UpstreamFault::kConnect;
+    Duration idled = {};  // before this
   };
   enum class Want : std::uint8_t {
     kAny,     // an idle connection if there is one

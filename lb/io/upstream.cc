@@ -21,7 +21,7 @@ void Upstream::start(UpstreamHandler& handler) {
   ++exchanges_;
   phase_ = stream_->connected() ? Phase::kHead : Phase::kConnecting;
   paused_ = false;
-  reusable_ = false;
+  reusable_ = turned_away_ = false;
 }
 
 void Upstream::expect(http::Method method, bool upgrade_asked) {
@@ -40,8 +40,9 @@ void Upstream::on_stream(bool readable, bool writable) {
       fail(ours ? UpstreamFault::kShortage : UpstreamFault::kConnect);
       return;
     }
-    if (stream_->hung_up()) return fail(UpstreamFault::kConnect);  // before a byte was sent
     phase_ = Phase::kHead;
+    turned_away_ = stream_->hung_up();
+    if (turned_away_) return read_response();
     handler_->on_upstream_ready();
     if (readable && handler_ != nullptr) read_response();
     return;
@@ -108,6 +109,11 @@ bool Upstream::parse_head(std::span<char> bytes) {
                              : Result<http::Framing>(tandem::fail(Error::peer("not HTTP")));
     if (!framing) {
       fail(UpstreamFault::kBad);
+      return false;
+    }
+    // Before the request was sent only a refusal can be the response to it.
+    if (std::exchange(turned_away_, false) && head.status() < 400) {
+      fail(UpstreamFault::kConnect);
       return false;
     }
     const auto partial = std::exchange(partial_, nullptr);  // keeps `head` alive
@@ -184,6 +190,7 @@ void Upstream::at_end(bool orderly) {
 
 void Upstream::fail(UpstreamFault fault) {
   UpstreamHandler* handler = std::exchange(handler_, nullptr);
+  if (turned_away_) fault = UpstreamFault::kConnect;
   pool_.close(*this);
   if (handler != nullptr) handler->on_upstream_failed(fault);
 }

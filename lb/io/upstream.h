@@ -117,6 +117,8 @@ class Upstream final : private StreamHandler, public Disposable {
   bool upgrade_asked_ = false;
   bool paused_ = false;
   bool reusable_ = false;  // the server keeps the connection
+  bool turned_away_ =
+      false;  // the server ended it before the request was sent: for why, see the head
 };
 
 }  // namespace tandem

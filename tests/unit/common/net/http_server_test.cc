@@ -233,6 +233,24 @@ TEST_F(HttpServerTest, ALateAnswerWithoutTheRequestsBodySaysThatTheConnectionEnd
   EXPECT_NE(client.text.find("Connection: close\r\n"), std::string::npos) << client.text;
 }
 
+TEST_F(HttpServerTest, OneThatIsFullSaysSoAndKeepsNothing) {
+  HttpServerOptions small = options();
+  small.connections_max = 1;
+  HttpServer full(loop, small, app);
+  const SocketAddress address = *full.listen(SocketAddress::loopback(0));
+  Raw first(loop, address);
+  first.talk("GET /a HTTP/1.1\r\nHost: x\r\n\r\n",
+             [&] { return ends_with(first.text, "you asked for /a"); });
+  Raw second(loop, address);
+  second.talk("GET /b HTTP/1.1\r\nHost: x\r\n\r\n",
+              [&] { return second.ended || ends_with(second.text, "\r\n\r\n"); });
+  EXPECT_TRUE(second.text.starts_with("HTTP/1.1 503 ")) << second.text;
+  EXPECT_NE(second.text.find("\r\nRetry-After: 1\r\n"), second.text.npos);
+  EXPECT_EQ(full.refused(), 1u);
+  EXPECT_EQ(full.connections(), 1u);
+  EXPECT_EQ(app.targets, "/a ");
+}
+
 TEST_F(HttpServerTest, HandsOverATunnel) {
   Raw client(loop, at);
   client.talk("GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nearly",

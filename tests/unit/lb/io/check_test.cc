@@ -93,6 +93,15 @@ TEST_F(CheckTest, AnAnswerOfAnotherTandemServerIsNobodysWhoWasMeant) {
   EXPECT_EQ(check(ServerKind::kPlain, at->text(), "/"), "") << "of a plain server it is a field";
 }
 
+TEST_F(CheckTest, ATandemServerThatIsFullLives) {
+  struct Nobody final : HttpServerHandler {
+    void on_request(HttpExchange&, const http::RequestHead&, const http::Framing&) override {}
+  } nobody;
+  HttpServer full(loop_, HttpServerOptions{.connections_max = 0}, nobody);
+  EXPECT_EQ(check(ServerKind::kTandem, full.listen(SocketAddress::loopback(0))->text()), "");
+  EXPECT_EQ(full.refused(), 1u);
+}
+
 // While no descriptor is left here, nothing is said of the server; afterwards it is asked again.
 TEST_F(CheckTest, AShortageHereIsNoFailureThere) {
   ASSERT_EQ(check(ServerKind::kPlain, server_->address().text()), "");

@@ -131,6 +131,27 @@ TEST_F(FrontFailure, AResetOfATandemServersConnectionIsATakeover) {
   EXPECT_TRUE(reported(primary));
 }
 
+// It may have closed it for being idle.
+TEST_F(FrontFailure, UnlessItHadBeenIdleForLong) {
+  options_.upstream.surely_kept = -1s;
+  Origin primary{"p", ServerKind::kTandem}, alternate{"q", ServerKind::kTandem};
+  start({&primary, &alternate});
+  Peer client = this->client();
+  client.send(request(primary, alternate));
+  Peer server = primary.accept();
+  server.read_head();
+  server.send(ok("1"));
+  client.read_response();
+  client.send(request(primary, alternate));
+  server.read_head();
+  server.reset();
+  server = primary.accept();
+  server.read_head();
+  server.send(ok("2"));
+  EXPECT_TRUE(client.read_response().ends_with("\r\n\r\n2"));
+  EXPECT_FALSE(alternate.asked());
+}
+
 TEST_F(FrontFailure, ABodyIsSentAgainFromTheBuffer) {
   start({&a_, &b_});
   Peer client = this->client();

@@ -61,6 +61,53 @@ class FrontRounds : public FrontTest {
   Origin b_{"b"};
 };
 
+// --- connections that are turned away
+// -----------------------------------------------------------
+
+std::string no_room(std::string_view fields = "Retry-After: 1\r\n") {
+  return "HTTP/1.1 503 Service Unavailable\r\n" + std::string(fields) +
+         "Content-Length: 0\r\nConnection: close\r\n\r\n";
+}
+
+// It is said before the request was sent, and with the connection's end.
+TEST_F(FrontRounds, AServerThatIsFullIsNotTakenOver) {
+  Origin primary{"p", ServerKind::kTandem}, alternate{"q", ServerKind::kTandem};
+  serve({&primary, &alternate});
+  Peer client = this->client();
+  for (int i = 0; i < 2; ++i) {
+    client.send(get("/x", cookie(token(primary, &alternate))));
+    Peer server = accept(primary);
+    server.send(no_room());
+    server.close();
+    const std::string answer = response(client);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+    EXPECT_EQ(field(answer, "Retry-After"), "1");
+    EXPECT_EQ(field(answer, "Connection"), "");
+  }
+  EXPECT_FALSE(alternate.asked());
+  EXPECT_EQ(front_->counts().takeovers.value(), 0u);
+}
+
+TEST_F(FrontRounds, AServerThatEndsAFreshConnectionWithoutARefusalIsTakenOver) {
+  serve({&a_, &b_});
+  for (const std::string& said : {std::string(), ok("not asked for"), std::string("HTTP/1.1 50"),
+                                  std::string("220 smtp\r\n")}) {
+    Peer client = this->client();
+    client.send("POST /x HTTP/1.1\r\nHost: s\r\nContent-Length: 0\r\n" + cookie(token(a_, &b_)) +
+                "\r\n");
+    Peer server = accept(a_);
+    server.send(said);
+    server.close();
+    server = accept(b_);
+    head(server);
+    server.send(ok("b", "Connection: close\r\n"));
+    EXPECT_TRUE(response(client).ends_with("\r\n\r\nb")) << said;
+  }
+}
+
+// --- the scratch buffer
+// -------------------------------------------------------------------------
+
 // Longer than what it must not be mixed up with.
 std::string half_a_head() { return "HTTP/1.1 200 OK\r\nX-Much: " + std::string(500, 'x'); }
 
