@@ -297,7 +297,7 @@ void ClientConnection::recycle_relay() {
 void ClientConnection::abort() {
   if (phase_ == Phase::kClosed) return;
   stream_->reset_on_close();
-  close();
+  close(false);
 }
 
 void ClientConnection::after_output() {
@@ -321,11 +321,11 @@ bool ClientConnection::drop_input() {
 
 // --- the end ------------------------------------------------------------------------------------
 
-void ClientConnection::close() {
+void ClientConnection::close(bool by_client) {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   if (relay_ != nullptr) {
-    relay_->abandon();
+    relay_->abandon(by_client);
     recycle_relay();
   }
   state_.clients[place] = state_.clients.back();

@@ -90,7 +90,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   void refuse(http::HeadError error);  // by value: it may come from partial_
   void input_ended();
   void after_output();
-  void close();
+  void close(bool by_client = true);
   void recycle_relay();
   std::string_view input() const { return std::string_view(input_).substr(input_at_); }
   void consume_input(std::size_t bytes);

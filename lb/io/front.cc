@@ -149,11 +149,14 @@ void Front::set_view(const RoutedView& routed) {
     if (pool == nullptr) pool = std::make_unique<ServerPool>(state_, servers[slot]);
     state_.pools[slot] = pool.get();
   }
-  // Only now, when all pools are where routes look for them: this takes requests over.
+  std::vector<ServerPool*> offline;
   for (std::size_t slot = 0; slot < servers.size(); ++slot) {
     const bool known = slot < routed.addresses.size();
-    state_.pools[slot]->update(servers[slot], known ? routed.addresses[slot] : SocketAddress());
+    const SocketAddress address = known ? routed.addresses[slot] : SocketAddress();
+    if (state_.pools[slot]->update(servers[slot], address)) offline.push_back(state_.pools[slot]);
   }
+  // Only now, when all servers are as the view says: this takes requests over.
+  for (ServerPool* pool : offline) pool->tell_offline();
   for (ServerPool* pool : gone) pool->retire();
 }
 

@@ -13,6 +13,7 @@
 #include "common/session/token_cache.h"
 #include "common/session/token_codec.h"
 #include "lb/core/assignment.h"
+#include "lb/core/replaced_tokens.h"
 #include "lb/core/report_limit.h"
 #include "lb/core/route.h"
 #include "lb/core/token_counter.h"
@@ -69,6 +70,7 @@ struct FrontState {
   TokenCodec codec;
   TokenCache tokens;
   TokenCounter plain_sessions;
+  ReplacedTokens replaced_tokens;  // each is counted once
   RetryBudget budget;
   ReportLimit report_limit;
   std::vector<ServerPool*> pools;  // by slot of the index

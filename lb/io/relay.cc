@@ -142,10 +142,10 @@ void Relay::on_client_writable() {
   if (upstream_ != nullptr && stage_ != Stage::kConnecting) upstream_->resume();
 }
 
-void Relay::abandon() {
+void Relay::abandon(bool by_client) {
   if (upstream_ != nullptr) upstream_->abandon();
   upstream_ = nullptr;
-  state_.counts.client_gone.add();
+  if (by_client) state_.counts.client_gone.add();
   account();
 }
 

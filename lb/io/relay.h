@@ -47,8 +47,8 @@ class Relay final : private UpstreamHandler {
   bool on_input_end();
   // The client has taken all that was sent.
   void on_client_writable();
-  // The client is gone: everything is dropped.
-  void abandon();
+  // Everything is dropped: the client is gone (`by_client`), or is to be sent away.
+  void abandon(bool by_client);
   // The client connection's deadline, which the relay sets, has passed.
   void on_deadline();
   // Now and then: has the server's end gone unnoticed?

@@ -143,7 +143,10 @@ std::string_view Relay::seal_plain_token(bool lasting) {
   const UnixSeconds ttl = state_.options.token_ttl;
   const PlainToken plain = plain_token(route_, client_token(), state_.index, state_.assignment,
                                        fresh_, wall, ttl, lasting);
-  if (plain.counted) {
+  SessionToken replaced;
+  replaced.session = plain.token.session;
+  if (has_token_) replaced = client_token_;
+  if (plain.counted && state_.replaced_tokens.first(replaced)) {
     const SessionToken& token = plain.token;
     state_.plain_sessions.issued(token.primary, token.alternate, wall);
     if (has_token_ && client_token_.epoch.counter > 1) {

@@ -9,7 +9,7 @@ ServerPool::ServerPool(FrontState& state, const ServerRecord& server)
 
 ServerPool::~ServerPool() = default;
 
-void ServerPool::update(const ServerRecord& server, const SocketAddress& address) {
+bool ServerPool::update(const ServerRecord& server, const SocketAddress& address) {
   kind_ = server.kind;
   address_text_ = server.data_address;
   if (!(address == address_)) {
@@ -17,9 +17,9 @@ void ServerPool::update(const ServerRecord& server, const SocketAddress& address
     close_idle();
   }
   const bool was_online = std::exchange(online_, server.online);
-  if (!was_online || online_) return;
-  // One that announced its shutdown ends what it has begun.
-  server.left ? close_idle() : tell_offline();
+  if (!was_online || online_) return false;
+  close_idle();
+  return !server.left;  // one that announced its shutdown ends what it has begun
 }
 
 // Taken out of the conf, it may well be alive: what is under way goes on.
@@ -30,7 +30,6 @@ void ServerPool::retire() {
 
 // Each handler may give its upstream back or take others, from this very list.
 void ServerPool::tell_offline() {
-  close_idle();
   std::vector<Upstream*> concerned;
   for (const auto& upstream : active_) concerned.push_back(upstream.get());
   for (Upstream* upstream : concerned) {

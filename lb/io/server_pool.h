@@ -19,9 +19,11 @@ class ServerPool {
   ServerPool(FrontState& state, const ServerRecord& server);
   ~ServerPool();
 
-  // What the view says now. Another address closes what is idle; going offline closes what is idle
-  // and tells those exchanges that are under way.
-  void update(const ServerRecord& server, const SocketAddress& address);
+  // What the view says now. Another address closes what is idle; so does going offline, and then
+  // those exchanges that are under way are to be told: `true`, unless the server announced it.
+  bool update(const ServerRecord& server, const SocketAddress& address);
+  // Tells them, which take others' connections: once all servers are as the view says.
+  void tell_offline();
   // The server has left the view: taken out of the conf, or shut down in order. What is under way
   // goes on to its end, and the pool lives until then.
   void retire();
@@ -66,7 +68,6 @@ class ServerPool {
   static constexpr Duration kRecent = 1s;
 
   void close_idle();
-  void tell_offline();
   std::unique_ptr<Upstream> take(List& list, Upstream& upstream);
   void put(List& list, std::unique_ptr<Upstream> upstream);
 

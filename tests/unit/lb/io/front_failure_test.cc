@@ -311,6 +311,19 @@ TEST_F(FrontFailure, AResponseThatBreaksOffEndsTheClientsConnection) {
   EXPECT_TRUE(client.was_reset());
   EXPECT_FALSE(b_.asked());
   EXPECT_EQ(counts().aborts.value(), 1u);
+  EXPECT_EQ(counts().client_gone.value(), 0u);
+}
+
+TEST_F(FrontFailure, AClientThatLeavesIsCounted) {
+  start({&a_});
+  Peer client = this->client();
+  client.send(get("/"));
+  Peer server = a_.accept();
+  server.read_head();
+  client.reset();
+  EXPECT_TRUE(server.was_reset());  // the request is given up
+  EXPECT_EQ(counts().client_gone.value(), 1u);
+  EXPECT_EQ(counts().aborts.value(), 0u);
 }
 
 TEST_F(FrontFailure, BrokenChunksEndTheClientsConnection) {

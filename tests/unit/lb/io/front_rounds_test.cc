@@ -14,11 +14,14 @@ class FrontRounds : public FrontTest {
     const auto bound = front_->listen(SocketAddress::loopback(0), false, false);
     ASSERT_TRUE(bound) << bound.error().message;
     port_ = bound->port();
+    show(origins);
+  }
+  void show(const std::vector<Origin*>& origins, const Origin* offline = nullptr) {
     auto view = std::make_shared<View>();
     RoutedView routed;
-    view->version = 1;
+    view->version = ++version_;
     for (Origin* origin : origins) {
-      view->servers.push_back(origin->record());
+      view->servers.push_back(origin->record(origin != offline));
       routed.addresses.push_back(origin->address());
     }
     routed.view = view;
@@ -57,6 +60,7 @@ class FrontRounds : public FrontTest {
 
   EventLoop loop_;
   std::unique_ptr<Front> front_;
+  std::uint64_t version_ = 0;
   Origin a_{"a"};
   Origin b_{"b"};
 };
@@ -103,6 +107,24 @@ TEST_F(FrontRounds, AServerThatEndsAFreshConnectionWithoutARefusalIsTakenOver) {
     server.send(ok("b", "Connection: close\r\n"));
     EXPECT_TRUE(response(client).ends_with("\r\n\r\nb")) << said;
   }
+}
+
+// --- views
+// ------------------------------------------------------------------------------------------
+
+TEST_F(FrontRounds, ATakeoverGoesToWhereTheSameViewSaysThatTheAlternateIs) {
+  Origin moved{"b"};
+  serve({&a_, &b_});
+  Peer client = this->client();
+  client.send(get("/x", cookie(token(a_, &b_))));
+  Peer frozen = accept(a_);
+  head(frozen);
+  show({&a_, &moved}, &a_);
+  Peer server = accept(moved);
+  head(server);
+  server.send(ok("b"));
+  EXPECT_TRUE(response(client).ends_with("\r\n\r\nb"));
+  EXPECT_FALSE(b_.asked());
 }
 
 // --- the scratch buffer

@@ -242,6 +242,30 @@ TEST_F(FrontSession, RequestsThatOverlapBeforeTheFirstTokenGetOneSession) {
   EXPECT_NE(opened(field(other.read_head(), "Tandem-Session")).session, first.session);
 }
 
+// A browser asks for several things at once, each with the token that it has.
+TEST_F(FrontSession, ASessionIsCountedOnceHoweverManyRequestsRenewIt) {
+  Origin other("other");
+  start({&plain_, &other});
+  const std::string old = token(plain_, &other, 1000);
+  const auto ask = [&](Origin& origin, const std::string& sealed) {
+    Peer client = this->client();
+    client.send(get("/", cookie(sealed)));
+    Peer server = origin.accept();
+    server.read_head();
+    server.send(ok("x", "Connection: close\r\n"));
+    EXPECT_NE(cookie_of(client.read_response()), "");
+  };
+  for (int i = 0; i < 6; ++i) ask(plain_, old);
+  ask(other, token(other, &plain_, 1000));
+  EXPECT_TRUE(comes_true([&] {
+    return sessions_.size() == 2 && sessions_[0].primaries > 0 && sessions_[1].primaries > 0;
+  }));
+  for (const auto& each : sessions_) {
+    EXPECT_EQ(each.primaries, 1);
+    EXPECT_EQ(each.alternates, 1);
+  }
+}
+
 TEST_F(FrontSession, PlainServersSeeNoTokenAndTheirSessionsAreCounted) {
   Origin other("other");
   start({&plain_, &other});
