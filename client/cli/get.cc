@@ -76,6 +76,7 @@ ExitStatus exit_status_of(ClientFailure failure) {
 }
 
 int Get::run() {
+  if (options_.bench) return bench();
   int status = kExitOk;
   for (const std::string& text : options_.urls) {
     // A bare name is taken for one of http, as browsers do.
@@ -89,7 +90,32 @@ int Get::run() {
     if (outcome != kExitOk) status = outcome;
   }
   if (options_.recursive) say_tally();
+  if (options_.stats) {
+    for (const auto& [origin, client] : clients_) say_stats(err_, origin, client.stats());
+  }
   return status;
+}
+
+int Get::bench() {
+  std::vector<std::string> targets;
+  std::string origin;
+  for (const std::string& text : options_.urls) {
+    const auto url = Url::parse(text.find("://") == text.npos ? "http://" + text : text);
+    if (!url || (!origin.empty() && url->origin() != origin)) {
+      complain(fmt::format("\"{}\" is not a URL of {}", text,
+                           origin.empty() ? "http or https" : origin));
+      return kExitBadUrl;
+    }
+    origin = url->origin();
+    targets.push_back(url->target);
+  }
+  ClientOptions client = options_.client;
+  client.balancer = origin;
+  const BenchResult result = run_bench(client, targets, options_.headers, options_.load);
+  say_bench(out_, options_.load, result);
+  if (options_.stats) say_stats(err_, origin, result.client);
+  if (result.no_response > 0) return kExitReceive;
+  return options_.fail && result.bad_status > 0 ? kExitHttpStatus : kExitOk;
 }
 
 Client& Get::client_of(const Url& url) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/bench.h"
 #include "client/core/url.h"
 #include "client/include/tandem/client.h"
 
@@ -29,7 +30,10 @@ struct GetOptions {
   std::uint32_t depth_max = 16;
   bool remote_name = false;  // write to a file named as the URL's last part
   std::string output{};      // write to this file; empty: standard output
-  ClientOptions client{};    // its balancer is taken from each URL
+  bool stats = false;        // what each client did, on standard error
+  bool bench = false;        // load instead of contents, by `load`
+  BenchOptions load{};
+  ClientOptions client{};  // its balancer is taken from each URL
 };
 
 // Exit statuses, as curl has them.
@@ -73,6 +77,7 @@ class Get {
   int judge(const Url& url, const Reply& reply);
   int write(const Url& url, const Reply& reply);
   int follow_links(const Url& start);
+  int bench();
   void add_links(const Url& page, const Reply& reply, std::vector<Url>& found) const;
   void say_item(const Url& url, const Reply& reply);
   void say_validation(const ValidationReport& validation);

@@ -23,6 +23,8 @@ struct Words {
   std::string connect_timeout = "5";
   std::string validate_after = "60";
   std::uint64_t cache_bytes = 64 << 20;
+  std::string duration = "10";
+  std::uint32_t rate = 0;
   std::uint32_t retries = 3;
   bool head = false;
   bool insecure = false;
@@ -58,6 +60,16 @@ void declare(tandem::CommandLine& line, tandem::GetOptions& get, Words& words) {
   line.option("--validate-after", "SECONDS", words.validate_after,
               "With --fresh: validate all copies in one request after so long without an answer, "
               "and when another server answers (60); 0: never.");
+  line.flag("--direct", get.client.direct,
+            "Talk to the servers with no balancer between, where their conf allows it.");
+  line.flag("--stats", get.stats, "Say at the end what the client did, and who serves it.");
+  line.flag("--bench", get.bench,
+            "Get the URLs again and again, and say how long it took; closed loop.");
+  line.option("--rate", words.rate, 0, 1'000'000,
+              "With --bench: so many calls a second, whatever becomes of them; open loop.");
+  line.option("--concurrency", get.load.concurrency, 1, 10'000,
+              "With --bench: so many calls at a time (10).");
+  line.option("--duration", "SECONDS", words.duration, "With --bench: for so long (10).");
   line.option("--cacert", "FILE", get.client.ca_file, "https: trust these certificates.");
   line.flag("-k,--insecure", words.insecure, "https: trust anybody.");
 }
@@ -130,6 +142,12 @@ int main(int argc, char** argv) {
   if (!read_time(words.validate_after, get.client.validate_after)) {
     return refuse(fmt::format("--validate-after {}: no time", words.validate_after));
   }
+  std::chrono::milliseconds duration;
+  if (!read_time(words.duration, duration) || duration.count() == 0) {
+    return refuse(fmt::format("--duration {}: no time", words.duration));
+  }
+  get.load.duration = duration;
+  get.load.rate = words.rate;
   get.client.attempts_max = words.retries + 1;
   get.client.cache_bytes = words.cache_bytes;
   get.client.verify_peer = !words.insecure;
