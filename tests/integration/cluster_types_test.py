@@ -1,13 +1,13 @@
 """Servers that share out the data: three of them before one origin that counts what is fetched."""
 
 import http.client
+import socket
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from case import Case, main
 from cluster import Cluster
-from process import until
+from process import raise_descriptor_limit, until
 
 MISSES = 1_000
 LOAD_CLIENTS = 8
@@ -30,7 +30,7 @@ class CountingOrigin:
             def do_GET(self):
                 with origin.lock:
                     origin.fetched[self.path] = origin.fetched.get(self.path, 0) + 1
-                if self.path.startswith("/slow"):
+                if "/slow/" in self.path:
                     origin.gate.wait(60)
                 body = b"item " + self.path.encode() + b"\n"
                 try:
@@ -63,11 +63,16 @@ class CountingOrigin:
 
 
 def fetch(port, path, connection=None):
-    """(status, body, the server that answered), and the connection to go on with."""
+    """(status, body, the server that answered)."""
+    once = connection is None
     connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    return response.status, response.read(), response.headers.get("Tandem-Server"), connection
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read(), response.headers.get("Tandem-Server")
+    finally:
+        if once:
+            connection.close()
 
 
 def expected(path):
@@ -77,10 +82,12 @@ def expected(path):
 class Types(Case):
     @classmethod
     def set_up_class(cls):
+        raise_descriptor_limit(4 * MISSES)
         cls.origin = CountingOrigin()
         rules = [{"prefix": f"/{name}/", "owner": name} for name in "abc"]
         cls.cluster = Cluster(cls.shop, None, servers=3, origins=[cls.origin] * 3, server={
             "data": {"partitioned": True, "virtual_types": 64}, "type": rules,
+            "cache": {"bytes": "64MiB"},
             "buddies": {"interval": "200ms"}})
         cls.wait_linked()
 
@@ -93,18 +100,22 @@ class Types(Case):
     def server(self, name):
         return self.cluster.servers[name]
 
+    def setUp(self):
+        self.origin.gate.clear()
+        self.addCleanup(self.origin.gate.set)
+
     def totals(self, counter):
         return sum(self.cluster.totals(counter).values())
 
     def test_1_own_type(self):
         asked = self.totals("tandem_types_asked_total")
-        status, body, by, _ = fetch(self.server("a").port, "/a/own")
+        status, body, by = fetch(self.server("a").port, "/a/own")
         self.assertEqual((status, body, by), (200, expected("/a/own"), "a"))
         self.assertEqual(self.totals("tandem_types_asked_total"), asked)
 
     def test_2_other_type_with_its_owner_online(self):
         answered = self.server("b").metric("tandem_types_answered_total")
-        status, body, by, _ = fetch(self.server("a").port, "/b/other")
+        status, body, by = fetch(self.server("a").port, "/b/other")
         self.assertEqual((status, body, by), (200, expected("/b/other"), "a"))
         self.assertEqual(self.server("b").metric("tandem_types_answered_total"), answered + 1)
         self.assertEqual(self.origin.count("/b/other"), 1)
@@ -115,24 +126,69 @@ class Types(Case):
         self.assertGreater(min(owned.values()), 1)
         self.assertEqual(self.totals("tandem_types_disagreements_total"), 0)
 
-    def test_4_kill_an_owner_under_load(self):
+    def test_4_a_thousand_misses_at_once_are_one_fetch(self):
+        """All members are asked for one item at once; the origin answers when all wait."""
+        path = "/c/slow/one"
+        self.assertEqual(self.misses(path, [self.server(n).port for n in "abc"]), [])
+        self.assertEqual(self.origin.count(path), 1)
+
+    def test_5_if_who_fetches_dies_one_more_fetch_is_made(self):
+        path = "/c/slow/two"
+        victim = self.server("c")
+
+        def kill():
+            victim.process.kill()
+            self.cluster.lb.wait_online({"a", "b"})
+            until(lambda: self.origin.count(path) == 2, "who acts in its stead to fetch")
+
+        self.assertEqual(self.misses(path, [self.server(n).port for n in "ab"], kill), [])
+        self.assertEqual(self.origin.count(path), 2)
+        victim.start()
+        self.cluster.lb.wait_online({"a", "b", "c"})
+        self.wait_linked()
+
+    def misses(self, path, ports, meanwhile=lambda: None):
+        """What was wrong with the answers to MISSES requests, sent before the origin answers one."""
+        sockets = []
+        for number in range(MISSES):
+            one = socket.create_connection(("127.0.0.1", ports[number % len(ports)]), timeout=60)
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
+            sockets.append(one)
+        # All of them are under way: at the owner, or asked of it.
+        until(lambda: self.origin.count(path) >= 1, "the fetch to begin")
+        waiting = MISSES * (len(ports) - sum(p == self.server("c").port for p in ports)) // len(ports)
+        until(lambda: self.totals("tandem_types_asks_under_way") >= waiting, "all to ask the owner")
+        meanwhile()
+        self.origin.gate.set()
+        wrong = []
+        for one in sockets:
+            with one:
+                answer = b""
+                while part := one.recv(65536):
+                    answer += part
+            if not answer.startswith(b"HTTP/1.1 200") or not answer.endswith(expected(path)):
+                wrong.append(answer)
+        return wrong
+
+    def test_6_kill_an_owner_under_load(self):
         """No request fails, and while it is away the others stand in for it."""
         stop, failures, done = threading.Event(), [], [0] * LOAD_CLIENTS
 
         def load(number):
             port = self.server("ac"[number % 2]).port
-            connection, at = None, 0
+            connection, at = http.client.HTTPConnection("127.0.0.1", port, timeout=60), 0
             while not stop.is_set():
                 path = f"/{'abc'[at % 3]}/load/{number}-{at % 50}"
                 at += 1
                 try:
-                    status, body, _, connection = fetch(port, path, connection)
+                    status, body, _ = fetch(port, path, connection)
                     if (status, body) != (200, expected(path)):
                         failures.append((path, status, body))
                 except (OSError, http.client.HTTPException) as error:
                     failures.append((path, repr(error)))
-                    connection = None
+                    connection.close()
                 done[number] += 1
+            connection.close()
 
         threads = [threading.Thread(target=load, args=(n,)) for n in range(LOAD_CLIENTS)]
         for thread in threads:
