@@ -14,7 +14,7 @@ LOAD_CLIENTS = 8
 
 
 class CountingOrigin:
-    """A stock HTTP server: an item for every path, fresh for a minute, and how often it was asked."""
+    """A stock HTTP server: an item for each path, fresh for a minute; how often it was asked."""
 
     def __init__(self):
         origin = self
@@ -86,9 +86,8 @@ class Types(Case):
         cls.origin = CountingOrigin()
         rules = [{"prefix": f"/{name}/", "owner": name} for name in "abc"]
         cls.cluster = Cluster(cls.shop, None, servers=3, origins=[cls.origin] * 3, server={
-            "data": {"partitioned": True, "virtual_types": 64}, "type": rules,
-            "cache": {"bytes": "64MiB"},
-            "buddies": {"interval": "200ms"}})
+            "data": {"partitioned": True, "virtual_types": 64, "ask_timeout": "30s"},
+            "type": rules, "cache": {"bytes": "64MiB"}})
         cls.wait_linked()
 
     @classmethod
@@ -148,7 +147,7 @@ class Types(Case):
         self.wait_linked()
 
     def misses(self, path, ports, meanwhile=lambda: None):
-        """What was wrong with the answers to MISSES requests, sent before the origin answers one."""
+        """What was wrong with the answers to MISSES requests, sent before the origin answers."""
         sockets = []
         for number in range(MISSES):
             one = socket.create_connection(("127.0.0.1", ports[number % len(ports)]), timeout=60)
@@ -156,7 +155,7 @@ class Types(Case):
             sockets.append(one)
         # All of them are under way: at the owner, or asked of it.
         until(lambda: self.origin.count(path) >= 1, "the fetch to begin")
-        waiting = MISSES * (len(ports) - sum(p == self.server("c").port for p in ports)) // len(ports)
+        waiting = sum(ports[n % len(ports)] != self.server("c").port for n in range(MISSES))
         until(lambda: self.totals("tandem_types_asks_under_way") >= waiting, "all to ask the owner")
         meanwhile()
         self.origin.gate.set()

@@ -173,6 +173,13 @@ class Maker {
         return LeaseAsk{u64(), u64()};
       case 37:
         return LeaseGrant{u64(), u64(), u32()};
+      default:
+        return item_message(kind);
+    }
+  }
+
+  Message item_message(std::size_t kind) {
+    switch (kind) {
       case 38:
         return ItemRequest{u64() | 1, u32(), text(), flip(), flip(), held()};
       case 39: {
