@@ -56,6 +56,9 @@ class Channel final : public Disposable, private StreamHandler, private RoundEnd
   void send(const Message& message);
   // The same, but it leaves with what is sent next, at the latest so much later.
   void send_within(const Message& message, Duration delay);
+  // What is queued leaves now, as far as the socket takes it; for whoever closes next. The channel
+  // may end, with a call.
+  void flush();
   void close();            // at once; nothing is sent or called any more
   void close_when_sent();  // what is queued is sent first; then on_channel_closed(), later
   bool closing() const { return closing_; }
@@ -82,7 +85,6 @@ class Channel final : public Disposable, private StreamHandler, private RoundEnd
   void take_hello(const Hello& hello);
   bool put(const Message& message);
   void ask_flush();
-  void flush();
   void write();
   void fail_later(Error why);
   void end(const Error& why);

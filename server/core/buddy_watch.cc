@@ -8,8 +8,8 @@
 namespace tandem {
 namespace {
 
-constexpr int kNextPeriodsMost =
-    2;  // a peer that says it will ping later than that is not believed
+// A peer that says it will ping later than that is not believed.
+constexpr int kNextPeriodsMost = 2;
 
 std::uint64_t in_microseconds(Duration duration) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(duration / 1us, 1));
@@ -71,6 +71,9 @@ void BuddyWatch::set_neighbourhood(Instant now, const Neighbourhood& neighbourho
     doubts_since_ = kNever;
     links_.emplace_back().buddy = buddy;
   }
+  // It was taken off the ring, or is back.
+  if (was_on_ring_ && before.empty() != links_.empty()) distrust(now);
+  was_on_ring_ = was_on_ring_ || !links_.empty();
   for (Link& link : links_) {
     if (link.exchange == Instant{}) begin(now, link);
   }
@@ -84,6 +87,7 @@ void BuddyWatch::on_channel_up(Instant now, ServerId peer, Out& out) {
   if (link == nullptr) return;
   link->buddy.linked = true;
   begin(now, *link);
+  link->trusted = now;  // a new channel: it has been heard there
 }
 
 void BuddyWatch::on_channel_down(Instant now, ServerId peer, Out& out) {
@@ -93,11 +97,16 @@ void BuddyWatch::on_channel_down(Instant now, ServerId peer, Out& out) {
   link->buddy.linked = false;
   if (link->state == LinkState::kSuspected) return;
   // Whoever was away may have been given up by the others, who closed.
-  if (doubts_since_ == kNever && now >= unsure_until_) {
-    return suspect(now, *link, Seen::kClosed, out);
+  if (doubts_since_ != kNever || now < std::max(unsure_until_, link->trusted)) {
+    link->looked = now;
+    return expect(*link, now + times().period, false);
   }
-  link->looked = now;
-  expect(*link, now + times().period, false);
+  // While anybody is missed it is as good as another silence: the quick probes decide.
+  const bool missing = std::any_of(links_.begin(), links_.end(), [](const Link& each) {
+    return each.state == LinkState::kMissing;
+  });
+  if (!missing) return suspect(now, *link, Seen::kClosed, out);
+  if (link->state != LinkState::kMissing) look(now, *link, out);
 }
 
 void BuddyWatch::on_message(Instant now, ServerId from, const Message& message, Out& out) {
@@ -160,6 +169,8 @@ void BuddyWatch::begin(Instant now, Link& link) {
   const Duration period = times().period;
   link.state = LinkState::kQuiet;
   link.heard = link.looked = now;
+  link.trusted = kNever;
+  link.shaken = now < unsure_until_;
   const bool ours = link.buddy.linked && self_ < link.buddy.id;
   if (!ours) return expect(link, now + period, false);
   const Link* other = other_than(link);
@@ -182,8 +193,19 @@ void BuddyWatch::begin_anew_if_late(Instant now) {
   ++counters_.self_late;
   doubts_since_ = kNever;
   looks_.clear();
-  unsure_until_ = now + times().period;
+  distrust(now);
   begin_anew(now);
+}
+
+// This server was away, or the others think so. For a period no channel that closes says anything,
+// and none of those that stand does before the buddy was heard there again, and a period more: what
+// is late on one may be later on another. That it is silent says as little, for a while.
+void BuddyWatch::distrust(Instant now) {
+  unsure_until_ = now + times().period;
+  for (Link& link : links_) {
+    link.trusted = kNever;
+    link.shaken = true;
+  }
 }
 
 void BuddyWatch::begin_anew(Instant now) {
@@ -209,8 +231,8 @@ void BuddyWatch::heard(Instant now, ServerId from, Out& out) {
     return;
   }
   link->heard = now;
-  if (doubts_since_ != kNever) unsure_until_ = now + times().period;
-  doubts_since_ = kNever;
+  if (std::exchange(doubts_since_, kNever) != kNever) distrust(now);
+  if (link->trusted == kNever) link->trusted = link->shaken ? now + times().period : now;
   if (link->state == LinkState::kQuiet) return;
   counters_.recovered += link->state == LinkState::kSuspected;
   expect(*link, after(now, link->exchange, times().period), link->ours);
@@ -243,6 +265,7 @@ void BuddyWatch::on_pong(Instant now, ServerId from, const Pong& pong) {
 }
 
 void BuddyWatch::on_suspect(Instant now, const Suspect& told, Out& out) {
+  if (told.suspect == self_) return distrust(now);
   Link* link = find(told.suspect);
   if (link == nullptr || !link->buddy.linked) return;
   if (link->state == LinkState::kQuiet || link->state == LinkState::kAsked) look(now, *link, out);
@@ -331,6 +354,10 @@ void BuddyWatch::probe(Instant now, Link& link, Out& out) {
 }
 
 void BuddyWatch::conclude(Instant now, Link& link, Out& out) {
+  const Duration period = times().period;
+  if (link.shaken && link.trusted == kNever && now < unsure_until_ + period * kReturnPeriods) {
+    return expect(link, now + period, link.buddy.linked);
+  }
   const Link* other = other_than(link);
   const bool other_answers = other != nullptr && other->heard >= link.looked;
   if (!other_answers && (doubts_since_ == kNever || !others_heard_)) return doubt(now, out);

@@ -8,15 +8,19 @@
 //
 // A miss is followed by quick probes, these by suspicion: a FailureReport to the balancers and a
 // Suspect to the suspect's other buddy, which looks at once, too. A channel that closes is a
-// suspicion without any wait; unless this server has just been away, when others may have closed
-// because they gave it up: then it is given a period to be linked again. As long as the suspect
-// stays silent and nobody takes it off the ring, it is pinged each period and reported again, ever
-// more rarely.
+// suspicion without any wait. As long as the suspect stays silent and nobody takes it off the ring,
+// it is pinged each period and reported again, ever more rarely.
 //
 // A server suspects itself first. A deadline of its own that fires too late says that it was
 // frozen or starved: the watch begins anew, nobody is accused. The same if both buddies are missed
 // at once; but then it looks a second time, asks bystanders, and accuses both if it hears a
 // bystander or a balancer: so it is not cut off, and two buddies may well die together.
+//
+// Whoever was away may have been given up by others, who close their channels. They say so first
+// (a Suspect to the suspect itself), but where packets were lost that may be lost, too. So of a
+// server that doubted itself, or was told, no channel that closes says anything before the buddy
+// was heard there again, and for a period, and nobody's silence does for some. And while somebody
+// is being missed a closed channel is judged as silence is, by the quick probes.
 //
 // Envelopes to kBalancers are for the balancers. What comes from them is handed in as from it.
 #pragma once
@@ -39,6 +43,7 @@ class BuddyWatch {
   static constexpr ServerId kBalancers{};
   static constexpr std::size_t kLooksMax = 64;       // for a balancer; over it the oldest goes
   static constexpr unsigned kReportPeriodsMost = 8;  // between two reports of one suspect
+  static constexpr int kReturnPeriods = 4;           // to be heard again after this server was away
 
   struct Counters {
     std::uint64_t pings_sent = 0;  // quick probes included
@@ -96,6 +101,8 @@ class BuddyWatch {
     Instant due{};           // of the next step
     Instant heard{};         // anything, last
     Instant looked{};        // since when it is missed, or not linked
+    Instant trusted{};       // from then on it says something if the channel closes
+    bool shaken = false;     // this server was away while it stood: not at once when it is heard
     std::uint64_t ping = 0;  // the number of the first ping of this exchange
     unsigned probes = 0;     // kMissing: sent
     bool host_answers = false;
@@ -117,6 +124,7 @@ class BuddyWatch {
   void expect(Link& link, Instant exchange, bool ours);
   void begin_anew_if_late(Instant now);
   void begin_anew(Instant now);
+  void distrust(Instant now);
   void heard(Instant now, ServerId from, Out& out);
   void on_ping(Instant now, ServerId from, const Ping& ping, bool crossed, Out& out);
   void on_pong(Instant now, ServerId from, const Pong& pong);
@@ -142,6 +150,7 @@ class BuddyWatch {
   Instant doubts_since_ = kNever;  // both buddies were missed at once: it may be we
   bool others_heard_ = false;      // since then: bystanders or balancers
   Instant unsure_until_{};         // this server was away a moment ago
+  bool was_on_ring_ = false;       // ever
   std::uint64_t last_ping_ = 0;
   Counters counters_;
 };

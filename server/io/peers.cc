@@ -176,12 +176,17 @@ void Peers::forget(ServerId peer) {
   driver_.peer_disconnected(peer);
 }
 
+// Whoever is left may live, and not know that it was given up: it is told before the channel
+// closes, and does not take that for our death.
 void Peers::leave(const std::string& name) {
   const ServerId peer = ServerId::of(name);
-  const auto link = links_.find(peer);
-  if (link != links_.end()) {
-    close_accepted(*link->second.channel);
+  const auto found = links_.find(peer);
+  if (found != links_.end()) {
+    const Link link = found->second;
     unlink(peer);
+    link.channel->send(Suspect{peer, link.incarnation, Seen::kUnknown});
+    link.channel->flush();  // a client of ours closes it at once
+    close_accepted(*link.channel);
   }
   clients_.erase(name);
   misled_.erase(name);

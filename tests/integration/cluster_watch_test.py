@@ -1,6 +1,7 @@
 """Servers that watch each other, each a host of its own: a process that is killed, one that is
 stopped, hosts that are cut off from some and from all; and pings of hosts by ICMP."""
 
+import contextlib
 import os
 import re
 import signal
@@ -16,8 +17,9 @@ from process import PATIENCE, until
 INTERVAL = 2.0  # seconds; long beside what a loaded machine takes for anything
 
 
-def buddies_of(server):
-    return {buddy["name"]: buddy for buddy in server.status().get("buddies", [])}
+def buddies_of(server, but_suspects=False):
+    return {buddy["name"]: buddy for buddy in server.status().get("buddies", [])
+            if not (but_suspects and buddy["suspected"])}
 
 
 class Watches(Case):
@@ -50,9 +52,10 @@ class Watches(Case):
         self.ring_is_whole(self.cluster.names)
 
     def ring_is_whole(self, names):
-        """Each of them has two buddies, and is the buddy of both."""
+        """Each of them has two buddies, is the buddy of both, and hears them."""
         def whole():
-            watched = {name: set(buddies_of(self.cluster.servers[name])) for name in names}
+            watched = {name: set(buddies_of(self.cluster.servers[name], but_suspects=True))
+                       for name in names}
             return all(len(watched[name]) == 2 and watched[name] <= set(names)
                        and all(name in watched[buddy] for buddy in watched[name])
                        for name in names)
@@ -66,6 +69,16 @@ class Watches(Case):
 
     def log_of(self, name):
         return self.cluster.servers[name].process.log()
+
+    @contextlib.contextmanager
+    def accuses_nobody(self, name):
+        """Whatever happens to it within."""
+        server = self.cluster.servers[name]
+        log = len(self.log_of(name))
+        reports = server.metric("tandem_buddy_reports_total")
+        yield
+        self.assertNotIn(" is reported: ", self.log_of(name)[log:])
+        self.assertEqual(server.metric("tandem_buddy_reports_total"), reports)
 
 
 class Deaths(Watches):
@@ -85,20 +98,21 @@ class Deaths(Watches):
         self.assertLess(took, INTERVAL / 4)
         self.ring_is_whole(self.others("c"))
 
-    def test_a_stopped_process_is_offline_and_comes_back(self):
+    def test_a_stopped_process_is_offline_and_accuses_nobody_when_it_goes_on(self):
         victim = self.cluster.servers["b"]
-        began = time.monotonic()
-        os.kill(victim.process.pid, signal.SIGSTOP)
-        try:
-            self.lb.wait_online(self.others("b"))
-            took = time.monotonic() - began
-            print(f"stopped: offline after {took:.2f} s, {took / INTERVAL:.2f} intervals",
-                  flush=True)
-            self.ring_is_whole(self.others("b"))
-        finally:
-            os.kill(victim.process.pid, signal.SIGCONT)
-        self.lb.wait_online(self.cluster.names)
-        self.ring_is_whole(self.cluster.names)
+        with self.accuses_nobody("b"):
+            began = time.monotonic()
+            os.kill(victim.process.pid, signal.SIGSTOP)
+            try:
+                self.lb.wait_online(self.others("b"))
+                took = time.monotonic() - began
+                print(f"stopped: offline after {took:.2f} s, {took / INTERVAL:.2f} intervals",
+                      flush=True)
+                self.ring_is_whole(self.others("b"))
+            finally:
+                os.kill(victim.process.pid, signal.SIGCONT)
+            self.lb.wait_online(self.cluster.names)
+            self.ring_is_whole(self.cluster.names)
 
 
 class Partitions(Watches):
@@ -112,6 +126,15 @@ class Partitions(Watches):
         while time.monotonic() < end:
             self.assertEqual(self.lb.online(), set(self.cluster.names))
             time.sleep(0.1)
+
+    def has_exchanged(self, name):
+        """Pings on both of its links: before, only one end of a link knows when it is used."""
+        def exchanges():
+            server = self.cluster.servers[name]
+            return sum(server.metric(f"tandem_buddy_{what}_total")
+                       for what in ("pings_answered", "pongs_sent"))
+        before = exchanges()
+        until(lambda: exchanges() >= before + 4, f"the pings of {name}")
 
     def test_cut_off_from_its_buddies_but_not_from_the_master_nothing_changes(self):
         victim = "c"
@@ -131,14 +154,16 @@ class Partitions(Watches):
         finally:
             self.network.join(self.hosts[victim], self.network.here)
 
-    def test_cut_off_from_all_it_is_offline_and_comes_back(self):
+    def test_cut_off_from_all_it_is_offline_and_accuses_nobody_when_it_is_back(self):
         victim = "e"
-        self.network.cut(self.hosts[victim])
-        self.lb.wait_online(self.others(victim))
-        self.ring_is_whole(self.others(victim))
-        self.network.heal(self.hosts[victim])
-        self.lb.wait_online(self.cluster.names)
-        self.ring_is_whole(self.cluster.names)
+        self.has_exchanged(victim)
+        with self.accuses_nobody(victim):
+            self.network.cut(self.hosts[victim])
+            self.lb.wait_online(self.others(victim))
+            self.ring_is_whole(self.others(victim))
+            self.network.heal(self.hosts[victim])
+            self.lb.wait_online(self.cluster.names)
+            self.ring_is_whole(self.cluster.names)
 
 
 class Icmp(Watches):

@@ -230,6 +230,7 @@ void World::unlink(Server& a, Server& b) {
   if (apart(a.name, b.name)) return;
   to_server(b, [this, &b, gone = a.name] {
     if (b.linked.erase(gone) == 0) return;
+    b.watch->on_message(now_, ServerId::of(gone), Suspect{ServerId::of(b.name), b.life, {}}, out_);
     b.watch->on_channel_down(now_, ServerId::of(gone), out_);
     settle(b);
   });

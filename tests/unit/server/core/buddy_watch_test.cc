@@ -280,6 +280,85 @@ TEST(SelfSuspicion, WhoeverWasAwayTakesNoClosedChannelForADeath) {
   }
 }
 
+void close_at(WatchRing& ring, std::uint32_t at, std::uint32_t buddy) {
+  ring.tell(at, [&](BuddyWatch& watch, auto& out) {
+    watch.on_channel_down(ring.now, ring.id(buddy), out);
+  });
+}
+
+// Too short a time for a deadline of its own to be late: only the others know that it was away.
+TEST(SelfSuspicion, WhoeverIsToldThatItWasGivenUpTakesNoClosedChannelForADeath) {
+  WatchRing ring(6);
+  ring.run(10s);
+  const auto told = [&](std::uint32_t by) {
+    ring.tell(2, [&](BuddyWatch& watch, auto& out) {
+      watch.on_message(ring.now, ring.id(by), Suspect{ring.id(2), 1, Seen::kUnknown}, out);
+    });
+  };
+  told(1);
+  close_at(ring, 2, 1);
+  close_at(ring, 2, 3);  // what it said was lost
+  EXPECT_EQ(ring.reports(), Pairs{});
+  EXPECT_EQ(ring.watch(2).counters().self_late, 0U);
+  for (const std::uint32_t buddy : {1, 3}) {
+    ring.tell(2, [&](BuddyWatch& watch, auto& out) {
+      watch.on_channel_up(ring.now, ring.id(buddy), out);
+    });
+  }
+  ring.run(1100ms);
+  EXPECT_EQ(ring.reports(), Pairs{});
+  close_at(ring, 2, 1);
+  EXPECT_EQ(ring.reports(), (Pairs{{2, 1}}));
+}
+
+// What was lost comes later on one channel than on the other.
+TEST(SelfSuspicion, WhoeverWasAwayTrustsAChannelOnceItIsHeardThere) {
+  WatchRing ring(6);
+  ring.run(10s);
+  const auto is_at_2 = [](const WatchRing::Sent& one) {
+    return one.from == WatchRing::id(2) || one.to == WatchRing::id(2);
+  };
+  ring.loses = is_at_2;
+  ring.run(5s);
+  ring.loses = [&](const WatchRing::Sent& one) {
+    return is_at_2(one) && (one.from == WatchRing::id(3) || one.to == WatchRing::id(3));
+  };
+  ring.run(3s);
+  EXPECT_FALSE(ring.reports().contains({2, 3}));
+  close_at(ring, 2, 3);
+  EXPECT_FALSE(ring.reports().contains({2, 3}));
+  ring.run(5s);  // one is heard and the other is not: in the end that counts
+  EXPECT_EQ(ring.reports(), (Pairs{{1, 2}, {2, 3}, {3, 2}}));
+  close_at(ring, 2, 1);
+  EXPECT_TRUE(ring.reports().contains({2, 1}));
+}
+
+// Its own quick probes are under way: it may be that it is cut off.
+TEST(SelfSuspicion, AChannelThatClosesWhileAnybodyIsMissedIsJudgedAsSilenceIs) {
+  for (const bool cut_off : {true, false}) {
+    WatchRing ring(6);
+    ring.run(10s);
+    ring.loses = [&](const WatchRing::Sent& one) {
+      const bool at_2 = one.from == WatchRing::id(2) || one.to == WatchRing::id(2);
+      const bool at_3 = one.from == WatchRing::id(3) || one.to == WatchRing::id(3);
+      return at_2 && (cut_off || at_3);
+    };
+    const auto missing = [&] {
+      const auto links = ring.watch(2).links();
+      return std::any_of(links.begin(), links.end(), [](const auto& link) {
+        return link.state == BuddyWatch::LinkState::kMissing;
+      });
+    };
+    while (!missing()) ring.run(1ms);
+    close_at(ring, 2, 1);
+    close_at(ring, 2, 3);
+    EXPECT_FALSE(ring.reports().contains({2, 1}));
+    ring.run(500ms);
+    EXPECT_FALSE(ring.reports().contains({2, 1}));
+    EXPECT_FALSE(ring.reports().contains({2, 3}) && cut_off);
+  }
+}
+
 // --- a suspect ----------------------------------------------------------------------------------
 
 TEST(Suspects, AreReportedEverMoreRarelyAndForgottenWhenHeard) {

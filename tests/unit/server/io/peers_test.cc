@@ -110,6 +110,31 @@ TEST_F(PeersTest, AnOfflineServerIsLeftAndComesBack) {
   run_until([&] { return a.peers.links() == 1 && b.peers.links() == 1; });
 }
 
+// Whichever end closes: who is given up is told so before.
+TEST_F(PeersTest, WhoeverIsLeftIsToldThatItWasGivenUp) {
+  struct Told final : PeerListener {
+    void on_peer_linked(ServerId, const SocketAddress&) override {}
+    void on_peer_message(ServerId, const Message& message) override {
+      const auto* suspect = std::get_if<Suspect>(&message);
+      if (suspect != nullptr) given_up = suspect->suspect;
+    }
+    void on_peer_unlinked(ServerId) override { after_it = given_up; }
+    ServerId given_up, after_it;
+  };
+  for (const bool by_the_connecting : {true, false}) {
+    Member a(loop, resolver, "a"), b(loop, resolver, "b");
+    Member& by = by_the_connecting ? a : b;
+    Member& left = by_the_connecting ? b : a;
+    tell({&a, &b}, {a.record(), b.record()});
+    run_until([&] { return a.peers.links() == 1 && b.peers.links() == 1; });
+    Told told;
+    left.peers.set_listener(&told);
+    loop.post([&] { tell({&by}, {a.record(&left != &a), b.record(&left != &b)}); });
+    run_until([&] { return left.peers.links() == 0; });
+    EXPECT_EQ(told.after_it, ServerId::of(left.name)) << by_the_connecting;
+  }
+}
+
 TEST_F(PeersTest, AServerThatDiedIsMetAgainAtItsNewAddress) {
   Member a(loop, resolver, "a");
   auto b = std::make_unique<Member>(loop, resolver, "b");
