@@ -87,6 +87,7 @@ HttpClientOptions client_options(const SourceConf& conf) {
   options.response_timeout = conf.response_timeout;
   options.idle_timeout = conf.idle_timeout;
   options.idle_connections_max = conf.idle_connections_max;
+  options.connections_max = std::size_t{conf.connections_max} + conf.idle_connections_max;
   return options;
 }
 
@@ -99,6 +100,15 @@ CachedSource::Options cache_options(const Conf& conf) {
   options.cache.rules.heuristic_percent = conf.cache.heuristic_percent;
   options.cache.rules.heuristic_max = conf.cache.heuristic_max;
   options.cache.rules.stale_if_error = conf.cache.stale_if_error;
+  return options;
+}
+
+SourceGuard::Options guard_options(const SourceConf& conf) {
+  SourceGuard::Options options;
+  options.origin = conf.url.address.text();
+  options.calls_max = conf.connections_max;
+  options.queue_max = conf.queue_max;
+  options.queue_patience = conf.connect_timeout;
   return options;
 }
 

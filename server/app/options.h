@@ -7,6 +7,7 @@
 #include "server/io/buddies.h"
 #include "server/io/front.h"
 #include "server/io/source_cached.h"
+#include "server/io/source_guard.h"
 #include "server/io/source_sqlite.h"
 #include "server/io/type_source.h"
 
@@ -18,6 +19,7 @@ TypeSourceOptions type_options(const Conf& conf);
 FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
 CachedSource::Options cache_options(const Conf& conf);
+SourceGuard::Options guard_options(const SourceConf& conf);
 ItemDatabase::Options database_options(const SourceConf& conf);
 SqliteSource::Options sqlite_options(const SourceConf& conf);
 

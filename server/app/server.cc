@@ -75,8 +75,11 @@ std::string Server::open() {
 std::string Server::open_source() {
   const SourceUrl& url = conf_.source.url;
   if (url.kind == SourceKind::kHttp) {
-    source_ = std::make_unique<HttpSource>(loop_, resolver_, HttpDestination{url.address},
+    origin_ = std::make_unique<HttpSource>(loop_, resolver_, HttpDestination{url.address},
                                            client_options(conf_.source));
+    auto guard = std::make_unique<SourceGuard>(loop_, *origin_, guard_options(conf_.source));
+    guard_ = guard.get();
+    source_ = std::move(guard);
     return {};
   }
   auto items = ItemDatabase::open(loop_, database_options(conf_.source));
@@ -356,6 +359,8 @@ AdminSnapshot Server::snapshot() {
   if (items_ != nullptr) add(items_->counts());
   if (cached_ != nullptr) add(cached_->counts());
   if (types_ != nullptr) add(types_->counts());
+  if (guard_ != nullptr) add(guard_->counts());
+  snapshot.source_down = guard_ != nullptr && guard_->down();
   count_buddies(snapshot);
   return snapshot;
 }

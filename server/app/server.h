@@ -24,6 +24,7 @@
 #include "server/io/source.h"
 #include "server/io/source_cached.h"
 #include "server/io/type_source.h"
+#include "server/io/source_guard.h"
 
 namespace tandem::server {
 
@@ -76,6 +77,8 @@ class Server final : private AdminTarget, private ViewFollower {
   NodeDriver driver_;
   Buddies buddies_;
   std::unique_ptr<ItemDatabase> items_;  // null: the source is an HTTP origin
+  std::unique_ptr<Source> origin_;       // behind source_, if that is the guard of one
+  SourceGuard* guard_ = nullptr;         // source_, or null
   std::unique_ptr<Source> source_;
   std::unique_ptr<CachedSource> cached_;  // before source_; null: nothing is cached
   std::unique_ptr<TypeSource> types_;  // null: the data is not partitioned

@@ -92,11 +92,15 @@ Table<SourceConf> source_table() {
                "An idle connection to the origin is closed after this time.");
   table.option("idle_connections_max", &SourceConf::idle_connections_max, integer(0, 100000),
                "The most idle connections kept to the origin.");
+  table.option("connections_max", &SourceConf::connections_max, integer(1, 1000000),
+               "The most connections to the origin in use, each with one request. Further requests "
+               "wait for one to become free, no longer than connect_timeout; else the client gets "
+               "503.");
   table.option("lock_timeout", &SourceConf::lock_timeout, duration(0ms, 1min),
                "A write to SQLite waits so long for another process's; then the client gets 503.");
   table.option("queue_max", &SourceConf::queue_max, integer(1, 1000000),
-               "The most reads, and the most writes, that wait for SQLite; over it clients get "
-               "503.");
+               "The most reads, and the most writes, that wait for SQLite, and the most requests "
+               "that wait for a connection to the origin; over it clients get 503.");
   table.option("cache_control", &SourceConf::cache_control, field_value(),
                "The Cache-Control of SQLite's items; \"max-age=0, stale-if-error=60\", say, lets "
                "what is cached be served for a minute while the database is unavailable.");

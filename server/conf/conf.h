@@ -36,6 +36,7 @@ struct SourceConf {
   Duration response_timeout = 60s;
   Duration idle_timeout = 30s;              // of a pooled connection to the origin
   std::uint32_t idle_connections_max = 64;  // pooled
+  std::uint32_t connections_max = 1024;     // to the origin, in use
   Duration lock_timeout = 1s;               // of an SQLite write, for another process's
   std::uint32_t queue_max = 1024;           // reads, and writes, that wait for SQLite
   std::string cache_control;                // of SQLite's items; empty: none

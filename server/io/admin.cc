@@ -216,6 +216,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.begin_object().member("program", "tandem-server").member("version", TANDEM_VERSION);
   json.member("name", snapshot.name).member("uptime_seconds", snapshot.uptime_seconds);
   json.member("serving", snapshot.serving).member("draining", snapshot.status.draining);
+  json.member("source_down", snapshot.source_down);
   json.key("listeners").begin_object().member("data", snapshot.listen);
   json.member("peer", snapshot.peer_listen).member("admin", snapshot.admin).end_object();
   write_keys(json, snapshot.keys);

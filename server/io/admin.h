@@ -22,6 +22,7 @@ struct AdminSnapshot {
   std::string admin;
   double uptime_seconds = 0;
   bool serving = false;
+  bool source_down = false;  // the HTTP origin does not answer
   std::uint64_t view_version = 0;
   std::size_t balancers_connected = 0;
   struct BalancerLine {
