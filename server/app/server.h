@@ -23,8 +23,8 @@
 #include "server/io/peers.h"
 #include "server/io/source.h"
 #include "server/io/source_cached.h"
-#include "server/io/type_source.h"
 #include "server/io/source_guard.h"
+#include "server/io/type_source.h"
 
 namespace tandem::server {
 
@@ -81,8 +81,8 @@ class Server final : private AdminTarget, private ViewFollower {
   SourceGuard* guard_ = nullptr;         // source_, or null
   std::unique_ptr<Source> source_;
   std::unique_ptr<CachedSource> cached_;  // before source_; null: nothing is cached
-  std::unique_ptr<TypeSource> types_;  // null: the data is not partitioned
-  Source* first_ = nullptr;            // of these
+  std::unique_ptr<TypeSource> types_;     // null: the data is not partitioned
+  Source* first_ = nullptr;               // of these
   std::unique_ptr<Front> front_;
   std::unique_ptr<Peers> peers_;
   std::unique_ptr<BalancerLinks> links_;
