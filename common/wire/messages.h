@@ -183,9 +183,9 @@ struct MirrorChange {
 
 // primary -> alternate (or alternate -> third server while the primary is offline): the session
 // exists, at this epoch, with this primary, and its mirror changes like this. The first batch of a
-// stream (a session on a link, until it goes down or another receiver is chosen) is a snapshot: it
-// replaces what the receiver has. Contents are named, not sent: the receiver asks for those that it
-// lacks.
+// stream (a session on a link, until it goes down or another receiver is chosen) begins a snapshot,
+// which replaces what the receiver has: with the batch that ends it, until then that stays.
+// Contents are named, not sent: the receiver asks for those that it lacks.
 struct MirrorBatch {
   // Former primaries are told of the takeover when they are met; instead of more, everyone is.
   static constexpr std::size_t kFormersMax = 4;
@@ -194,7 +194,8 @@ struct MirrorBatch {
   ServerId primary;
   std::vector<ServerId> formers;  // the latest first; nobody: somebody who is not known
   std::uint64_t sequence = 0;     // grows by 1; a snapshot may start at any number
-  bool snapshot = false;
+  bool snapshot = false;          // begins with this batch
+  bool ends = false;              // with this batch the snapshot is whole
   bool urgent = false;  // the sender waits for the answer, which is not to wait for others
   std::vector<MirrorChange> changes;
   // A time on the receiver's clock (PromiseNews) that had passed when this was sent; of meaning
@@ -222,7 +223,8 @@ struct MirrorAck {
     kApplied,
     kWantSnapshot,  // a gap, or the session is not known here
     kStale,         // this epoch is known here, a newer one, or the same from the primary itself
-    kRefused,       // no room, or draining: choose another
+    kRefused,       // no room, or draining, or the primary itself has yet to make it whole: choose
+                    // another
   };
   SessionId session;
   Epoch epoch;

@@ -31,8 +31,9 @@ void Packing::pack_batch(const MirrorBatch& batch) {
   std::size_t at = 0;
   SessionPlace& place = place_of(batch, is_new, at);
   const bool numbered = sent_.size() < kUnansweredMax;
-  const bool head = is_new || place.epoch != batch.epoch || place.primary != batch.primary ||
-                    place.formers != batch.formers;
+  const bool ends = batch.ends && version_ >= kPackingSaysEnds;
+  const bool head = is_new || ends || place.epoch != batch.epoch ||
+                    place.primary != batch.primary || place.formers != batch.formers;
   const bool number = batch.sequence != place.sequence + 1;
   std::uint8_t flags = numbered ? kNumberedBatch : kUnnumberedBatch;
   if (is_new) flags |= kNewSession;
@@ -52,7 +53,8 @@ void Packing::pack_batch(const MirrorBatch& batch) {
     const bool primary = batch.primary != batch.epoch.server;
     put_varint(packed_, batch.epoch.counter);
     put_fixed<4>(packed_, batch.epoch.server.value);
-    packed_.push_back(static_cast<char>(batch.formers.size() | (primary ? kOtherPrimary : 0)));
+    packed_.push_back(static_cast<char>(batch.formers.size() | (primary ? kOtherPrimary : 0) |
+                                        (ends ? kEnds : 0)));
     if (primary) put_fixed<4>(packed_, batch.primary.value);
     for (const ServerId former : batch.formers) put_fixed<4>(packed_, former.value);
     place.epoch = batch.epoch;

@@ -17,8 +17,8 @@
 //   batch    flags: kind (2 bits), new session, head, number, snapshot, urgent, one change;
 //            session (2 x 64 if new, else its place);
 //            head: counter, server 32, number of formers and 128 if the primary is not the epoch's
-//            server, [primary 32], formers 32; number: 64-bit varint, else the last one plus 1;
-//            number of changes unless one; changes
+//            server, and 64 if the batch ends a snapshot, [primary 32], formers 32; number: 64-bit
+//            varint, else the last one plus 1; number of changes unless one; changes
 //   change   flags: evicted, cache, new key, validator, digest, fresh, host, time; [cache 64]; key
 //   64
 //            or its place; [crc 32, length, [digest 128]]; [host 64, else the last one]; [time:
@@ -44,8 +44,9 @@
 namespace tandem {
 
 // What Hello says: the packed form that we read, and the greatest that we write.
-// 1 has no fresh changes.
-inline constexpr std::uint32_t kPackingVersion = 2;
+// 1 has no fresh changes; 1 and 2 do not say where a snapshot ends: its first batch replaces all.
+inline constexpr std::uint32_t kPackingVersion = 3;
+inline constexpr std::uint32_t kPackingSaysEnds = 3;
 
 inline constexpr std::size_t kPackedSessionsMax = 1 << 14;
 inline constexpr std::size_t kPackedItemsMax = 1 << 14;
@@ -110,7 +111,7 @@ class Packing {
   Packing();
 
   // --- what is sent ---
-  // The version that the other end reads: 1 at least.
+  // The version that the other end reads, and its greatest that it writes: 1 at least.
   void set_version(std::uint32_t version) { version_ = version; }
   // Adds the message to packed(); false: it is of a kind that is not packed.
   bool pack(const Message& message);
@@ -148,7 +149,7 @@ class Packing {
 
   bool unpack_batch(std::uint8_t flags, MirrorBatch& batch);
   packing::SessionPlace* session_place(bool is_new);
-  bool unpack_head(packing::SessionPlace& place);
+  bool unpack_head(packing::SessionPlace& place, MirrorBatch& batch);
   bool unpack_change(packing::SessionPlace& place, MirrorBatch& batch, MirrorChange& change);
   bool unpack_fresh(std::uint8_t flags, MirrorBatch& batch, MirrorChange& change);
   bool begin_answers(std::uint8_t flags);

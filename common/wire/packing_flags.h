@@ -13,7 +13,8 @@ inline constexpr std::uint8_t kKindMask = 3;
 // Of a batch.
 inline constexpr std::uint8_t kNewSession = 1 << 2, kHead = 1 << 3, kNumber = 1 << 4,
                               kSnapshot = 1 << 5, kUrgent = 1 << 6, kOneChange = 1 << 7;
-inline constexpr std::uint8_t kOtherPrimary = 128;  // beside the number of formers
+// Beside the number of formers.
+inline constexpr std::uint8_t kOtherPrimary = 128, kEnds = 64;
 
 // Of a change.
 inline constexpr std::uint8_t kEvicted = 1 << 0, kCache = 1 << 1, kNewKey = 1 << 2,

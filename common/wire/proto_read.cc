@@ -221,6 +221,7 @@ bool get(wire::MirrorBatch& from, MirrorBatch& to) {
   to.sequence = from.sequence();
   to.snapshot = from.snapshot();
   to.urgent = from.urgent();
+  to.ends = from.ends();
   if (!get_all(*from.mutable_changes(), to.changes, kFrameChangesMax)) return false;
   const bool fresh = std::any_of(to.changes.begin(), to.changes.end(),
                                  [](const MirrorChange& change) { return change.fresh_s > 0; });

@@ -143,6 +143,7 @@ struct Writer {
       added.set_host(change.host);
     }
     to.set_urgent(from.urgent);
+    to.set_ends(from.ends);
     to.set_as_of_ms(from.as_of_ms);
   }
 

@@ -30,7 +30,7 @@ bool Packing::unpack_batch(std::uint8_t flags, MirrorBatch& batch) {
   if (place == nullptr) return false;
   const bool head = (flags & kHead) != 0;
   if ((flags & kNewSession) != 0 && !head) return false;
-  if (head && !unpack_head(*place)) return false;
+  if (head && !unpack_head(*place, batch)) return false;
   place->sequence = (flags & kNumber) != 0 ? reader_.varint() : place->sequence + 1;
   const bool one = (flags & kOneChange) != 0;
   const std::uint64_t changes = one ? 1 : reader_.varint(kFrameChangesMax);
@@ -42,6 +42,7 @@ bool Packing::unpack_batch(std::uint8_t flags, MirrorBatch& batch) {
   batch.sequence = place->sequence;
   batch.snapshot = (flags & kSnapshot) != 0;
   batch.urgent = (flags & kUrgent) != 0;
+  if (version_ < kPackingSaysEnds) batch.ends = batch.snapshot;
   for (std::uint64_t i = 0; i < changes; ++i) {
     if (!unpack_change(*place, batch, batch.changes.emplace_back())) return false;
   }
@@ -63,7 +64,7 @@ SessionPlace* Packing::session_place(bool is_new) {
   return &come_sessions_.take(std::move(place));
 }
 
-bool Packing::unpack_head(SessionPlace& place) {
+bool Packing::unpack_head(SessionPlace& place, MirrorBatch& batch) {
   place.epoch.counter = static_cast<std::uint32_t>(reader_.varint(~std::uint32_t{0}));
   place.epoch.server.value = static_cast<std::uint32_t>(reader_.fixed<4>());
   const std::uint8_t formers = reader_.byte();
@@ -71,7 +72,8 @@ bool Packing::unpack_head(SessionPlace& place) {
   if ((formers & kOtherPrimary) != 0) {
     place.primary.value = static_cast<std::uint32_t>(reader_.fixed<4>());
   }
-  const std::size_t count = formers & ~kOtherPrimary;
+  batch.ends = (formers & kEnds) != 0;
+  const std::size_t count = formers & ~(kOtherPrimary | kEnds);
   if (count > MirrorBatch::kFormersMax) return false;
   place.formers.clear();
   for (std::size_t i = 0; i < count; ++i) {

@@ -50,6 +50,7 @@ std::uint64_t Alternates::provide_after_swap(Instant now, Session& session, Serv
 void Alternates::on_refused(Instant now, Session& session, ServerId from) {
   refused_until_[from] = now + state_.options.refusal_pause;
   ++state_.counters.mirror_refused;
+  if (!session.serves() && !wants_third(session)) return release_third(session);
   reconsider(now, session);
 }
 

@@ -69,9 +69,33 @@ void Mirror::apply(const MirrorChange& change) {
   } else {
     set(change.cache, change.key, change.validator, nullptr);
   }
+  if (named_ == nullptr || change.evicted) return;
+  if (named_items_ >= pool_->options.caches_max * pool_->options.entries_max) return keep_all();
+  if ((*named_)[change.cache].insert(change.key).second) ++named_items_;
+}
+
+void Mirror::begin_snapshot() {
+  named_ = std::make_unique<Named>();
+  named_items_ = 0;
+}
+
+std::vector<MirrorChange> Mirror::end_snapshot() {
+  std::vector<MirrorChange> gone;
+  const std::unique_ptr<Named> named = std::move(named_);
+  if (named == nullptr) return gone;
+  for (Cache& cache : caches_) {
+    const auto in_cache = named->find(cache.id);
+    for (const Cache::Entry& entry : cache.entries) {
+      const bool stays = in_cache != named->end() && in_cache->second.count(entry.key) != 0;
+      if (!stays) gone.push_back({cache.id, entry.key, true, Validator{}});
+    }
+  }
+  for (const MirrorChange& change : gone) evict(change.cache, change.key);
+  return gone;
 }
 
 void Mirror::clear() {
+  keep_all();
   for (const Cache& cache : caches_) pool_->ages.erase(cache.age);
   caches_.clear();
   pool_->entries -= std::exchange(size_, 0);

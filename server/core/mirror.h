@@ -15,7 +15,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -93,6 +95,12 @@ class Mirror {
   bool renew(Instant now, CacheId cache, ItemKey key, const Freshness::Shared& promise);
   void apply(const MirrorChange& change);
   void clear();
+  // The changes that are applied until end_snapshot() name all that there is. Until then the rest
+  // stays, since it is likely to be among them; then it goes, and is returned as evictions.
+  void begin_snapshot();
+  std::vector<MirrorChange> end_snapshot();
+  // There will be no end of the snapshot, if one has begun.
+  void keep_all() { named_.reset(); }
 
   std::size_t size() const { return size_; }
   // Of one cache, kept up with every change; of no items if it is not known.
@@ -106,6 +114,7 @@ class Mirror {
 
  private:
   using Cache = MirroredCache;
+  using Named = std::unordered_map<CacheId, std::unordered_set<ItemKey>>;
 
   Cache* cache_of(CacheId id);
   Cache* cache_for_writing(CacheId id);
@@ -118,6 +127,10 @@ class Mirror {
   MirrorPool* pool_;
   SessionId session_;
   std::size_t size_ = 0;
+  // What the snapshot that comes has named, at most caches_max * entries_max items; over it,
+  // nothing goes at its end. Null: none comes.
+  std::unique_ptr<Named> named_;
+  std::size_t named_items_ = 0;
   std::list<Cache> caches_;  // the least recently used in front; at most options.caches_max
 };
 

@@ -3,7 +3,7 @@
 namespace tandem {
 
 BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session* session,
-                          std::optional<Epoch> noted, bool same_link) {
+                          std::optional<Epoch> noted, bool same_link, bool orphan) {
   using Answer = MirrorAck::Answer;
   const Answer if_new = batch.snapshot ? Answer::kApplied : Answer::kWantSnapshot;
   if (session == nullptr) {
@@ -18,7 +18,8 @@ BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session
   }
   const bool fed_by_primary = session->fed_by == session->primary;
   if (session->epoch == batch.epoch && fed_by_primary && from != batch.primary) {
-    return {Answer::kStale, session->epoch};
+    if (session->whole) return {Answer::kStale, session->epoch};
+    if (!orphan) return {Answer::kRefused, session->epoch};
   }
   if (from == session->fed_by && same_link) {
     if (batch.sequence < session->expected) return {Answer::kApplied, batch.epoch, false, true};

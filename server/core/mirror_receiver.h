@@ -22,8 +22,10 @@ struct BatchRuling {
 // In order, without gaps, from one sender at a time; a snapshot replaces. The primary's own batches
 // go before those of another holder of a copy. `session` and `noted` (the epoch of a forwarding
 // note) are what is known here, if anything. `same_link`: the link with `from` has not gone down
-// since it last fed the session; its numbers go on.
+// since it last fed the session; its numbers go on. `orphan`: who feeds our copy has died, as far
+// as we know. If it never made the copy whole, another holder may; and as long as it may, that one
+// is to choose another.
 BatchRuling rule_on_batch(ServerId from, const MirrorBatch& batch, const Session* session,
-                          std::optional<Epoch> noted, bool same_link = true);
+                          std::optional<Epoch> noted, bool same_link = true, bool orphan = false);
 
 }  // namespace tandem

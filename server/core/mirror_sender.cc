@@ -452,6 +452,7 @@ MirrorBatch MirrorSender::next_batch(const Session& session, MirrorStream& strea
                     .formers = session.formers,
                     .sequence = stream.next++,
                     .snapshot = stream.wants_snapshot,
+                    .ends = false,
                     .urgent = hurries_all_ || stream.urgent,
                     .changes = {}};
   if (stream.wants_snapshot) {
@@ -472,7 +473,10 @@ MirrorBatch MirrorSender::next_batch(const Session& session, MirrorStream& strea
     stream.backlog = {};
     stream.taken = 0;
     stream.since = kNever;
-    if (stream.whole_at == MirrorStream::kNotSent) stream.whole_at = batch.sequence;
+    if (stream.whole_at == MirrorStream::kNotSent) {
+      stream.whole_at = batch.sequence;
+      batch.ends = true;
+    }
   }
   ++counters_.mirror_batches_sent;
   counters_.mirror_items_sent += count;

@@ -67,7 +67,11 @@ std::optional<Epoch> Node::Parts::noted(Instant now, SessionId session) const {
 void Node::Parts::on(Instant now, ServerId from, const MirrorBatch& batch, PeerOutbox& out) {
   Session* session = state.table.find(batch.session);
   const bool same_link = session != nullptr && session->fed_link == state.sender.link_number(from);
-  BatchRuling ruling = rule_on_batch(from, batch, session, noted(now, batch.session), same_link);
+  // Of two that feed each other one yields.
+  const bool orphan = session != nullptr && !state.feeder_lives(*session) &&
+                      !(session->feeds(from) && state.self < from);
+  BatchRuling ruling =
+      rule_on_batch(from, batch, session, noted(now, batch.session), same_link, orphan);
   if (ruling.lost) {
     state.lose(now, *session, batch.epoch);
     session = nullptr;
@@ -108,12 +112,20 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   session.fed_by = from;
   session.fed_link = state.sender.link_number(from);
   session.expected = batch.sequence + 1;
-  if (batch.snapshot) session.mirror.clear();
+  // A copy that is there is not given up for one that is on its way.
+  if (batch.snapshot && batch.ends) {
+    session.mirror.clear();
+  } else if (batch.snapshot) {
+    session.mirror.begin_snapshot();
+  }
   for (const MirrorChange& change : batch.changes) {
     session.mirror.apply(change);
     state.pass_on_forgotten();
     if (!change.evicted) state.wants.mentioned(from, session.id, change.validator);
   }
+  std::vector<MirrorChange> gone;
+  if (batch.ends) gone = session.mirror.end_snapshot();
+  session.whole = session.whole || batch.ends;
   state.promises.learn(now, from, batch);
   state.partners.update(session);
   if (session.stream.target && from == batch.primary && state.cluster.online(from)) {
@@ -121,6 +133,7 @@ void Node::Parts::apply(Instant now, ServerId from, const MirrorBatch& batch, Se
   } else if (session.stream.target) {
     if (batch.snapshot) state.sender.restart(session);
     for (const MirrorChange& change : batch.changes) state.sender.changed(session, change);
+    for (const MirrorChange& change : gone) state.sender.changed(session, change);
   } else {
     alternates.on_copy(now, session);
   }

@@ -79,6 +79,7 @@ void NodeState::become_primary(Instant used, Session& session, Epoch epoch) {
   session.epoch = epoch;
   session.requests = 0;
   wants.forget(session.id);
+  session.mirror.keep_all();
   table.set_role(used, session, Role::kPrimary);
 }
 
@@ -91,6 +92,7 @@ void NodeState::become_copy(Session& session, Epoch epoch, std::uint64_t expecte
   session.primary = session.fed_by = epoch.server;
   session.fed_link = sender.link_number(epoch.server);
   session.expected = expected;
+  session.whole = true;
   session.swapping = false;
   table.set_role(session.last_used, session, Role::kAlternate);
   partners.update(session);

@@ -75,6 +75,8 @@ struct Session {
   ServerId fed_by;
   std::uint64_t fed_link = 0;  // which of our links with it that was (MirrorSender::link_number)
   std::uint64_t expected = 0;
+  // A snapshot has come to its end: the mirror is one that the session had, not a part of it.
+  bool whole = false;
 
   bool serves() const { return role != Role::kAlternate; }
   // The stream to the copy that is to be relied on.

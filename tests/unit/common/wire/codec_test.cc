@@ -77,6 +77,7 @@ class Maker {
     made.sequence = u64() | 1;
     made.snapshot = flip();
     made.urgent = flip();
+    made.ends = flip();
     made.changes = many([this] { return change(); });
     for (const MirrorChange& change : made.changes) {
       if (change.fresh_s > 0) made.as_of_ms = u64();

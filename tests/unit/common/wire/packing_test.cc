@@ -82,6 +82,11 @@ TEST_F(PackingTest, EveryFieldMayChange) {
   batch.formers = {ServerId{7}, ServerId{}, ServerId{1}, ServerId{2}};
   batch.urgent = batch.snapshot = true;
   sent.push_back(batch);
+  ++batch.sequence;
+  batch.snapshot = false;
+  batch.ends = true;
+  sent.push_back(batch);
+  batch.snapshot = true;
   batch.changes = {change_of(1, 1, "a"), change_of(2, 1, "b"), change_of(2, 2, "b")};
   batch.changes.push_back({CacheId{2}, ItemKey::of("1"), true, {}});
   batch.changes.push_back({CacheId{2}, ItemKey::of("unknown"), true, {}});

@@ -77,7 +77,9 @@ TEST_F(AdmissionClaims, TakeoverIgnoresCapacity) {
 TEST_F(AdmissionClaims, ThousandsWithoutCookiesLeaveRoomForOthers) {
   start({"a", "b"});
   for (int i = 0; i < 5000; ++i) {
-    ASSERT_EQ(request("a", fresh("a")).kind, Kind::kServe);
+    const SessionToken token = fresh("a");
+    ASSERT_EQ(request("a", token).kind, Kind::kServe);
+    node("a").on_request_end(token.session);
   }
   EXPECT_EQ(node("a").status().primaries, 0u);
   const SessionToken held = confirmed("a");

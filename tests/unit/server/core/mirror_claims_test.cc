@@ -197,6 +197,64 @@ TEST_F(MirrorClaims, AFeederThatWasStartedAnewHasLostWhatItFedThoughOthersToldIt
   EXPECT_EQ(node(holder).report(kSession)->alternate, id(third));
 }
 
+// --- copies that are renewed, or left unfinished ---
+
+class LargeMirrorClaims : public MirrorClaims {
+ protected:
+  static constexpr int kItems = 600;  // more than fit two batches
+  static ItemKey key(int item) { return ItemKey::of("/" + std::to_string(item)); }
+  void fill(const std::string& at) {
+    for (int item = 0; item < kItems; ++item) retrieved(at, {}, "the same", key(item));
+  }
+  void drop_all_but_first_batches(const std::string& receiver) {
+    drop_ = [receiver](const std::string&, const std::string& to, const Message& message) {
+      const auto* batch = std::get_if<MirrorBatch>(&message);
+      return to == receiver && batch != nullptr && !batch->snapshot;
+    };
+  }
+  std::size_t entries(const std::string& at) { return node(at).report(kSession)->mirror_entries; }
+};
+
+TEST_F(LargeMirrorClaims, ACopyThatIsThereStaysUntilTheNewSnapshotIsWhole) {
+  start({"a", "b"});
+  const SessionToken held = confirmed("a");
+  fill("a");
+  ASSERT_EQ(entries("b"), 600u);
+  cut("a", "b");
+  request("a", held, {key(3)});
+  drop_all_but_first_batches("b");
+  link("a", "b");
+  EXPECT_EQ(entries("a"), 599u);
+  EXPECT_EQ(entries("b"), 600u) << "the dead primary's client finds all of it";
+  EXPECT_FALSE(node("a").report(kSession)->copy_complete);
+  drop_ = nullptr;
+  cut("a", "b");
+  link("a", "b");
+  EXPECT_EQ(entries("b"), 599u);
+  EXPECT_EQ(node("b").report(kSession)->digest, node("a").report(kSession)->digest);
+}
+
+TEST_F(LargeMirrorClaims, WhoHasAWholeCopyFinishesWhatTheDeadPrimaryHadBegun) {
+  start({"a", "b", "c"});
+  const std::string holder = name_of(confirmed("a").alternate);
+  const std::string other = holder == "b" ? "c" : "b";
+  fill("a");
+  drop_all_but_first_batches(other);
+  node(holder).set_draining(true);
+  publish();
+  ASSERT_LT(entries(other), 600u);
+  ASSERT_EQ(entries(holder), 600u);
+  drop_ = nullptr;
+  node(holder).set_draining(false);
+  kill("a");
+  seats_["a"].online = false;
+  publish();
+  pass(5s);  // they may have tried to feed each other, and one of them yields for a moment
+  EXPECT_EQ(entries(other), 600u);
+  EXPECT_EQ(node(holder).report(kSession)->alternate, id(other));
+  EXPECT_TRUE(node(holder).report(kSession)->copy_complete);
+}
+
 TEST_F(MirrorClaims, BatchThatIsLostOnTheWayIsMendedByASnapshot) {
   start({"a", "b"});
   confirmed("a");

@@ -423,6 +423,7 @@ class BatchRulingTest : public ::testing::Test {
     session_.primary = epoch.server;
     session_.fed_by = fed_by;
     session_.expected = expected;
+    session_.whole = true;
     return session_;
   }
   MirrorPool pool_{MirrorOptions{}};
@@ -460,6 +461,20 @@ TEST_F(BatchRulingTest, StaleEpochIsAnsweredWithTheNewer) {
   EXPECT_EQ(rule_on_batch(kPeer, batch(old, 8, true), nullptr, old).answer,
             MirrorAck::Answer::kApplied)
       << "chosen again";
+}
+
+TEST_F(BatchRulingTest, AnotherHolderMakesACopyWholeThatThePrimaryNoLongerCan) {
+  using Answer = MirrorAck::Answer;
+  const Epoch epoch{3, kPeer};
+  Session& s = alternate(epoch, kPeer, 8);
+  MirrorBatch other = batch(epoch, 1, true);
+  EXPECT_EQ(rule_on_batch(kOther, other, &s, {}, true, true).answer, Answer::kStale);
+  s.whole = false;
+  EXPECT_EQ(rule_on_batch(kOther, other, &s, {}, true, false).answer, Answer::kRefused)
+      << "the primary will do it";
+  EXPECT_EQ(rule_on_batch(kOther, other, &s, {}, true, true).answer, Answer::kApplied);
+  other.snapshot = false;
+  EXPECT_EQ(rule_on_batch(kOther, other, &s, {}, true, true).answer, Answer::kWantSnapshot);
 }
 
 TEST_F(BatchRulingTest, PrimaryLosesToANewerEpochAndKeepsItsOwn) {

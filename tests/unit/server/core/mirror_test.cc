@@ -176,5 +176,29 @@ TEST_F(MirrorTest, DigestFollowsEveryChange) {
   EXPECT_EQ(mirror.digest(), CacheDigest{});
 }
 
+TEST_F(MirrorTest, WhatASnapshotDoesNotNameGoesAtItsEnd) {
+  Mirror mirror(pool_, {0, 1});
+  for (std::uint64_t key = 1; key <= 3; ++key) set(mirror, 1, key, "text");
+  set(mirror, 2, 1, "text");
+  const auto change = [](std::uint64_t cache, std::uint64_t key, bool evicted = false) {
+    return MirrorChange{CacheId{cache}, ItemKey{key}, evicted,
+                        evicted ? Validator{} : Validator::of("text")};
+  };
+  mirror.begin_snapshot();
+  mirror.apply(change(1, 2));
+  mirror.apply(change(1, 3));
+  mirror.apply(change(1, 3, true));
+  mirror.apply(change(1, 7));
+  EXPECT_EQ(mirror.size(), 4u) << "the rest stays";
+  const std::vector<MirrorChange> gone = mirror.end_snapshot();
+  EXPECT_EQ(gone, (std::vector{change(2, 1, true), change(1, 1, true)}));
+  EXPECT_EQ(mirror.size(), 2u);
+  EXPECT_TRUE(mirror.end_snapshot().empty()) << "none has begun";
+  mirror.begin_snapshot();
+  mirror.keep_all();
+  EXPECT_TRUE(mirror.end_snapshot().empty());
+  EXPECT_EQ(mirror.size(), 2u);
+}
+
 }  // namespace
 }  // namespace tandem
