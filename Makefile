@@ -1,5 +1,5 @@
 # What one types. Everything is built below build/; each recipe is a script that also runs alone.
-.PHONY: help run test bench swarm sim-membership breakages format lint clean
+.PHONY: help run test bench swarm sim-membership sim-data breakages format lint clean
 
 help:
 	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
@@ -9,6 +9,7 @@ help:
 	@echo 'make swarm    simulated clusters with faults of all sorts, on all cores (MINUTES=5)'
 	@echo 'make sim-membership  how soon a dead server is known, and who is taken for dead in error,'
 	@echo '              beside a model of SWIM'
+	@echo 'make sim-data  ten million reads and writes of a group over one database, with faults of all sorts'
 	@echo 'make breakages  break the session code on purpose, and see that the tests notice'
 	@echo 'make format   lay the sources out with clang-format'
 	@echo 'make lint     clang-format check and clang-tidy'
@@ -40,6 +41,11 @@ sim-membership:
 	@tools/packages build tests
 	@tools/build release tandem-sim-membership
 	@exec build/release/bin/tandem-sim-membership $(ARGS)
+
+sim-data:
+	@tools/packages build tests
+	@tools/build release tandem-sim-data
+	@exec build/release/bin/tandem-sim-data $(ARGS)
 
 breakages:
 	@tools/packages build tests

@@ -41,6 +41,7 @@ struct LeaseGrant {
   std::uint64_t number = 0;  // of the question
   std::uint64_t type = 0;
   std::uint32_t left_ms = 0;
+  std::uint64_t version = 0;  // of the epoch under which it is given; the sender acts
 
   bool operator==(const LeaseGrant&) const = default;
 };

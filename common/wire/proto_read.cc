@@ -259,6 +259,7 @@ bool get(wire::LeaseGrant& from, LeaseGrant& to) {
   to.number = from.number();
   to.type = from.type();
   to.left_ms = from.left_ms();
+  to.version = from.version();
   return true;
 }
 

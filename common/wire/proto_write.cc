@@ -176,6 +176,7 @@ struct Writer {
     to.set_number(from.number);
     to.set_type(from.type);
     to.set_left_ms(from.left_ms);
+    to.set_version(from.version);
   }
 
   void operator()(const MirrorAck& from) const {

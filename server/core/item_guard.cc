@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <utility>
 #include <variant>
 
 namespace tandem {
 
 ItemGuard::ItemGuard(ServerId self, const Ownership& ownership, ItemGuardOptions options)
-    : self_(self), ownership_(ownership), options_(std::move(options)) {
+    : self_(self),
+      ownership_(ownership),
+      options_(std::move(options)),
+      last_number_(options_.first_number) {
   for (std::uint32_t i = 0; i < ownership.types().size(); ++i) {
     types_.emplace(ownership.types().key(TypeId{i}), TypeId{i});
   }
@@ -91,9 +95,11 @@ void ItemGuard::on_grant(Instant now, ServerId from, const LeaseGrant& message) 
   Lease& lease = leases_[type->value];
   if (message.number == 0 || message.number != lease.number) return;
   lease.number = 0;
-  const bool goes_on = lease.owner == from && now < lease.until;
+  // Under another epoch the owner may have missed a write of somebody who acted in between.
+  const bool goes_on = lease.owner == from && lease.version == message.version && now < lease.until;
   if (!goes_on) forgotten_.push_back(*type);
   lease.owner = from;
+  lease.version = message.version;
   const Duration left = std::min<Duration>(message.left_ms * 1ms, options_.lease);
   lease.until = goes_on ? std::max(lease.until, lease.asked + left) : lease.asked + left;
 }
@@ -120,6 +126,10 @@ void ItemGuard::on_ask(Instant now, ServerId from, const LeaseAsk& message, Out&
 
 void ItemGuard::grant(Instant now, ServerId to, std::uint64_t number, TypeId type,
                       Authority& authority, Out& out) {
+  // Who has not dropped yet what was written would go on with it.
+  for (const auto& [round_number, round] : rounds_) {
+    if (round.type == type && round.waiting.contains(to)) return;
+  }
   const Instant from = options_.arbitrated ? authority.verified : now;
   const Duration left = from + options_.lease - now;
   if (left < 1ms) return;
@@ -127,8 +137,8 @@ void ItemGuard::grant(Instant now, ServerId to, std::uint64_t number, TypeId typ
   until = std::max(until, now + left + left / kDriftShare + 1ms);
   ++counters_.granted;
   const auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
-  out.send(to,
-           LeaseGrant{number, ownership_.types().key(type), static_cast<std::uint32_t>(left_ms)});
+  out.send(to, LeaseGrant{number, ownership_.types().key(type), static_cast<std::uint32_t>(left_ms),
+                          ownership_.epoch(type).version});
 }
 
 // --- the database ------------------------------------------------------------------------------
@@ -183,6 +193,7 @@ void ItemGuard::on_written(Instant now, std::uint64_t write, TypeId type, std::v
   const std::uint64_t number = ++last_number_;
   Round& round = rounds_[number];
   round.write = write;
+  round.type = type;
   Authority& authority = authorities_[type.value];
   round.not_before = authority.grace;
   for (auto at = authority.leases.begin(); at != authority.leases.end();) {
@@ -194,7 +205,9 @@ void ItemGuard::on_written(Instant now, std::uint64_t write, TypeId type, std::v
   }
   invalidated_.insert(invalidated_.end(), keys.begin(), keys.end());
   const Invalidate message{number, ownership_.types().key(type), std::move(keys)};
-  for (const ServerId member : members_) {
+  std::set<ServerId> told(members_.begin(), members_.end());
+  for (const auto& [holder, until] : round.waiting) told.insert(holder);
+  for (const ServerId member : told) {
     ++counters_.invalidations_sent;
     out.send(member, message);
   }

@@ -39,6 +39,9 @@ struct ItemGuardOptions {
   Duration lease = 2s;
   Duration ask_again = 200ms;  // a question without an answer
   bool arbitrated = true;      // by a database that keeps epochs
+  // Where the numbers of questions begin: at random, so that no answer to a former process of this
+  // name is taken for ours.
+  std::uint64_t first_number = 0;
 };
 
 class ItemGuard {
@@ -118,12 +121,14 @@ class ItemGuard {
   // Of a type for which another acts.
   struct Lease {
     ServerId owner;
+    std::uint64_t version = 0;  // of the owner's epoch
     Instant until{};
     std::uint64_t number = 0;  // of the last question; 0: none is open
     Instant asked{};
   };
   struct Round {
     std::uint64_t write = 0;
+    TypeId type;
     std::map<ServerId, Instant> waiting;
     Instant not_before{};
   };

@@ -173,7 +173,7 @@ class Maker {
       case 36:
         return LeaseAsk{u64(), u64()};
       case 37:
-        return LeaseGrant{u64(), u64(), u32()};
+        return LeaseGrant{u64(), u64(), u32(), u64()};
       default:
         return item_message(kind);
     }

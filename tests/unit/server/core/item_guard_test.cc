@@ -211,6 +211,42 @@ TEST_F(ItemGuardTest, AStandInWaitsForWhatAFormerOwnerMayHaveGiven) {
   EXPECT_TRUE(acknowledged(stand_in, 3)) << "once is enough";
 }
 
+// A server that its view calls offline, but that it can reach.
+TEST_F(ItemGuardTest, WhoHasNotDroppedTheItemGetsNoNewLease) {
+  begin();
+  may_use(kB);
+  ASSERT_TRUE(may_use(kB));
+  view(kA, 2, "b");
+  cut_.insert(kB);
+  EXPECT_TRUE(write(kA, 1));
+  cut_.clear();
+  now_ += kLease * 3 / 4;
+  EXPECT_TRUE(may_use(kB));
+  now_ += kLease / 2;
+  EXPECT_TRUE(acknowledged(kA, 1));
+  EXPECT_FALSE(may_use(kB));
+  // Whom it holds a lease of is told, whatever the view says.
+  EXPECT_TRUE(may_use(kB));
+  const int before = at(kB).invalidated;
+  EXPECT_TRUE(write(kA, 2));
+  EXPECT_EQ(at(kB).invalidated, before + 1);
+}
+
+TEST_F(ItemGuardTest, ALeaseOfAnotherEpochDoesNotGoOn) {
+  begin();
+  may_use(kB);
+  ASSERT_TRUE(may_use(kB));
+  ASSERT_EQ(at(kB).forgotten, 1);
+  stored_ = ActingEpoch{2, kC};  // c acts and writes; b hears nothing of it
+  view(kA, 3);
+  view(kA, 4, "a");
+  view(kA, 5);
+  now_ += kLease * 3 / 4;
+  ASSERT_TRUE(may_use(kB)) << "the lease of before lasts, and another is asked for";
+  EXPECT_EQ(stored_, (ActingEpoch{5, kA}));
+  EXPECT_EQ(at(kB).forgotten, 2);
+}
+
 TEST_F(ItemGuardTest, AnOwnerWhoseProcessIsAnotherWaitsForLeasesThatItDoesNotKnow) {
   begin();
   may_use(kB);
