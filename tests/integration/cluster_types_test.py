@@ -87,7 +87,10 @@ class Types(Case):
         rules = [{"prefix": f"/{name}/", "owner": name} for name in "abc"]
         cls.cluster = Cluster(cls.shop, None, servers=3, origins=[cls.origin] * 3, server={
             "data": {"partitioned": True, "virtual_types": 64, "ask_timeout": "30s"},
-            "type": rules, "cache": {"bytes": "64MiB"}})
+            "type": rules, "cache": {"bytes": "64MiB"},
+            # A thousand requests at once may keep a server busy for longer than others wait.
+            "buddies": {"interval": "10s"}, "status_interval": "10s"},
+            balancer={"control": {"status_interval": "10s"}})
         cls.wait_linked()
 
     @classmethod
