@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "common/base/random.h"
-#include "server/core/item_guard.h"
 #include "tests/sim/data/history.h"
+#include "tests/sim/data/server.h"
 #include "tests/sim/event_heap.h"
 
 namespace tandem::sim {
@@ -24,30 +24,6 @@ constexpr Duration kResendLongest = 60s;
 constexpr Duration kAskPatience = 300ms;  // of a server that has asked another
 constexpr Duration kDetection = 500ms;    // of the master
 constexpr Duration kAnswerBound = 200ms;  // without leases: who has not answered by then is ignored
-
-struct CachedItem {
-  std::uint32_t value = 0;
-};
-
-struct Server {
-  ServerId id;
-  std::string name;
-  std::uint64_t incarnation = 0;
-  bool alive = true;
-  bool cut_from_master = false;
-  Instant paused_until{};
-  double speed = 1;  // of its clock
-  Duration offset{};
-  std::unique_ptr<Ownership> ownership;
-  std::unique_ptr<ItemGuard> guard;
-  std::map<std::uint32_t, CachedItem> cache;  // by key
-  std::vector<std::uint64_t> marks;           // by key: a fetch of before is not kept
-  std::map<std::uint64_t, std::function<void()>> to_acknowledge;
-  std::uint64_t last_write = 0;
-  Instant lane_free{};  // its writes to the database go one after another
-  Instant wake = kNever;
-  std::uint64_t view_version = 0;
-};
 
 class DataWorld {
  public:

@@ -113,7 +113,7 @@ TEST_F(PeersTest, AnOfflineServerIsLeftAndComesBack) {
 // Whichever end closes: who is given up is told so before.
 TEST_F(PeersTest, WhoeverIsLeftIsToldThatItWasGivenUp) {
   struct Told final : PeerListener {
-    void on_peer_linked(ServerId, const SocketAddress&) override {}
+    void on_peer_linked(const Hello&, const SocketAddress&) override {}
     void on_peer_message(ServerId, const Message& message) override {
       const auto* suspect = std::get_if<Suspect>(&message);
       if (suspect != nullptr) given_up = suspect->suspect;
@@ -128,10 +128,11 @@ TEST_F(PeersTest, WhoeverIsLeftIsToldThatItWasGivenUp) {
     tell({&a, &b}, {a.record(), b.record()});
     run_until([&] { return a.peers.links() == 1 && b.peers.links() == 1; });
     Told told;
-    left.peers.set_listener(&told);
+    left.peers.add_listener(told);
     loop.post([&] { tell({&by}, {a.record(&left != &a), b.record(&left != &b)}); });
     run_until([&] { return left.peers.links() == 0; });
     EXPECT_EQ(told.after_it, ServerId::of(left.name)) << by_the_connecting;
+    left.peers.remove_listener(told);
   }
 }
 
