@@ -150,7 +150,7 @@ class Scripted(CacheCase):
         until(lambda: server.metric("tandem_source_waiting") == 3, "three to wait")
         over = raw.fetch(server.port, "/over")
         self.assertEqual((over.status, over.get("Retry-After")), (503, "1"))
-        self.assertEqual(self.origin.connections, 2)
+        until(lambda: self.origin.connections == 2, "two connections to be accepted")
         go.set()
         for i, client in enumerate(clients):
             self.assertEqual(client.read_response().body, f"/{i}".encode())
