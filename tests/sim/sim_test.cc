@@ -194,6 +194,13 @@ struct Aim {
   Sabotage sabotage;
   const char* text;
   void (*world)(SimulationOptions&) = nullptr;
+  // Where it breaks two things, and the seed decides which is seen first.
+  const char* other_text = nullptr;
+
+  bool is_said_by(const std::string& complaint) const {
+    const auto has = [&](const char* what) { return complaint.find(what) != std::string::npos; };
+    return has(text) || (other_text != nullptr && has(other_text));
+  }
 };
 std::ostream& operator<<(std::ostream& out, const Aim& aim) { return out << aim.name; }
 
@@ -210,8 +217,7 @@ TEST_P(Sabotaged, IsCaught) {
     const SimulationReport report = Simulation(options).run();
     if (report.violations == 0) continue;
     ++caught;
-    EXPECT_NE(report.texts.front().find(GetParam().text), std::string::npos)
-        << report.texts.front();
+    EXPECT_TRUE(GetParam().is_said_by(report.texts.front())) << report.texts.front();
   }
   EXPECT_EQ(caught, kSeeds);
 }
@@ -242,7 +248,8 @@ constexpr Aim kAims[] = {
     {"NamesItselfTwice", Sabotage::kNamesItselfTwice, "primary = alternate"},
     {"ReusesUnseen", Sabotage::kReusesUnseen, "use yours"},
     {"NeverHearsOfNewer", Sabotage::kNeverHearsOfNewer, "newer epoch"},
-    {"AcksUnapplied", Sabotage::kAcksUnapplied, "copy differs"},
+    {"AcksUnapplied", Sabotage::kAcksUnapplied, "copy differs", nullptr,
+     "a copy counts as whole before its contents have come"},
     {"IgnoresBounds", Sabotage::kIgnoresBounds, "bound", make_tight},
     {"SwallowsRequests", Sabotage::kSwallowsRequests, "is not served"},
     {"RefusesTakeovers", Sabotage::kRefusesTakeovers, "a request failed", only_kills},
