@@ -33,13 +33,13 @@ class ContentWants {
 
   void link_up(ServerId peer);
   void link_down(ServerId peer);
-  // A batch of this session from the peer refers to this content.
+  // A batch from the peer, of the session named, refers to this content.
   void mentioned(ServerId peer, SessionId session, const Validator& validator);
   void on_contents(ServerId from, const MirrorContents& answer);
 
   // Answers that the batch has been applied: at once, or when the session lacks nothing any more.
   void answer(ServerId feeder, const MirrorAck& ack, Outbox<Message>& out);
-  // Are contents awaited that this session's batches have named?
+  // Are contents awaited that the batches of a session have named?
   bool lacks(SessionId session) const { return lacking_.count(session) != 0; }
   // The session is no longer here, or no longer a copy.
   void forget(SessionId session) { lacking_.erase(session); }
