@@ -71,6 +71,17 @@ TEST(CachedSource, SessionsAreNotStored) {
   EXPECT_EQ(shell.counts().hits, 1u);
 }
 
+// The first has asked the source, as `asked` says, and the others wait for what it will bring.
+auto three_that_miss(CachedShell& shell, const std::atomic<int>& asked) {
+  std::array clients{shell.client(), shell.client(), shell.client()};
+  clients[0]->send(get());
+  while (asked == 0) std::this_thread::yield();
+  clients[1]->send(get());
+  clients[2]->send(get());
+  shell.wait_for_waiters(2);
+  return clients;
+}
+
 TEST(CachedSource, OneAsksForAll) {
   std::binary_semaphore answer(0);
   std::atomic<int> asked = 0;
@@ -81,16 +92,9 @@ TEST(CachedSource, OneAsksForAll) {
       talk.send(ok("hello", kForAll));
     }
   });
-  auto first = shell.client(), second = shell.client(), third = shell.client();
-  first->send(get());
-  while (asked == 0) std::this_thread::yield();
-  second->send(get());
-  third->send(get());
-  shell.wait_for_waiters(2);
+  const auto clients = three_that_miss(shell, asked);
   answer.release();
-  for (Talk* client : {first.get(), second.get(), third.get()}) {
-    EXPECT_EQ(read(*client).body, "hello");
-  }
+  for (const auto& client : clients) EXPECT_EQ(read(*client).body, "hello");
   EXPECT_EQ(asked, 1);
 }
 
@@ -126,16 +130,9 @@ TEST(CachedSource, WhatIsNotForOthersIsFetchedByEach) {
     if (++asked == 1) answer.acquire();
     talk.send(closing(ok("mine", "Cache-Control: private\r\n")));
   });
-  auto first = shell.client(), second = shell.client(), third = shell.client();
-  first->send(get());
-  while (asked == 0) std::this_thread::yield();
-  second->send(get());
-  third->send(get());
-  shell.wait_for_waiters(2);
+  const auto clients = three_that_miss(shell, asked);
   answer.release();
-  for (Talk* client : {first.get(), second.get(), third.get()}) {
-    EXPECT_EQ(read(*client).body, "mine");
-  }
+  for (const auto& client : clients) EXPECT_EQ(read(*client).body, "mine");
   EXPECT_EQ(asked, 3);
 }
 
@@ -153,18 +150,13 @@ TEST(CachedSource, ADeadFetchIsFollowedByOneMore) {
       talk.send(ok("hello", kForAll));
     }
   });
-  auto first = shell.client(), second = shell.client(), third = shell.client();
-  first->send(get());
-  while (asked == 0) std::this_thread::yield();
-  second->send(get());
-  third->send(get());
-  shell.wait_for_waiters(2);
+  const auto clients = three_that_miss(shell, asked);
   answer.release();
-  EXPECT_EQ(read(*second).body, "hello");
-  EXPECT_EQ(read(*third).body, "hello");
+  EXPECT_EQ(read(*clients[1]).body, "hello");
+  EXPECT_EQ(read(*clients[2]).body, "hello");
   EXPECT_EQ(asked, 2);
   EXPECT_EQ(shell.counts().dead_flights, 1u);
-  const Reply cut = read(*first);
+  const Reply cut = read(*clients[0]);
   EXPECT_NE(cut.body, "hello") << "it had begun, and could not be begun again";
 }
 
