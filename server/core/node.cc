@@ -474,6 +474,7 @@ std::optional<SessionReport> Node::report(SessionId id) const {
                        .primary = session->primary,
                        .alternate = session->best_stream().target,
                        .copy_complete = session->best_stream().complete(),
+                       .fed_by = session->fed_by,
                        .lacks_contents = parts_->state.wants.lacks(id),
                        .mirror_entries = session->mirror.size(),
                        .digest = session->mirror.digest()};

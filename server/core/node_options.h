@@ -193,6 +193,7 @@ struct SessionReport {
   ServerId primary;
   ServerId alternate;           // as alternate: the third server that has a copy, if any
   bool copy_complete = false;   // that copy holds all that this one holds
+  ServerId fed_by;              // as alternate: who fed this copy last
   bool lacks_contents = false;  // as alternate: contents of this copy are on their way
   std::size_t mirror_entries = 0;
   CacheDigest digest;  // of the mirror; equal where two mirrors mean the same

@@ -65,16 +65,19 @@ void Simulation::check_reached() {
                      "a session is claimed anew though a server that lives serves it");
 }
 
-// Whose copy counts as whole has the contents, too, that it has asked for.
+// Whose copy counts as whole has the contents, too, that it has asked for. (Of two that feed one
+// copy while the primary is out of reach, only the later one knows what its own batches lack.)
 void Simulation::check_copy(Place at, SessionId session) {
   const auto primary = servers_[at]->node()->report(session);
   if (!primary || !primary->copy_complete) return;
   for (const auto& server : servers_) {
     if (server->id() != primary->alternate || !server->host().alive()) continue;
     const auto copy = server->node()->report(session);
-    const bool its = copy && copy->role == Role::kAlternate && copy->epoch == primary->epoch;
-    world_.invariants.require(!its || !copy->lacks_contents,
-                              "a copy counts as whole before its contents have come");
+    const bool its = copy && copy->role == Role::kAlternate && copy->epoch == primary->epoch &&
+                     copy->fed_by == servers_[at]->id();
+    world_.invariants.require(
+        !its || !copy->lacks_contents, "a copy counts as whole before its contents have come",
+        [&] { return fmt::format("{:x} of {}", session.low, servers_[at]->name()); });
   }
 }
 
