@@ -65,6 +65,22 @@ TEST_F(MovingTest, TheFormerAlternateIsNamedUntilTheNewCopyIsWhole) {
   EXPECT_EQ(node("a").gauges().copies_retiring, 0u);
 }
 
+// Its part of a copy would grow old unseen: nobody feeds it, and no answer of it may ever come.
+TEST_F(MovingTest, AHolderWhoseCopyWasNeverWholeIsReleasedAtOnce) {
+  start({"a", "b", "c"});
+  node("c").set_draining(true);
+  publish();
+  hold_answers("b");
+  confirmed("a");
+  ASSERT_TRUE(has("b"));
+  node("b").set_draining(true);
+  node("c").set_draining(false);
+  publish();
+  EXPECT_FALSE(has("b"));
+  EXPECT_TRUE(has("c"));
+  EXPECT_EQ(node("a").report(kSession)->alternate, id("c"));
+}
+
 TEST_F(MovingTest, BothCopiesGetWhatChanges) {
   begin();
   retrieved("a", {}, "more", kLater);

@@ -398,6 +398,30 @@ TEST_F(SwapTest, AServerThatJoinsGetsItsShareWarm) {
   }
 }
 
+// A command before that would only be refused, and the session would wait for it.
+TEST_F(SwapTest, ASessionIsNotOfferedBeforeItsCopyIsAnsweredFor) {
+  start({"a", "b"});
+  fill("a", 30, 100);
+  fill("b", 30, 200);
+  publish();
+  std::size_t commands = 0;
+  drop_ = [&commands](const auto& from, const auto&, const Message& message) {
+    if (std::holds_alternative<SwapCommand>(message)) ++commands;
+    return from == "c" && std::holds_alternative<MirrorAck>(message);
+  };
+  seats_["c"];
+  restart("c");
+  for (int i = 0; i < 4; ++i) {
+    pass_slowly(1s);
+    publish();
+  }
+  EXPECT_GT(node("c").status().alternates, 0u) << "copies are begun";
+  EXPECT_EQ(commands, 0u);
+  drop_ = nullptr;
+  pass_slowly(10s);
+  EXPECT_GT(primaries("c"), 0u);
+}
+
 TEST_F(SwapTest, AServerOverTheMeanRefusesAGift) {
   start({"a", "b"});
   fill("a", 4, 100);
