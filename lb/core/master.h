@@ -9,7 +9,8 @@
 //      this is not one of most, or
 //   4. it is deaf (it reports, but its data port fails), and this is not one of most.
 // A witness that did reach it contradicts, unless it is deaf: then nothing changes, and neither if
-// nobody can be asked.
+// nobody can be asked. Those who are asked may have died with it, unnoticed yet: if none is heard
+// of, others are asked, once.
 //
 // *Most looks dead*: if more than half of those online would be offline by what was confirmed
 // within `window`, or could not be judged, it may be the master itself that is cut off. Rules 3 and
@@ -161,6 +162,7 @@ class Master {
     bool confirmed = false;  // its transaction is to come
     std::uint64_t look = 0;  // the number of the question
     Instant asked_at = kNever;
+    bool asked_again = false;  // nobody who was asked first was heard of
     std::vector<ServerId> asked;
     // Of comings and goings.
     unsigned returns = 0;                // of the same process

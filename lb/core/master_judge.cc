@@ -50,6 +50,12 @@ void Master::judge(Instant now, ServerId server, Subject& subject, MasterOrders&
   }
   if (subject.asked_at == kNever) ask(now, server, subject, orders);
   if (subject.asked_at != kNever && now < subject.asked_at + look_time()) return;
+  // Who was asked may have died with it. By now whoever did is silent, too, and suspected.
+  if (subject.asked_at != kNever && !subject.asked_again && !somebody_is_heard(subject)) {
+    ask(now, server, subject, orders);
+    subject.asked_again = true;
+    if (subject.asked_at != kNever) return;
+  }
   ++counts_.unjudged;
   if (subject.asked_at == kNever) {
     return give_up(server, subject, "no other server can be asked", orders);
@@ -101,6 +107,8 @@ void Master::give_up(ServerId server, Subject& subject, std::string_view why,
 // a sign of life last, and anybody.
 void Master::ask(Instant now, ServerId server, Subject& subject, MasterOrders& orders) {
   subject.asked.clear();
+  subject.asked_at = kNever;
+  subject.asked_again = false;
   const auto add = [&](ServerId witness) {
     if (!witness || witness == server || !can_witness(now, witness)) return;
     if (std::find(subject.asked.begin(), subject.asked.end(), witness) != subject.asked.end()) {

@@ -41,7 +41,7 @@ class BuddyWatch {
  public:
   using Out = Outbox<Message>;
   static constexpr ServerId kBalancers{};
-  static constexpr std::size_t kLooksMax = 64;       // for a balancer; over it the oldest goes
+  static constexpr std::size_t kLooksMax = 1024;     // for a balancer; over it the oldest goes
   static constexpr unsigned kReportPeriodsMost = 8;  // between two reports of one suspect
   static constexpr int kReturnPeriods = 4;           // to be heard again after this server was away
 

@@ -45,6 +45,22 @@ TEST(Master, AnyNumberOfNeighboursThatFallSilentAtOnceLeaveInTwoTransactions) {
   }
 }
 
+// The dead look alive until they have been silent for a while: most who are asked at first say
+// nothing.
+TEST(Master, IfNobodyWhoWasAskedIsHeardOfTheSoleSurvivorIsAsked) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    MasterWorld world(seed);
+    for (std::size_t i = 0; i < 9; ++i) {  // they report at different times
+      world.enter(name(i));
+      world.run(110ms);
+    }
+    for (std::size_t i = 1; i < 9; ++i) world.freeze(name(i), true, false);
+    world.run(4s);
+    EXPECT_EQ(world.ring(), std::vector<std::string>{"s0"}) << seed;
+    EXPECT_LE(world.master().counts().transactions, 2U) << seed;
+  }
+}
+
 TEST(Master, ALongRunOfALargeRingLeavesInTwoTransactions) {
   Random dice(1);
   for (int run = 0; run < 3; ++run) {

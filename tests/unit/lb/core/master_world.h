@@ -58,10 +58,10 @@ class MasterWorld {
     ++server.incarnation;
     registers(ServerId::of(name));
   }
-  void freeze(const std::string& name, bool frozen = true) {
+  void freeze(const std::string& name, bool frozen = true, bool is_missed = true) {
     of(name).frozen = frozen;
     if (frozen) {
-      missed(ServerId::of(name));
+      if (is_missed) missed(ServerId::of(name));
     } else {
       status(ServerId::of(name));
     }

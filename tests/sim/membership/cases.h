@@ -1,0 +1,29 @@
+// What one server or many at once suffer, and what must come of it. Each case is a cluster of its
+// own and returns what was wrong, or nothing.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/sim/membership/experiments.h"
+
+namespace tandem::sim {
+
+constexpr std::uint64_t kTransactionsMost = 2;  // in which a run of neighbours leaves the ring
+
+// `dead` neighbours of n, from a random place on the ring on, fall silent at one instant: no
+// channel closes, no host refuses. They are offline once each, nobody else is, and those who are
+// left are a whole ring in the order of before; all in two transactions.
+std::string neighbours_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed);
+// The same, of servers anywhere on the ring: each gap closes when it is found.
+std::string any_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed);
+
+// Every number of neighbours in every ring of 2 to `most`; the complaints.
+std::vector<std::string> all_neighbours_die(std::uint32_t most, std::uint64_t seed);
+// A random number in a ring of 13 to 1000; all but a few of them, every fourth time.
+std::string many_neighbours_die(std::uint64_t seed);
+
+}  // namespace tandem::sim
