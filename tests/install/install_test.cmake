@@ -1,4 +1,5 @@
 # See CMakeLists.txt.
+cmake_minimum_required(VERSION 3.25)
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
   if(NOT status EQUAL 0)
@@ -7,13 +8,30 @@ function(run)
   set(out "${out}" PARENT_SCOPE)
 endfunction()
 
+# Nobody listens on port 1: the library is at work when it says so.
+function(try_example program)
+  run(${program} http://127.0.0.1:1 / /x)
+  if(NOT out MATCHES "/x: .*cannot connect")
+    message(FATAL_ERROR "${program} said:\n${out}")
+  endif()
+endfunction()
+
 file(REMOVE_RECURSE ${TREE})
 run(${CMAKE_COMMAND} --install ${BUILD} --component libtandem --prefix ${TREE}/usr)
-run(${CMAKE_COMMAND} -S ${EXAMPLE} -B ${TREE}/build -G Ninja
+run(${CMAKE_COMMAND} -S ${EXAMPLES} -B ${TREE}/build -G Ninja
     -D CMAKE_PREFIX_PATH=${TREE}/usr -D CMAKE_CXX_FLAGS=${FLAGS} -D CMAKE_CXX_COMPILER=${COMPILER})
 run(${CMAKE_COMMAND} --build ${TREE}/build)
-# Nobody listens on port 1: the library is at work when it says so.
-run(${TREE}/build/fetch http://127.0.0.1:1 /)
-if(NOT out MATCHES "cannot connect")
-  message(FATAL_ERROR "the example said:\n${out}")
-endif()
+try_example(${TREE}/build/fetch)
+try_example(${TREE}/build/fetch_all)
+
+# And with pkg-config.
+file(GLOB_RECURSE description ${TREE}/usr/*/tandem.pc)
+cmake_path(GET description PARENT_PATH descriptions)
+set(ENV{PKG_CONFIG_PATH} ${descriptions})
+run(pkg-config --define-variable=prefix=${TREE}/usr --cflags --libs tandem)
+string(REGEX REPLACE "[ \n]+" ";" how "${out}")
+string(REPLACE " " ";" flags "${FLAGS}")
+list(REMOVE_ITEM how "")
+list(REMOVE_ITEM flags "")
+run(${COMPILER} -std=c++20 ${flags} ${EXAMPLES}/fetch.cc -o ${TREE}/fetch ${how})
+try_example(${TREE}/fetch)
