@@ -9,7 +9,7 @@
 
 namespace tandem {
 
-class AsyncClient::Body {
+class [[gnu::visibility("hidden")]] AsyncClient::Body {
  public:
   explicit Body(const ClientOptions& options);
 

@@ -12,7 +12,7 @@
 namespace tandem {
 
 // An engine whose loop runs while a call is under way, on the caller's thread.
-class Client::Body {
+class [[gnu::visibility("hidden")]] Client::Body {
  public:
   explicit Body(const ClientOptions& options) : engine_(loop_, options) {}
   ~Body();
