@@ -21,6 +21,7 @@ struct Words {
   std::string data;
   std::string max_time = "30";
   std::string connect_timeout = "5";
+  std::string attempt_timeout = "3";
   std::string validate_after = "60";
   std::uint64_t cache_bytes = 64 << 20;
   std::string duration = "10";
@@ -62,6 +63,10 @@ void declare(tandem::CommandLine& line, tandem::GetOptions& get, Words& words) {
               "and when another server answers (60); 0: never.");
   line.flag("--direct", get.client.direct,
             "Talk to the servers with no balancer between, where their conf allows it.");
+  line.option(
+      "--attempt-timeout", "SECONDS", words.attempt_timeout,
+      "With --direct: leave a server that says nothing for so long, and does not say how it "
+      "is either, for another (3); 0: never.");
   line.flag("--stats", get.stats, "Say at the end what the client did, and who serves it.");
   line.flag("--bench", get.bench,
             "Get the URLs again and again, and say how long it took; closed loop.");
@@ -138,6 +143,9 @@ int main(int argc, char** argv) {
   if (!read_time(words.connect_timeout, get.client.connect_timeout) ||
       get.client.connect_timeout.count() == 0) {
     return refuse(fmt::format("--connect-timeout {}: no time", words.connect_timeout));
+  }
+  if (!read_time(words.attempt_timeout, get.client.attempt_timeout)) {
+    return refuse(fmt::format("--attempt-timeout {}: no time", words.attempt_timeout));
   }
   if (!read_time(words.validate_after, get.client.validate_after)) {
     return refuse(fmt::format("--validate-after {}: no time", words.validate_after));

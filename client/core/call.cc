@@ -103,6 +103,11 @@ bool Call::avoids(std::string_view server) const {
 
 bool Call::awaits_map() const { return !refer_to_.empty() && !state_.locator.find(refer_to_); }
 
+bool Call::may_leave() const {
+  return to_.direct() && http::is_idempotent(method_) && tries_ < state_.retry.attempts_max &&
+         reply_.attempts < kAttemptsMax && state_.budget.affords();
+}
+
 void Call::begin_attempt(Avoids avoids) {
   ++reply_.attempts;
   ++tries_;
@@ -156,7 +161,10 @@ void Call::write_head() {
 void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
   learn(state_, to_, response.headers, std::exchange(evictions_, 0), now);
   reply_.server = field_of(response.headers, "Tandem-Server");
-  if (follow_referral(response, now)) return;
+  if (follow_referral(response, now)) {
+    --tries_;  // nothing was executed
+    return;
+  }
   reply_.direct = to_.direct();
   if (wait_for_service(response, now)) return;
   if (response.status == 304 && held_) {
@@ -260,9 +268,9 @@ void Call::give(Response response, UnixSeconds unix_now) {
 
 void Call::on_failure(AttemptFailure failure, Instant now, bool left_alone) {
   const bool idempotent = http::is_idempotent(method_);
-  const bool worth_it = failure.failure == ClientFailure::kConnect ||
-                        failure.failure == ClientFailure::kSend ||
-                        failure.failure == ClientFailure::kReceive;
+  const bool worth_it =
+      failure.failure == ClientFailure::kConnect || failure.failure == ClientFailure::kSend ||
+      failure.failure == ClientFailure::kTimeout || failure.failure == ClientFailure::kReceive;
   state_.locator.on_failure(to_);
   refer_token_.clear();
   if (state_.locator.has_map()) {

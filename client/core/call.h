@@ -70,6 +70,9 @@ class Call {
   // Has it been referred to a server that the map does not have? Then a map that is being fetched
   // is worth waiting for.
   bool awaits_map() const;
+  // Might the attempt that was begun be left for one to another server? Where the balancer is asked
+  // it is the balancer that watches the servers.
+  bool may_leave() const;
   // Chooses whom to ask, and makes the head for the next attempt. `avoids`: servers that are in
   // failover mode.
   void begin_attempt(Avoids avoids = {});
@@ -78,6 +81,7 @@ class Call {
   std::string_view body() const { return request_.body; }
 
   void on_response(Response response, Instant now, UnixSeconds unix_now);
+  // A failure with kTimeout is that of the attempt, where there is still time for another.
   // `left_alone`: the server that failed will not be chosen again, so that there is no reason to
   // wait.
   void on_failure(AttemptFailure failure, Instant now, bool left_alone = false);

@@ -28,6 +28,7 @@ struct ClientState {
   RetryBudget budget{{.reserve = 100, .percent_of_requests = 20}};
   Locator locator;
   Duration timeout = 30s;
+  Duration attempt_timeout = 3s;
   bool reuse_fresh = false;
   ValidationPolicy validation;
 };

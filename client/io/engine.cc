@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "client/io/engine_call.h"
 #include "common/net/clock.h"
@@ -35,6 +34,7 @@ Engine::Engine(EventLoop& loop, const ClientOptions& options)
   state_.retry.attempts_max = std::max(options.attempts_max, 1u);
   state_.budget = RetryBudget({kRetryReserve, options.retry_budget});
   state_.timeout = duration_of(options.timeout);
+  state_.attempt_timeout = duration_of(options.attempt_timeout);
   state_.reuse_fresh = options.reuse_fresh;
   state_.validation = ValidationPolicy(duration_of(options.validate_after));
   begin(options);
@@ -64,7 +64,10 @@ void Engine::begin(const ClientOptions& options) {
   transport_ = std::make_unique<Transport>(loop_, *url, how);
   book_ = FailoverBook::of(url->origin(), {.retries = std::max(options.retries, 1u),
                                            .retry_after = duration_of(options.retry_after)});
-  errands_ = std::make_unique<Errands>(loop_, *transport_, state_, book_, [this] { on_map(); });
+  errands_ = std::make_unique<Errands>(
+      loop_, *transport_, state_, book_,
+      Errands::Told{[this] { on_map(); },
+                    [this](std::string_view server, bool answers) { on_look(server, answers); }});
 }
 
 void Engine::keep_on_disk(const std::string& file, const std::string& origin) {
@@ -150,15 +153,29 @@ void Engine::over(EngineCall& call) {
   go_on();
 }
 
-void Engine::on_map() {
+// In the order in which they came. Each may be over before its turn, by what another's end began.
+std::vector<Engine::CallId> Engine::ids_of(const std::function<bool(const EngineCall&)>& which) {
   std::vector<CallId> ids;
   for (const auto& [id, call] : calls_) {
-    if (call->wants_map()) ids.push_back(id);
+    if (which(*call)) ids.push_back(id);
   }
   std::sort(ids.begin(), ids.end());
-  for (const CallId id : ids) {
+  return ids;
+}
+
+void Engine::on_map() {
+  const auto wants = [](const EngineCall& call) { return call.wants_map(); };
+  for (const CallId id : ids_of(wants)) {
     const auto found = calls_.find(id);
-    if (found != calls_.end() && found->second->wants_map()) found->second->go_on();
+    if (found != calls_.end() && wants(*found->second)) found->second->go_on();
+  }
+}
+
+void Engine::on_look(std::string_view server, bool answers) {
+  const auto looks = [server](const EngineCall& call) { return call.looks_at(server); };
+  for (const CallId id : ids_of(looks)) {
+    const auto found = calls_.find(id);
+    if (found != calls_.end() && looks(*found->second)) found->second->on_look(answers);
   }
 }
 

@@ -11,7 +11,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "client/core/call.h"
 #include "client/include/tandem/client.h"
@@ -59,7 +61,9 @@ class Engine {
   void go_on();                 // begins calls that wait, as far as they may
   void over(EngineCall& call);  // it has its reply
   void count(const Reply& reply);
+  std::vector<CallId> ids_of(const std::function<bool(const EngineCall&)>& which);
   void on_map();
+  void on_look(std::string_view server, bool answers);
 
   EventLoop& loop_;
   ClientState state_;

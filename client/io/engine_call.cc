@@ -1,5 +1,7 @@
 #include "client/io/engine_call.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -16,7 +18,8 @@ EngineCall::EngineCall(Engine& engine, Engine::CallId id, Engine::Request reques
           engine.state_,
           {request_.method, request_.target, request_.body, request_.headers, request_.to_balancer},
           begun_, engine.loop_.unix_now()),
-      timer_(engine.loop_, [this] { on_timer(); }) {}
+      timer_(engine.loop_, [this] { on_timer(); }),
+      watch_(engine.state_.attempt_timeout) {}
 
 bool EngineCall::opens_session() const {
   return engine_.state_.token.empty() && !engine_.sessionless_;
@@ -86,14 +89,16 @@ void EngineCall::on_validated(Outcome outcome) {
 
 void EngineCall::attempt() {
   stage_ = Stage::kSending;
-  timer_.cancel();
   call_.begin_attempt(engine_.errands_->avoids());
+  watch_.begin(engine_.loop_.now(), call_.may_leave());
+  timer_.set(watch_.next_deadline());
   exchange_ = engine_.transport_->start(
       call_.to(), call_.head(), call_.body(), call_.method(), call_.deadline(),
       [this](Outcome outcome) { on_outcome(std::move(outcome)); });
 }
 
 void EngineCall::on_outcome(Outcome outcome) {
+  watch_.end();
   end_exchange();
   bytes_received_ += outcome.bytes_received;
   const Instant now = engine_.loop_.now();
@@ -107,8 +112,38 @@ void EngineCall::on_outcome(Outcome outcome) {
   go_on();
 }
 
+// --- a server that is silent -------------------------------------------------------------------
+
+bool EngineCall::looks_at(std::string_view server) const {
+  return stage_ == Stage::kSending && watch_.looking() && call_.to().server == server;
+}
+
+void EngineCall::on_look(bool answers) {
+  watch(watch_.on_look(answers, engine_.loop_.now(), exchange_->heard()));
+}
+
+void EngineCall::watch(AttemptWatch::Action action) {
+  if (action == AttemptWatch::Action::kLeave) return leave();
+  timer_.set(watch_.next_deadline());
+  if (action == AttemptWatch::Action::kLook) {
+    engine_.errands_->look(call_.to(), watch_.look_patience());
+  }
+}
+
+void EngineCall::leave() {
+  end_exchange();
+  const bool left_alone = engine_.errands_->on_failure(call_.to());
+  call_.on_failure(
+      {ClientFailure::kTimeout, fmt::format("\"{}\" is silent", call_.to().server), true},
+      engine_.loop_.now(), left_alone);
+  go_on();
+}
+
 void EngineCall::on_timer() {
   if (stage_ == Stage::kPausing) return go_on();
+  if (stage_ == Stage::kSending) {
+    return watch(watch_.on_deadline(engine_.loop_.now(), exchange_->heard()));
+  }
   give_up(ClientFailure::kTimeout,
           stage_ == Stage::kMap ? "no list of servers in time" : "its turn did not come in time");
 }

@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <optional>
+#include <string_view>
 
+#include "client/core/attempt_watch.h"
 #include "client/core/cache_validation.h"
 #include "client/core/call.h"
 #include "client/io/engine.h"
@@ -24,6 +26,9 @@ class EngineCall final : public Disposable {
   void wait();   // for go_on(), at the longest until its deadline
   void go_on();  // its turn has come, or the map
   bool wants_map() const { return stage_ == Stage::kMap; }
+  // Does it wait for how this server is?
+  bool looks_at(std::string_view server) const;
+  void on_look(bool answers);
   void give_up(ClientFailure failure, std::string message);
 
   Reply take_reply();
@@ -38,6 +43,8 @@ class EngineCall final : public Disposable {
   void on_validated(Outcome outcome);
   void on_outcome(Outcome outcome);
   void on_timer();
+  void watch(AttemptWatch::Action action);
+  void leave();
   void end_exchange();
 
   Engine& engine_;
@@ -53,6 +60,7 @@ class EngineCall final : public Disposable {
   std::optional<CacheValidation> validation_;
   Instant validate_by_{};
   std::unique_ptr<Exchange> exchange_;
+  AttemptWatch watch_;
   std::uint64_t bytes_received_ = 0;
 };
 

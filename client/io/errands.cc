@@ -11,12 +11,12 @@ namespace tandem {
 using Notice = FailoverModes::Notice;
 
 Errands::Errands(EventLoop& loop, Transport& transport, ClientState& state,
-                 std::shared_ptr<FailoverBook> book, std::function<void()> on_map)
+                 std::shared_ptr<FailoverBook> book, Told told)
     : loop_(loop),
       transport_(transport),
       state_(state),
       book_(std::move(book)),
-      on_map_(std::move(on_map)),
+      told_(std::move(told)),
       timer_(loop, [this] { probe(); }) {}
 
 std::string Errands::head_of(std::string_view method, std::string_view target) const {
@@ -26,10 +26,11 @@ std::string Errands::head_of(std::string_view method, std::string_view target) c
 }
 
 void Errands::start(List& list, const Destination& to, std::string_view method,
-                    const std::string& target, std::function<void(const Outcome&)> done) {
+                    const std::string& target, std::function<void(const Outcome&)> done,
+                    Duration patience) {
   const auto place = list.emplace(list.end());
   *place = transport_.start(to, head_of(method, target), {}, http::method_of(method),
-                            loop_.now() + kPatience,
+                            loop_.now() + patience,
                             [this, &list, place, done = std::move(done)](const Outcome& outcome) {
                               const auto tell = done;  // goes with the exchange
                               loop_.dispose(std::move(*place));
@@ -58,12 +59,12 @@ void Errands::on_map_answer(const Outcome& outcome, unsigned tries) {
     if (const auto listing = parse_server_list(outcome.response->body)) {
       ++counts_.maps_fetched;
       state_.locator.on_map(*listing);
-      return on_map_();
+      return told_.map();
     }
   }
   if (tries + 1 < kMapTriesMax) return ask_for_map(tries + 1);
   state_.locator.on_no_map();
-  on_map_();
+  told_.map();
 }
 
 // --- failover ----------------------------------------------------------------------------------
@@ -112,6 +113,19 @@ void Errands::probe() {
     });
   }
   watch();
+}
+
+// Any answer will do. Where this machine lacks something nothing was learned.
+void Errands::look(const Destination& at, Duration patience) {
+  if (!looks_.insert(at.server).second) return;
+  const auto done = [this, at](const Outcome& outcome) {
+    looks_.erase(at.server);
+    const bool answers = outcome.response || outcome.failure.ours;
+    if (outcome.response) on_answer(at);
+    if (!answers) (void)on_failure(at);
+    told_.look(at.server, answers);
+  };
+  start(others_, at, "GET", std::string(kHealthPath), done, patience);
 }
 
 void Errands::watch() { timer_.set(book_->next_deadline()); }

@@ -7,7 +7,9 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "client/core/client_state.h"
 #include "client/io/failover_book.h"
@@ -27,9 +29,15 @@ class Errands {
   static constexpr unsigned kMapTriesMax = 3;     // servers that are asked for the map, in a row
   static constexpr std::size_t kNoticesMax = 16;  // under way
 
-  // All must outlive it. `on_map` is called when a fetch of the map is over, whatever came of it.
+  struct Told {
+    std::function<void()> map;  // a fetch of the map is over, whatever came of it
+    // A look at the server is over: it has answered, or was silent.
+    std::function<void(std::string_view server, bool answers)> look;
+  };
+
+  // All must outlive it.
   Errands(EventLoop& loop, Transport& transport, ClientState& state,
-          std::shared_ptr<FailoverBook> book, std::function<void()> on_map);
+          std::shared_ptr<FailoverBook> book, Told told);
 
   // Looks when the next probe is due: whoever shares the book may have gone.
   void watch();
@@ -40,6 +48,8 @@ class Errands {
   Avoids avoids() const;
   // A try of a server has failed. True: it has just been left alone.
   bool on_failure(const Destination& at);
+  // Asks the server how it is, for so long; one look at a time for each. A silent one has failed.
+  void look(const Destination& at, Duration patience);
   void on_answer(const Destination& from);
 
   // Are there notices under way?
@@ -51,7 +61,7 @@ class Errands {
 
   std::string head_of(std::string_view method, std::string_view target) const;
   void start(List& list, const Destination& to, std::string_view method, const std::string& target,
-             std::function<void(const Outcome&)> done);
+             std::function<void(const Outcome&)> done, Duration patience = kPatience);
   void ask_for_map(unsigned tries);
   void on_map_answer(const Outcome& outcome, unsigned tries);
   void notify(FailoverModes::Notice notice, std::string_view server);
@@ -61,10 +71,11 @@ class Errands {
   Transport& transport_;
   ClientState& state_;
   std::shared_ptr<FailoverBook> book_;
-  std::function<void()> on_map_;
+  Told told_;
   Timer timer_;
   ErrandCounts counts_;
-  List others_;  // map and probes
+  List others_;                               // map, probes, looks
+  std::set<std::string, std::less<>> looks_;  // servers that are being looked at
   List notices_;
 };
 

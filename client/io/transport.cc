@@ -78,6 +78,7 @@ void Exchange::cancel() {
 }
 
 void Exchange::on_response(const http::ResponseHead& head, const http::Framing& framing) {
+  heard_ = transport_.loop_.now();
   response_.status = head.status();
   for (const http::Field& field : head.fields()) {
     response_.headers.emplace_back(head.name(field), head.value(field));
@@ -89,6 +90,7 @@ void Exchange::on_response(const http::ResponseHead& head, const http::Framing& 
 }
 
 void Exchange::on_body(std::string_view bytes) {
+  heard_ = transport_.loop_.now();
   outcome_.bytes_received += bytes.size();
   const std::size_t bytes_max = transport_.options_.body_bytes_max;
   if (response_.body.size() + bytes.size() > bytes_max) {

@@ -35,6 +35,8 @@ class Exchange final : public Disposable, private HttpCallHandler {
   ~Exchange() override;
   // Nothing is called any more.
   void cancel();
+  // When the last byte of the response came; before the exchange's begin: none has.
+  Instant heard() const { return heard_; }
 
  private:
   friend class Transport;
@@ -52,6 +54,7 @@ class Exchange final : public Disposable, private HttpCallHandler {
   Timer timer_;
   std::unique_ptr<HttpCall> call_;
   Response response_;
+  Instant heard_{};
   Outcome outcome_;
 };
 

@@ -21,9 +21,11 @@ class RetryBudget {
   }
 
   void on_request() { hundredths_ = std::min(hundredths_ + percent_, most_); }
+  // Would take() say so?
+  bool affords() const { return hundredths_ >= 100; }
   // May one more be resent? Takes it out if so.
   bool take() {
-    if (hundredths_ < 100) {
+    if (!affords()) {
       ++refused_;
       return false;
     }

@@ -2,6 +2,7 @@
 the balancer as well."""
 
 import os
+import time
 
 from case import Case, main
 from cluster import Cluster, make_site, site_paths
@@ -103,6 +104,33 @@ class Direct(Case):
             self.assertEqual(({primary, alternate, reply["server"]}, reply["direct"]),
                              (set(cluster.names), True), reply)
             self.assertIn(reply["source"], ("mirror", "validator"))
+
+    def test_a_primary_that_freezes_costs_the_time_of_an_attempt(self):
+        cluster = self.cluster("freezes")
+        visitor = self.visitor(cluster, "four", "--retry-after-ms", "300",
+                               "--attempt-timeout-ms", "2000")
+        primary = self.fetch_all(visitor)
+        alternate = visitor.stats()["alternate"]
+        cluster.wait_mirrored()
+        frozen = cluster.servers[primary].process
+        frozen.freeze()
+        try:
+            began = time.monotonic()
+            reply = self.get(visitor, self.paths[0])
+            took = time.monotonic() - began
+            self.assertEqual((reply["server"], reply["source"], reply["direct"]),
+                             (alternate, "mirror", True), reply)
+            # A call has 30 s.
+            self.assertLess(took, 15, reply)
+            print(f"a frozen primary cost {took:.2f} s")
+            self.check_reuse(visitor, alternate)
+            self.assertEqual(visitor.stats()["entered"], 1)
+        finally:
+            frozen.thaw()
+        until(lambda: self.get(visitor, self.paths[0]) and visitor.stats()["left"] == 1,
+              "the probe to find it")
+        cluster.lb.wait_online(cluster.names)
+        self.check_reuse(visitor, alternate)
 
     def test_where_the_servers_do_not_allow_it_requests_go_through_the_balancer(self):
         folder = os.path.join(self.shop.folder, "closed")

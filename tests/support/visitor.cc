@@ -22,8 +22,11 @@ int main(int argc, char** argv) {
   std::int64_t retry_after_ms = options.retry_after.count();
   app.add_flag("--direct", options.direct);
   app.add_option("--retry-after-ms", retry_after_ms);
+  std::int64_t attempt_timeout_ms = options.attempt_timeout.count();
+  app.add_option("--attempt-timeout-ms", attempt_timeout_ms);
   CLI11_PARSE(app, argc, argv);
   options.retry_after = std::chrono::milliseconds(retry_after_ms);
+  options.attempt_timeout = std::chrono::milliseconds(attempt_timeout_ms);
   options.validate_after = std::chrono::milliseconds(validate_after_ms);
   tandem::Client client(options);
   for (std::string target; std::getline(std::cin, target);) {

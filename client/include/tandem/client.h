@@ -48,7 +48,12 @@ struct ClientOptions {
 
   std::chrono::milliseconds timeout{30'000};         // of a call, with all its attempts
   std::chrono::milliseconds connect_timeout{5'000};  // of one attempt to connect
-  unsigned attempts_max = 4;                         // of a call
+  // Direct, of idempotent requests: a server from which nothing has come for half of this time is
+  // asked beside it whether it lives; if it is silent for the other half, too, the attempt is over
+  // and counts as failed, and another server is asked. What only takes long is waited for.
+  // 0: a silent server has the whole timeout.
+  std::chrono::milliseconds attempt_timeout{3'000};
+  unsigned attempts_max = 4;  // of a call
   std::size_t body_bytes_max = std::size_t{1} << 30;
   // Requests that are sent again after they had been sent once, percent of all; 100 may be owed.
   unsigned retry_budget = 20;

@@ -219,12 +219,15 @@ TEST_F(CallTest, ARefusedServiceIsTriedAgainWhenItSaysWhen) {
 }
 
 TEST_F(CallTest, AFailureThatCannotChangeIsFinal) {
-  for (const ClientFailure failure : {ClientFailure::kResolve, ClientFailure::kTls,
-                                      ClientFailure::kTimeout, ClientFailure::kProtocol}) {
+  for (const ClientFailure failure :
+       {ClientFailure::kResolve, ClientFailure::kTls, ClientFailure::kProtocol}) {
     Call call = begin("GET", "/x");
     call.on_failure({failure, "no", false}, kStart);
     EXPECT_TRUE(call.finished());
   }
+  Call call = begin("GET", "/x");
+  call.on_failure({ClientFailure::kTimeout, "no time is left", true}, call.deadline());
+  EXPECT_TRUE(call.finished());
 }
 
 TEST_F(CallTest, WhatCannotBeSentIsRefusedBeforeAnythingIs) {

@@ -186,6 +186,56 @@ TEST_F(DirectCall, WhenAllAreGoneItEnds) {
   EXPECT_LE(reply.attempts, 12u);
 }
 
+TEST_F(DirectCall, ASilentServerIsLeftForTheAlternateWithinTheTimeOfTheCall) {
+  const auto one = call();
+  attempt(*one);
+  EXPECT_TRUE(one->may_leave());
+  avoided = {"a"};
+  one->on_failure({ClientFailure::kTimeout, "silent", true}, now, true);
+  EXPECT_EQ(one->next_attempt(), now);
+  EXPECT_EQ(attempt(*one), "b");
+  EXPECT_TRUE(sent(*one, "Tandem-Direct: view=7;failed=a"));
+  one->on_failure({ClientFailure::kTimeout, "no time is left", true}, one->deadline());
+  EXPECT_TRUE(one->finished());
+  EXPECT_EQ(one->take_reply().failure, ClientFailure::kTimeout);
+}
+
+// The alternate sees later than the client that the primary is frozen.
+TEST_F(DirectCall, WhoIsInsistedOnAndSilentIsLeftAgain) {
+  avoided = {"a"};
+  const auto one = call();
+  for (unsigned i = 0; i <= Call::kVainReferralsMax; ++i) {
+    EXPECT_EQ(attempt(*one), "b");
+    refers(*one, "a");
+  }
+  EXPECT_EQ(attempt(*one), "a");
+  EXPECT_TRUE(one->may_leave()) << "referrals are no tries";
+  one->on_failure({ClientFailure::kTimeout, "silent", true}, now);
+  EXPECT_NE(attempt(*one), "a");
+}
+
+TEST_F(DirectCall, WhatMayNotBeSentAgainIsWaitedFor) {
+  const auto post = call("POST", "body");
+  attempt(*post);
+  EXPECT_FALSE(post->may_leave()) << "not idempotent";
+  state.retry.attempts_max = 2;
+  const auto put = call("PUT", "body");
+  attempt(*put);
+  EXPECT_TRUE(put->may_leave());
+  broken(*put);
+  attempt(*put);
+  EXPECT_FALSE(put->may_leave()) << "the last attempt";
+  state.budget = RetryBudget({.reserve = 0, .percent_of_requests = 0});
+  const auto poor = call();
+  attempt(*poor);
+  EXPECT_FALSE(poor->may_leave()) << "no budget";
+  state.token.clear();
+  state.budget = RetryBudget({.reserve = 9, .percent_of_requests = 0});
+  const auto through = call();
+  EXPECT_EQ(attempt(*through), "");
+  EXPECT_FALSE(through->may_leave()) << "the balancer watches its servers";
+}
+
 TEST_F(DirectCall, WhatWasSentIsSentAgainOnlyWithinTheBudget) {
   state.budget = RetryBudget({.reserve = 1, .percent_of_requests = 0});
   for (const bool again : {true, false}) {
