@@ -64,6 +64,18 @@ TypeSourceOptions type_options(const Conf& conf) {
   return options;
 }
 
+Ownership ownership(const Conf& conf) {
+  const TypeSourceOptions types = type_options(conf);
+  return Ownership(Types(types.rules, types.virtual_types), types.group);
+}
+
+ItemGuardOptions fence_options(const Conf& conf) {
+  ItemGuardOptions options;
+  options.group = conf.group;
+  options.lease = conf.data.lease;
+  return options;
+}
+
 FrontOptions front_options(const Conf& conf) {
   FrontOptions options;
   options.name = conf.name;

@@ -3,6 +3,7 @@
 
 #include "common/net/http_client.h"
 #include "server/conf/conf.h"
+#include "server/core/item_guard.h"
 #include "server/core/node_options.h"
 #include "server/io/buddies.h"
 #include "server/io/front.h"
@@ -16,6 +17,8 @@ namespace tandem::server {
 NodeOptions node_options(const Conf& conf);
 BuddiesOptions buddies_options(const Conf& conf);
 TypeSourceOptions type_options(const Conf& conf);
+Ownership ownership(const Conf& conf);
+ItemGuardOptions fence_options(const Conf& conf);
 FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
 CachedSource::Options cache_options(const Conf& conf);

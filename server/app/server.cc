@@ -53,6 +53,7 @@ Server::~Server() {
   if (types_ == nullptr) return;
   types_->set_peers(nullptr);
   types_->set_balancers(nullptr);
+  fenced_->set_peers(nullptr);
 }
 
 std::string Server::open() {
@@ -85,7 +86,9 @@ std::string Server::open_source() {
   auto items = ItemDatabase::open(loop_, database_options(conf_.source));
   if (!items) return places_.complain("source.url", items.error().message);
   items_ = std::move(*items);
-  source_ = std::make_unique<SqliteSource>(loop_, *items_, sqlite_options(conf_.source));
+  auto sqlite = std::make_unique<SqliteSource>(loop_, *items_, sqlite_options(conf_.source));
+  sqlite_ = sqlite.get();
+  source_ = std::move(sqlite);
   return {};
 }
 
@@ -100,6 +103,10 @@ void Server::open_chain() {
     if (!conf_.types.empty()) log::warn("[[type]] is of no use without [data] partitioned = true");
     return;
   }
+  fenced_ = std::make_unique<FencedSource>(loop_, driver_, ownership(conf_), *first_, items_.get(),
+                                           fence_options(conf_));
+  if (sqlite_ != nullptr) sqlite_->set_writer(fenced_.get());
+  first_ = fenced_.get();
   types_ =
       std::make_unique<TypeSource>(loop_, *first_, driver_.node().contents(), type_options(conf_));
   first_ = types_.get();
@@ -144,6 +151,8 @@ std::string Server::open_buddies() {
     types_->set_peers(peers_.get());
     types_->set_balancers(links_.get());
     peers_->add_listener(*types_);
+    fenced_->set_peers(peers_.get());
+    peers_->add_listener(*fenced_);
   }
   links_->set_listener(&buddies_);
   return {};
@@ -258,6 +267,7 @@ void Server::on_view(const ViewPtr& view) {
   const ServerRecord* record = view->find(driver_.node().self());
   left_ = record == nullptr || !record->online;
   buddies_.on_view(view);
+  if (fenced_ != nullptr) fenced_->on_view(view);
   if (types_ != nullptr) types_->on_view(view);
   peers_->on_view(view);
 }
@@ -358,6 +368,7 @@ AdminSnapshot Server::snapshot() {
   };
   if (items_ != nullptr) add(items_->counts());
   if (cached_ != nullptr) add(cached_->counts());
+  if (fenced_ != nullptr) add(fenced_->counts());
   if (types_ != nullptr) add(types_->counts());
   if (guard_ != nullptr) add(guard_->counts());
   snapshot.source_down = guard_ != nullptr && guard_->down();

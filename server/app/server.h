@@ -17,6 +17,7 @@
 #include "server/io/admin.h"
 #include "server/io/balancer_links.h"
 #include "server/io/buddies.h"
+#include "server/io/fenced_source.h"
 #include "server/io/front.h"
 #include "server/io/item_database.h"
 #include "server/io/node_driver.h"
@@ -80,7 +81,9 @@ class Server final : private AdminTarget, private ViewFollower {
   std::unique_ptr<Source> origin_;       // behind source_, if that is the guard of one
   SourceGuard* guard_ = nullptr;         // source_, or null
   std::unique_ptr<Source> source_;
+  SqliteSource* sqlite_ = nullptr;        // it, if it is one
   std::unique_ptr<CachedSource> cached_;  // before source_; null: nothing is cached
+  std::unique_ptr<FencedSource> fenced_;  // with types_
   std::unique_ptr<TypeSource> types_;     // null: the data is not partitioned
   Source* first_ = nullptr;               // of these
   std::unique_ptr<Front> front_;

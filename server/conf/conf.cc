@@ -143,6 +143,12 @@ Table<DataConf> data_table() {
   table.option("asks_max", &DataConf::asks_max, integer(1, 1000000),
                "The most requests under way to one server, and from one; what is more is processed "
                "where it is.");
+  table.option(
+      "lease", &DataConf::lease, duration(100ms, 1min),
+      "A server uses what it has cached for no longer than this without a word from the "
+      "database, or from the server that acts for the type. A write waits for servers that "
+      "do not answer, and a stand-in with its first write, for no longer. The same on all "
+      "servers of a group.");
   return table;
 }
 

@@ -85,6 +85,7 @@ struct DataConf {
   std::uint32_t virtual_types = 256;
   Duration ask_timeout = 1s;
   std::uint32_t asks_max = 4096;
+  Duration lease = 2s;  // so long is used what is cached, without a word from the database
 };
 
 struct TypeConf {

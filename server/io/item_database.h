@@ -41,6 +41,8 @@ class ItemDatabase {
   // Told of a write that was done after its asker had been told that it failed.
   void set_on_late_write(std::function<void()> then) { writing_->set_on_late(std::move(then)); }
 
+  // For reading: the last question was answered.
+  bool available() const { return reading_->available(); }
   // Another number after every change of the file, by whomever. Nothing if it cannot be read now.
   // Waits for nobody's lock.
   std::optional<std::uint64_t> version();

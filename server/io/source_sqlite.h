@@ -19,7 +19,7 @@
 
 namespace tandem::server {
 
-// Who carries out writes: the database itself, or what guards it (server/io/group_writes.h).
+// Who carries out writes: the database itself, or what guards it (server/io/fenced_source.h).
 class ItemWriter {
  public:
   // `path` names the item as caches do.
