@@ -53,6 +53,9 @@ struct EventLoop::Impl : Watcher {
 
   std::vector<std::function<void()>> deferred;
   std::vector<RoundEnd*> round_ends;
+  std::vector<Watcher*> again;      // to be called in the next round
+  std::vector<Watcher*> again_now;  // in this one
+  std::size_t turn_bytes = kTurnBytes;
   std::vector<std::unique_ptr<Disposable>> disposed;
 
   std::mutex mutex;  // guards posted
@@ -66,6 +69,7 @@ struct EventLoop::Impl : Watcher {
   void run_timers(EventLoop& loop);
   void arm();
   bool round_end();
+  void call_those_again();
   void place(std::size_t slot, Timer* timer);
   void sift_up(std::size_t slot);
   void sift_down(std::size_t slot);
@@ -122,7 +126,11 @@ void EventLoop::run() {
     impl.arm();
     impl.now = kNever;
     impl.unix_now = -1;
-    event_base_loop(impl.base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+    impl.again_now.swap(impl.again);
+    const bool at_once = more || !impl.again_now.empty();
+    // Without EVLOOP_ONCE it would go on for as long as anything is ready.
+    event_base_loop(impl.base, at_once ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
+    impl.call_those_again();
     more = impl.round_end();
   }
   impl.stopping.store(false, std::memory_order_release);
@@ -183,6 +191,25 @@ void EventLoop::cancel_round_end(RoundEnd& end) {
   std::replace(impl_->round_ends.begin(), impl_->round_ends.end(), &end,
                static_cast<RoundEnd*>(nullptr));
 }
+
+void EventLoop::call_again(Watcher& watcher) { impl_->again.push_back(&watcher); }
+
+void EventLoop::cancel_again(Watcher& watcher) {
+  for (auto* list : {&impl_->again, &impl_->again_now}) {
+    std::replace(list->begin(), list->end(), &watcher, static_cast<Watcher*>(nullptr));
+  }
+}
+
+void EventLoop::Impl::call_those_again() {
+  for (std::size_t i = 0; i < again_now.size(); ++i) {  // some may be cancelled meanwhile
+    if (Watcher* watcher = std::exchange(again_now[i], nullptr)) watcher->on_ready(Readiness{});
+  }
+  again_now.clear();
+}
+
+std::size_t EventLoop::turn_bytes() const { return impl_->turn_bytes; }
+
+void EventLoop::set_turn_bytes(std::size_t bytes) { impl_->turn_bytes = bytes; }
 
 void EventLoop::dispose(std::unique_ptr<Disposable> object) {
   if (object) impl_->disposed.push_back(std::move(object));

@@ -98,6 +98,16 @@ class EventLoop {
   // destroyed before that cancels. Calling twice in a round calls it twice.
   void at_round_end(RoundEnd& end);
   void cancel_round_end(RoundEnd& end);
+  // Calls watcher.on_ready() with nothing ready once, in the next round, which then waits for
+  // nothing: whoever has moved turn_bytes() in one call goes on like this, when all others have had
+  // their turn. No allocation once warm. Whoever is destroyed before that cancels. Calling twice in
+  // a round calls it twice.
+  void call_again(Watcher& watcher);
+  void cancel_again(Watcher& watcher);
+  // The bytes that one connection may read in one call, give or take what a single read brings.
+  static constexpr std::size_t kTurnBytes = 1 << 20;
+  std::size_t turn_bytes() const;
+  void set_turn_bytes(std::size_t bytes);
   // Deletes at the end of this round, after all deferred work.
   void dispose(std::unique_ptr<Disposable> object);
 

@@ -76,7 +76,8 @@ bool HttpServerConnection::wants_input() const {
 
 void HttpServerConnection::read_some() {
   bool unseen = !in_.empty() && !parser_.started();  // left over by a pause or by pipelining
-  while (wants_input()) {
+  const StreamTurn turn(loop_, *stream_);
+  while (wants_input() && !turn.over()) {
     std::string_view input = in_;
     if (!unseen) {
       const auto scratch = loop_.scratch();

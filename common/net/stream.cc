@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "common/net/tls_session.h"
 
@@ -51,7 +52,13 @@ Stream::Stream(EventLoop& loop, Descriptor socket, StreamHandler* handler)
       may_write_(true),
       watch_(loop, socket_.get(), Watch::Mode::kEdge, *this) {}
 
-Stream::~Stream() = default;
+Stream::~Stream() {
+  if (called_again_) loop_.cancel_again(*this);
+}
+
+void Stream::call_again() {
+  if (!std::exchange(called_again_, true)) loop_.call_again(*this);
+}
 
 Result<std::unique_ptr<Stream>> Stream::connect(EventLoop& loop, const SocketAddress& to,
                                                 StreamHandler* handler) {
@@ -81,6 +88,7 @@ void Stream::finish_connect() {
 }
 
 void Stream::on_ready(Readiness ready) {
+  if (!ready.readable && !ready.writable && !ready.hung_up) called_again_ = false;
   if (state_ == State::kConnecting) {
     if (!ready.writable && !ready.hung_up) return;
     finish_connect();

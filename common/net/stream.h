@@ -6,7 +6,10 @@
 //   on_stream():  read until kWouldBlock, or until it wants no more (later: read again at once, if
 //                 may_read()); write first, and wait for on_stream() only when write() took less.
 // A user that stops reading is not told again of what it has left: it asks may_read() when it goes
-// on.
+// on. A peer may send faster than it is read: who has read EventLoop::turn_bytes() in one call asks
+// to be called again, so that the other connections have their turn:
+//   const StreamTurn turn(loop_, *stream_);
+//   while (stream_->may_read() && !turn.over()) { ... read ... }
 //
 // Belongs to its loop's thread. May be destroyed from within on_stream().
 #pragma once
@@ -117,6 +120,9 @@ class Stream final : private Watcher {
   // makes may_read() true again, so that the next read asks the kernel.
   void recheck() { may_read_ = true; }
 
+  // Calls on_stream() in the next round, once, whatever happens until then.
+  void call_again();
+
   // What was written has been sent again and again without any sign of the other end: its machine
   // or the way there is gone. A peer that merely takes nothing is heard, and is none of these. Asks
   // the kernel: for sweeps over connections that wait long.
@@ -150,12 +156,30 @@ class Stream final : private Watcher {
   bool may_read_ = false;
   bool may_write_ = false;
   bool hung_up_ = false;
+  bool called_again_ = false;  // will be
   int errno_ = 0;
   int write_errno_ = 0;
   std::uint64_t bytes_sent_ = 0, bytes_received_ = 0;
   std::string tls_error_;
   std::unique_ptr<TlsSession> tls_;
   Watch watch_;  // after socket_: unregistered before it is closed
+};
+
+// What a user reads in one call; see above. The stream must live as long.
+class StreamTurn {
+ public:
+  StreamTurn(EventLoop& loop, Stream& stream)
+      : stream_(stream), end_(stream.bytes_received() + loop.turn_bytes()) {}
+  // Has it been enough for now? Then on_stream() is called in the next round.
+  bool over() const {
+    if (stream_.bytes_received() < end_) return false;
+    stream_.call_again();
+    return true;
+  }
+
+ private:
+  Stream& stream_;
+  std::uint64_t end_;
 };
 
 }  // namespace tandem

@@ -42,7 +42,8 @@ bool Tunnel::flush(Side& side) {
 
 bool Tunnel::move(Side& from, Side& to) {
   if (!flush(to)) return false;
-  while (!from.ended && to.waiting.size() < kWaitingBytesMax) {
+  const StreamTurn turn(loop_, *from.stream);
+  while (!from.ended && to.waiting.size() < kWaitingBytesMax && !turn.over()) {
     const std::size_t room = std::min(loop_.scratch().size(), kWaitingBytesMax - to.waiting.size());
     const IoResult got = from.stream->read(loop_.scratch().first(room));
     if (got.would_block()) break;

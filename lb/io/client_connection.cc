@@ -39,7 +39,8 @@ void ClientConnection::on_stream(bool, bool writable) {
 void ClientConnection::process() {
   if (processing_) return;
   processing_ = true;
-  for (bool more = true; more;) {
+  const StreamTurn turn(state_.loop, *stream_);
+  for (bool more = true; more && !turn.over();) {
     switch (phase_) {
       case Phase::kRequest:
         more = read_request();

@@ -63,10 +63,12 @@ void Upstream::recheck() {
   if (handler_ != nullptr && stream_->unheard()) fail(UpstreamFault::kBroken);
 }
 
-// Until nothing is left to read. After each piece the handler may have paused, given back or closed
-// this; the last piece ends the loop whatever it has done.
+// Until nothing is left to read, or it has had its turn. After each piece the handler may have
+// paused, given back or closed this; the last piece ends the loop whatever it has done.
 void Upstream::read_response() {
+  const StreamTurn turn(state_.loop, *stream_);
   while (handler_ != nullptr && !paused_ && phase_ != Phase::kHalfTunnel && stream_->may_read()) {
+    if (turn.over()) return;
     const bool more = phase_ == Phase::kHead ? read_head() : read_body();
     if (!more) return;
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <thread>
 
 namespace tandem {
@@ -41,6 +42,37 @@ TEST(EventLoop, CancelledTimersStaySilent) {
   end.set_after(5ms);
   loop.run();
   EXPECT_EQ(fired, 25);
+}
+
+struct Eager final : Watcher {
+  explicit Eager(EventLoop& on) : loop(on) {}
+  void on_ready(Readiness ready) override {
+    EXPECT_FALSE(ready.readable || ready.writable || ready.hung_up);
+    ++turns;
+    loop.call_again(*this);
+  }
+  EventLoop& loop;
+  int turns = 0;
+};
+
+TEST(EventLoop, WhoIsCalledAgainHasOneTurnARoundAndStarvesNobody) {
+  EventLoop loop;
+  Eager first(loop), second(loop), cancelled(loop);
+  for (Eager* each : {&first, &second, &cancelled}) loop.call_again(*each);
+  loop.cancel_again(cancelled);
+  constexpr int kRounds = 10;
+  int rounds = 0;
+  std::function<void()> next = [&] { ++rounds < kRounds ? loop.post(next) : loop.stop(); };
+  loop.post(next);
+  loop.run();
+  EXPECT_EQ(first.turns, kRounds);
+  EXPECT_EQ(second.turns, kRounds);
+  EXPECT_EQ(cancelled.turns, 0);
+  loop.cancel_again(first);
+  loop.post([&] { loop.stop(); });
+  loop.run();
+  EXPECT_EQ(first.turns, kRounds);
+  EXPECT_EQ(second.turns, kRounds + 1);
 }
 
 TEST(EventLoop, ATimerThatSetsItselfAgainAtOnceStarvesNobody) {

@@ -1,5 +1,7 @@
 // The front on the test's own thread, round by round: what it does when several of its connections
 // have something to tell in the same round.
+#include <algorithm>
+
 #include "common/net/event_loop.h"
 #include "lb/io/front.h"
 #include "tests/unit/lb/io/front_fixture.h"
@@ -107,6 +109,64 @@ TEST_F(FrontRounds, AServerThatEndsAFreshConnectionWithoutARefusalIsTakenOver) {
     server.send(ok("b", "Connection: close\r\n"));
     EXPECT_TRUE(response(client).ends_with("\r\n\r\nb")) << said;
   }
+}
+
+// --- turns
+// ------------------------------------------------------------------------------------------
+
+class FrontTurns : public FrontRounds {
+ protected:
+  static constexpr std::size_t kTurn = 32 * 1024;
+  // Once for each end that has something to tell, and once more because there is more.
+  static constexpr std::size_t kInOneRoundMax = 3 * (kTurn + EventLoop::kScratchBytes);
+  static constexpr std::size_t kMoved = 3 * kInOneRoundMax;
+
+  FrontTurns() { loop_.set_turn_bytes(kTurn); }
+  // Sends as much as the kernel takes.
+  static void fill(const Peer& peer) {
+    static const std::string bytes(64 * 1024, 'x');
+    while (::send(peer.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    }
+  }
+  static void drain(const Peer& peer) {
+    static std::string bytes(64 * 1024, ' ');
+    while (::recv(peer.fd(), bytes.data(), bytes.size(), MSG_DONTWAIT) > 0) {
+    }
+  }
+  // The most bytes that `counter` counts in one round, until it has counted many.
+  std::size_t most_in_one_round(const SingleWriterCounter& counter, const Peer& from,
+                                const Peer& to) {
+    std::uint64_t most = 0;
+    const std::uint64_t end = counter.value() + kMoved;
+    EXPECT_TRUE(until([&, last = counter.value()]() mutable {
+      most = std::max(most, counter.value() - last);
+      last = counter.value();
+      fill(from);
+      drain(to);
+      return last >= end;
+    }));
+    return most;
+  }
+};
+
+TEST_F(FrontTurns, AFastResponseLeavesOthersTheirTurn) {
+  serve({&a_});
+  Peer client = this->client();
+  client.send(get("/"));
+  Peer server = accept(a_);
+  head(server);
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+  head(client);
+  EXPECT_LE(most_in_one_round(front_->counts().bytes_out, server, client), kInOneRoundMax);
+}
+
+TEST_F(FrontTurns, AFastRequestLeavesOthersTheirTurn) {
+  serve({&a_});
+  Peer client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 1000000000\r\n\r\n");
+  Peer server = accept(a_);
+  head(server);
+  EXPECT_LE(most_in_one_round(front_->counts().bytes_in, client, server), kInOneRoundMax);
 }
 
 // --- views
