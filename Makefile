@@ -5,7 +5,7 @@ help:
 	@echo 'make run      build a release and show a cluster at work on a real site; Ctrl-C ends it'
 	@echo '              (make run ONCE=1 ends after the tour, with its verdict as exit status)'
 	@echo 'make test     build and run all tests, with AddressSanitizer and UBSan'
-	@echo 'make bench    tandem-lb beside HAProxy and nginx, and the cost of mirrors (ARGS=--quick: short)'
+	@echo 'make bench    beside HAProxy, nginx and Varnish, and the cost of mirrors (ARGS=--quick: short)'
 	@echo 'make swarm    simulated clusters with faults of all sorts, on all cores (MINUTES=5)'
 	@echo 'make sim-membership  how soon a dead server is known, and who is taken for dead in error,'
 	@echo '              beside a model of SWIM'
@@ -28,8 +28,8 @@ test:
 	@exec ctest --test-dir build/dev --output-on-failure -j $(JOBS) $(ARGS)
 
 bench:
-	@tools/packages build tests
-	@tools/build release tandem-lb tandem-server tandemctl bench_load bench_origin
+	@tools/packages build tests bench
+	@tools/build release tandem-lb tandem-server tandemctl tandem-get bench_load bench_origin
 	@exec /usr/bin/python3 tests/bench/bench.py --build build/release --json build/bench.json $(ARGS)
 
 swarm:

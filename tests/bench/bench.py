@@ -7,8 +7,10 @@ every proxy, and the medians over the rounds are told, so that what disturbs the
 while disturbs all alike. CPU is the proxy's on-CPU time (/proc/PID/task/*/schedstat) over the
 requests completed in that time.
 
-Then what mirroring costs tandem-server, by the same load (see mirroring.py), and what it costs
-tandem-lb to carry the token in an application's own header (see affinity.py). --only runs one part.
+Then what mirroring costs tandem-server, by the same load (see mirroring.py), what it costs tandem-lb
+to carry the token in an application's own header (see affinity.py), and what a hit costs beside
+Varnish's (see caches.py), and what a client of the library saves that goes direct (see direct.py).
+--only runs one part.
 
 Exits 1 if Tandem misses what it is held to: see GOALS, and CALLS_MAX in mirroring.py.
 """
@@ -28,6 +30,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 
 import affinity  # noqa: E402
+import caches  # noqa: E402
+import direct  # noqa: E402
 import mirroring  # noqa: E402
 from process import Process, raise_descriptor_limit  # noqa: E402
 from proxies import all_proxies, make_certificate  # noqa: E402
@@ -42,6 +46,8 @@ CASES = [
      ["--path", "/1k", "--clients", "32", "--close"]),
     ("tls_keepalive_1k", "TLS keep-alive, 1 KiB", ["--path", "/1k", "--clients", "64", "--tls"]),
 ]
+
+PARTS = ["proxies", "mirroring", "affinity", "caches", "direct"]
 
 # case, figure, how it reads, at most
 GOALS = [
@@ -73,8 +79,8 @@ class Bench:
         return [os.path.join(self.binaries, "bench_load"), str(port), *arguments,
                 "--seconds", str(seconds), "--warm", str(warm), *pids]
 
-    def start_load(self, argv):
-        return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True,
+    def start_load(self, argv, stderr=None):
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=stderr, text=True,
                                 preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CPUS))
 
     def finish_load(self, load, proxy):
@@ -221,7 +227,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one measurement")
     parser.add_argument("--idle", type=int, default=8000, help="idle connections")
-    parser.add_argument("--only", choices=["proxies", "mirroring", "affinity"],
+    parser.add_argument("--only", choices=PARTS,
                         help="one part alone")
     parser.add_argument("--without-tandem", action="store_true",
                         help="only the others: to check the bench itself")
@@ -243,13 +249,17 @@ def main():
                           stdin=subprocess.PIPE).start()
         ports = [int(p) for p in origins.wait_log(r"^(\d+ \d+ \d+) $").group(1).split()]
         result = {"rounds": bench.rounds, "seconds": bench.seconds}
-        wanted = [options.only] if options.only else ["proxies", "mirroring", "affinity"]
+        wanted = [options.only] if options.only else PARTS
         if "proxies" in wanted:
             result.update(compare_proxies(bench, ports))
         if "mirroring" in wanted and not options.without_tandem:
             result["mirroring"] = mirroring.Mirroring(bench, ports).run()
         if "affinity" in wanted and not options.without_tandem:
             result["affinity"] = affinity.Affinity(bench, ports).run()
+        if "caches" in wanted and not options.without_tandem:
+            result["caches"] = caches.Caches(bench, ports).run()
+        if "direct" in wanted and not options.without_tandem:
+            result["direct"] = direct.Direct(bench, ports).run()
         bench.say("")
         with open(options.json, "w", encoding="ascii") as out:
             json.dump(result, out, indent=1)
@@ -286,6 +296,10 @@ def print_and_judge(result, options):
         mirroring.print_figures(result["mirroring"])
     if "affinity" in result:
         affinity.print_figures(result["affinity"])
+    if "caches" in result:
+        caches.print_figures(result["caches"])
+    if "direct" in result:
+        direct.print_figures(result["direct"])
     if "cases" in result and not options.without_tandem:
         kept = judge(result["cases"])
     if "mirroring" in result:

@@ -4,6 +4,7 @@
 //
 //   bench_load PORT [--path /1k] [--clients 64] [--warm SECONDS] [--seconds SECONDS]
 //              [--close] [--tls] [--pid PID]... [--hold] [--caches] [--field NAME]
+//              [--holds]
 //
 // Prints one JSON object: what was completed between the end of the warm-up and the end, and the
 // on-CPU nanoseconds of the processes named (--pid) in just that time. With --hold every client
@@ -15,6 +16,9 @@
 // cache holds.
 //
 // With --field each client also sends the value that this field of an answer had last.
+//
+// With --holds each client has the item, by the entity tag of its first answers (If-None-Match):
+// all others must be 304.
 #include <openssl/ssl.h>
 #include <signal.h>
 
@@ -43,6 +47,7 @@ struct Options {
   bool tls = false;
   bool hold = false;
   bool caches = false;
+  bool holds = false;
   std::string field;
   std::vector<std::string> pids;
 };
@@ -72,6 +77,7 @@ struct Client {
   std::uint64_t item = 0;
   std::string cookie;  // or token
   std::string value;   // of the options' field
+  std::string etag;    // if it is to hold the item
   int answers = 0;     // up to kCookieAnswers
   bool connected = false;
   bool answered = false;      // the answer is here whole; the close is awaited
@@ -157,6 +163,9 @@ class Load {
     }
     if (!client.value.empty()) {
       text.append(options_.field).append(": ").append(client.value).append("\r\n");
+    }
+    if (!client.etag.empty()) {
+      text.append("If-None-Match: ").append(client.etag).append("\r\n");
     }
     if (options_.close) text += "Connection: close\r\n";
     client.request = text + "\r\n";
@@ -307,8 +316,9 @@ class Load {
   }
 
   bool take_head(Client& client, std::string_view head, std::size_t body_here) {
-    const std::size_t length = content_length(head);
-    if (head.substr(9, 3) != "200" || length == kNoLength || body_here > length) {
+    const bool held = !client.etag.empty();
+    const std::size_t length = held ? 0 : content_length(head);
+    if (head.substr(9, 3) != (held ? "304" : "200") || length == kNoLength || body_here > length) {
       std::fprintf(stderr, "%.*s\n", static_cast<int>(head.size()), head.data());
       fail(client, "not the answer that was expected");
       return false;
@@ -358,6 +368,7 @@ class Load {
     };
     keep(options_.caches ? "Tandem-Session" : "Set-Cookie", ";\r", client.cookie);
     keep(options_.field, "\r", client.value);
+    keep(options_.holds ? "ETag" : "", "\r", client.etag);
     set_request(client);
   }
 
@@ -425,6 +436,8 @@ Options parse(int argc, char** argv) {
       options.hold = true;
     } else if (name == "--caches") {
       options.caches = true;
+    } else if (name == "--holds") {
+      options.holds = true;
     } else if (i + 1 == argc) {
       options.port = 0;
     } else if (name == "--path") {
@@ -446,7 +459,8 @@ Options parse(int argc, char** argv) {
   if (options.port == 0) {
     std::fprintf(stderr,
                  "usage: bench_load PORT [--path P] [--clients N] [--warm S] [--seconds S] "
-                 "[--close] [--tls] [--pid PID]... [--hold] [--caches] [--field NAME]\n");
+                 "[--close] [--tls] [--pid PID]... [--hold] [--caches] [--field NAME] "
+                 "[--holds]\n");
     std::exit(2);
   }
   return options;

@@ -1,7 +1,8 @@
 // The benchmark's origins: N listeners on ports chosen by the system, told on one line of standard
 // output, then HTTP/1.1 keep-alive answers of fixed sizes, as cheap as they can be: GET /64k gets
-// 64 KiB, everything else 1 KiB, GET /session with the App-Session of all. Requests have no body.
-// Ends when standard input is closed.
+// 64 KiB, everything else 1 KiB, GET /session with the App-Session of all, GET /cached/1k and
+// /cached/64k with an entity tag and an hour of freshness. Requests have no body. Ends when
+// standard input is closed.
 //
 //   bench_origin LISTENERS
 #include <fcntl.h>
@@ -21,6 +22,8 @@ std::string response(std::size_t bytes, const std::string& field = "") {
   return "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: application/octet-stream\r\n" + field +
          "Content-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'x');
 }
+
+const std::string kCached = "Cache-Control: max-age=3600\r\nETag: \"bench\"\r\n";
 
 struct Socket {
   int fd = -1;
@@ -96,9 +99,11 @@ class Origin {
     const auto end = socket.partial.find("\r\n\r\n");
     if (end == std::string::npos) return true;  // the rest makes an edge of its own
     const std::string_view head(socket.partial.data(), end + 2);
-    socket.unwritten = head.starts_with("GET /64k")       ? large_
-                       : head.starts_with("GET /session") ? with_session_
-                                                          : small_;
+    socket.unwritten = head.starts_with("GET /64k")          ? large_
+                       : head.starts_with("GET /session")    ? with_session_
+                       : head.starts_with("GET /cached/64k") ? large_cached_
+                       : head.starts_with("GET /cached/1k")  ? small_cached_
+                                                             : small_;
     socket.close_after = head.find("\r\nConnection: close\r\n") != std::string_view::npos;
     socket.partial.clear();
     return write(socket);
@@ -119,6 +124,8 @@ class Origin {
   const std::string large_ = response(64 * 1024);
   const std::string with_session_ =
       response(1024, "App-Session: 3f9c1f0e-6f0a-4bb6-9d1d-5a1c4c0d7e21\r\n");
+  const std::string small_cached_ = response(1024, kCached);
+  const std::string large_cached_ = response(64 * 1024, kCached);
   std::vector<std::unique_ptr<Socket>> sockets_;  // those that live as long as the process
   std::array<char, 16384> scratch_{};
 };
