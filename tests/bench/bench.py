@@ -7,10 +7,10 @@ every proxy, and the medians over the rounds are told, so that what disturbs the
 while disturbs all alike. CPU is the proxy's on-CPU time (/proc/PID/task/*/schedstat) over the
 requests completed in that time.
 
-Then what mirroring costs tandem-server, by the same load (see mirroring.py), what it costs tandem-lb
-to carry the token in an application's own header (see affinity.py), and what a hit costs beside
-Varnish's (see caches.py), and what a client of the library saves that goes direct (see direct.py).
---only runs one part.
+Then what mirroring costs tandem-server, by the same load (see mirroring.py), what it costs
+tandem-lb to carry the token in an application's own header (see affinity.py), what a hit costs
+beside Varnish's (see caches.py), and what a client of the library saves that goes direct (see
+direct.py). --only runs one part.
 
 Exits 1 if Tandem misses what it is held to: see GOALS, and CALLS_MAX in mirroring.py.
 """

@@ -1,11 +1,11 @@
 """What a hit in the cache of tandem-server costs beside Varnish's, and a hit behind a balancer, of
 tandem-lb + tandem-server beside HAProxy + Varnish, for `make bench`.
 
-All stand in front of the same origin, which is asked once for each item; all of them share core 0,
-and the load has core 1. CPU is that of the processes between the load and the hit: of the cache
-alone where the load goes straight to it, else of balancer and cache. Varnish runs as it is installed
-but for one thing: its threads stay, so that none is made while it is measured. Clients keep their
-connections.
+All stand in front of the same origin, which is asked once for each item; all of them share core
+0, and the load has core 1. CPU is that of the processes between the load and the hit: of the cache
+alone where the load goes straight to it, else of balancer and cache. Varnish runs as it is
+installed but for one thing: its threads stay, so that none is made while it is measured. Clients
+keep their connections.
 """
 
 import functools
@@ -23,7 +23,8 @@ from proxies import PROXY_CPUS, Haproxy, make_certificate
 CASES = [
     ("hit_1k", "hit, 1 KiB", ["--path", "/cached/1k", "--clients", "64"], False),
     ("hit_64k", "hit, 64 KiB", ["--path", "/cached/64k", "--clients", "32"], False),
-    ("held_1k", "hit, 304 for 1 KiB", ["--path", "/cached/1k", "--clients", "64", "--holds"], False),
+    ("held_1k", "hit, 304 for 1 KiB", ["--path", "/cached/1k", "--clients", "64", "--holds"],
+     False),
     ("held_64k", "hit, 304 for 64 KiB", ["--path", "/cached/64k", "--clients", "64", "--holds"],
      False),
     ("chain_1k", "balancer and hit, 1 KiB", ["--path", "/cached/1k", "--clients", "64"], True),

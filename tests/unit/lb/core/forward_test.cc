@@ -98,6 +98,20 @@ TEST(WriteRequestHead, NothingOfTandemComesInFromClients) {
   EXPECT_EQ(out.find("Tandem-Anything"), std::string::npos);
 }
 
+TEST(WriteRequestHead, ATandemServerHearsThatALostSessionIsNotToBeBegunAnew) {
+  const Request request("GET / HTTP/1.1\r\nHost: h\r\nTandem-Lost: any\r\n\r\n");
+  RequestEdits edits = plain_edits();
+  for (const bool known_only : {false, true}) {
+    for (const bool to_tandem : {false, true}) {
+      edits.known_only = known_only;
+      edits.to_tandem = to_tandem;
+      const std::string text = written(request, edits);
+      EXPECT_EQ(text.find("Tandem-Lost: any"), std::string::npos) << "that is not the client's";
+      EXPECT_EQ(text.find("Tandem-Lost: reject\r\n") != std::string::npos, known_only && to_tandem);
+    }
+  }
+}
+
 TEST(WriteRequestHead, ForwardingIsContinuedAndReplaced) {
   const Request request(
       "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: gopher\r\n"
