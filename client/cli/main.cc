@@ -63,6 +63,9 @@ void declare(tandem::CommandLine& line, tandem::GetOptions& get, Words& words) {
               "and when another server answers (60); 0: never.");
   line.flag("--direct", get.client.direct,
             "Talk to the servers with no balancer between, where their conf allows it.");
+  line.flag("--by-type", get.client.by_type,
+            "As --direct, but ask the server that owns each item's type, without a session, where "
+            "the data is shared out.");
   line.option(
       "--attempt-timeout", "SECONDS", words.attempt_timeout,
       "With --direct: leave a server that says nothing for so long, and does not say how it "

@@ -124,8 +124,9 @@ void Call::choose() {
     ++reply_.referrals;
   } else {
     refer_token_.clear();
-    to_ = state_.locator.choose(!state_.token.empty(),
-                                [this](std::string_view server) { return this->avoids(server); });
+    to_ = state_.locator.choose(
+        !state_.token.empty(), [this](std::string_view server) { return this->avoids(server); },
+        request_.target);
   }
   refer_to_.clear();
   if (request_.to_balancer) to_ = {};
@@ -150,7 +151,7 @@ void Call::write_head() {
     fmt::format_to(out, "{}: {}\r\n", name, value);
   }
   const std::string_view token = refer_token_.empty() ? state_.token : refer_token_;
-  evictions_ = write_session_fields(state_, {token, to_.direct(), failed_}, head_);
+  evictions_ = write_session_fields(state_, {token, to_.direct(), failed_, to_.by_type}, head_);
   if (held_) fmt::format_to(out, "If-None-Match: {}\r\n", held_->etag);
   const bool has_content = !request_.body.empty() || method_ == http::Method::kPost ||
                            method_ == http::Method::kPut || method_ == http::Method::kPatch;

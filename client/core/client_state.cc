@@ -21,6 +21,11 @@ bool is_token_text(std::string_view text) {
 std::uint64_t write_session_fields(const ClientState& state, const Introduction& as,
                                    std::string& head) {
   const auto out = std::back_inserter(head);
+  if (as.by_type) {
+    const DirectRequest direct{state.locator.map_version(), {}, true};
+    fmt::format_to(out, "{}: {}\r\n", kDirectField, direct.text());
+    return 0;
+  }
   if (!as.token.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", as.token);
   fmt::format_to(out, "Tandem-Cache: {:016x}", state.cache_id.value);
   const std::vector<ItemKey> evicted = state.cache.evicted(kAnnouncedEvictionsMax);
@@ -30,7 +35,8 @@ std::uint64_t write_session_fields(const ClientState& state, const Introduction&
   }
   head += "\r\n";
   if (as.direct) {
-    const DirectRequest direct{state.locator.map_version(), {as.failed.begin(), as.failed.end()}};
+    const DirectRequest direct{
+        state.locator.map_version(), {as.failed.begin(), as.failed.end()}, false};
     fmt::format_to(out, "{}: {}\r\n", kDirectField, direct.text());
   }
   return state.cache.eviction_mark(evicted.size());
@@ -46,7 +52,7 @@ void learn(ClientState& state, const Destination& from, const HeaderFields& resp
     state.token = token;
   }
   const std::string_view server = field_of(response, "Tandem-Server");
-  state.validation.heard(server, now);
+  if (!from.by_type) state.validation.heard(server, now);
   state.locator.on_answer(from, server, Whereabouts::parse(field_of(response, kWhereField)));
 }
 

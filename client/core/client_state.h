@@ -16,8 +16,9 @@
 namespace tandem {
 
 struct ClientState {
-  explicit ClientState(std::size_t cache_bytes_max, bool direct = false, std::uint64_t seed = 0)
-      : cache(cache_bytes_max), locator(direct, seed) {}
+  explicit ClientState(std::size_t cache_bytes_max, bool direct = false, std::uint64_t seed = 0,
+                       bool by_type = false)
+      : cache(cache_bytes_max), locator(direct, seed, by_type) {}
 
   std::string authority;  // of the balancer: the Host field
   std::string user_agent;
@@ -42,6 +43,7 @@ struct Introduction {
   std::string_view token;                    // empty: none
   bool direct = false;                       // to a server, with no balancer between
   std::span<const std::string> failed = {};  // direct: servers that were met in vain
+  bool by_type = false;                      // direct: for an item's type; nothing of the session
 };
 // Writes Tandem-Session, Tandem-Cache and Tandem-Direct; returns the mark of the evictions that are
 // announced (ItemCache::eviction_mark).

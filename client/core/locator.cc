@@ -16,12 +16,13 @@ Destination Locator::map_source(unsigned tries, const Avoids& avoids) const {
     const auto server = name.empty() ? std::nullopt : find(name);
     if (server && !avoids(name)) line.push_back(*server);
   }
-  line.emplace_back();
+  if (!by_type_) line.emplace_back();
   for (const auto& [name, server] : servers_) {
     if (server.online && name != primary_ && name != alternate_ && !avoids(name)) {
       line.push_back({name, server.address});
     }
   }
+  if (by_type_) line.emplace_back();  // it does not know how the data is shared out
   return line[tries % line.size()];
 }
 
@@ -38,6 +39,39 @@ void Locator::on_map(const ServerListing& listing) {
     if (Address::parse(server.address)) servers_[server.name] = {server.address, server.online};
   }
   stale_ = servers_.empty();
+  if (by_type_ && listing.types) share_out(listing);
+}
+
+void Locator::share_out(const ServerListing& listing) {
+  if (!owners_ || types_ != listing.types) {
+    types_ = listing.types;
+    owners_.emplace(Types(types_->rules, types_->virtual_types), types_->group);
+  }
+  View view;
+  view.version = listing.version;
+  members_.clear();
+  for (const ListedServer& server : listing.servers) {
+    ServerRecord record;
+    record.id = ServerId::of(server.name);
+    record.name = server.name;
+    record.group = server.group;
+    record.online = server.online;
+    record.left = server.left;
+    record.status.capacity = server.capacity;
+    view.servers.push_back(std::move(record));
+    members_[ServerId::of(server.name)] = server.name;
+  }
+  owners_->apply(view);
+}
+
+std::optional<Destination> Locator::by_type(std::string_view target, const Avoids& avoids) const {
+  for (const ServerId id : owners_->order(owners_->types().type_of(target))) {
+    const auto name = members_.find(id);
+    const auto server = name == members_.end() ? servers_.end() : servers_.find(name->second);
+    if (server == servers_.end() || !server->second.online || avoids(server->first)) continue;
+    return Destination{server->first, server->second.address, true};
+  }
+  return std::nullopt;
 }
 
 void Locator::on_no_map() { fetching_ = false; }
@@ -58,9 +92,12 @@ std::optional<Destination> Locator::anyone(const Avoids& avoids, bool online) {
   return Destination{name, server.address};
 }
 
-Destination Locator::choose(bool has_token, const Avoids& avoids) {
+Destination Locator::choose(bool has_token, const Avoids& avoids, std::string_view target) {
   const Destination balancer;
   if (!direct_ || !has_map()) return balancer;
+  if (owners_ && !target.empty()) {
+    if (const auto owner = by_type(target, avoids)) return *owner;
+  }
   if (!has_token) {
     if (!avoids({})) return balancer;
     if (const auto any = anyone(avoids, true)) return *any;
@@ -81,12 +118,14 @@ Destination Locator::choose(bool has_token, const Avoids& avoids) {
 void Locator::on_answer(const Destination& from, std::string_view server,
                         const std::optional<Whereabouts>& where) {
   if (!direct_) return;
-  if (where) {
+  if (where && where->view > version_) stale_ = true;
+  if (from.by_type) {
+    // It tells of no session.
+  } else if (where) {
     if (!where->primary.empty()) {
       primary_ = where->primary;
       alternate_ = where->alternate;
     }
-    if (where->view > version_) stale_ = true;
   } else if (!server.empty() && server != primary_) {
     primary_ = server;
     alternate_.clear();

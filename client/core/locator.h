@@ -5,6 +5,11 @@
 // from; if that is newer than the map, or a server is named that the map does not have, it is
 // fetched anew, from the server that answered: a running direct client needs no balancer.
 //
+// By type: an item is asked of the server that owns its type, without any session; and of the next
+// one in the type's order if that is offline or to be left alone: the one that stands in for it.
+// Which types there are a server tells with the map. Until one does, and where the data is not
+// shared out, the session decides, as ever.
+//
 // A session begins through the balancer, which assigns it; if there is none, on a server of the
 // map, whose own admission has the last word. A client without a map goes through the balancer.
 #pragma once
@@ -20,14 +25,16 @@
 #include "common/base/random.h"
 #include "common/base/time.h"
 #include "common/cluster/direct_fields.h"
+#include "common/cluster/ownership.h"
 #include "common/cluster/server_list.h"
 
 namespace tandem {
 
 // Where a request goes. No server: to the balancer.
 struct Destination {
-  std::string server;   // its name
-  std::string address;  // "HOST:PORT"
+  std::string server;    // its name
+  std::string address;   // "HOST:PORT"
+  bool by_type = false;  // it owns the item's type, or stands in: there is no session
 
   bool direct() const { return !server.empty(); }
   bool operator==(const Destination&) const = default;
@@ -41,7 +48,8 @@ class Locator {
  public:
   static constexpr Duration kMapPause = 1s;  // between two attempts to fetch the map
 
-  explicit Locator(bool direct = false, std::uint64_t seed = 0) : direct_(direct), dice_(seed) {}
+  explicit Locator(bool direct = false, std::uint64_t seed = 0, bool by_type = false)
+      : direct_(direct), by_type_(by_type), dice_(seed) {}
 
   bool direct() const { return direct_; }
 
@@ -56,13 +64,16 @@ class Locator {
   void on_map_begin(Instant now);
   void on_map(const ServerListing& listing);
   void on_no_map();  // nobody gave it
+  // Has nobody told yet how the data is shared out? Then servers are worth asking, too.
+  bool wants_types() const { return by_type_ && !owners_; }
   bool fetching() const { return fetching_; }
   // Where the server is; nothing: it is not in the map.
   std::optional<Destination> find(std::string_view server) const;
 
   // --- the session ---
   // `has_token`: there is a session. Whoever is avoided is chosen only if nobody else is left.
-  Destination choose(bool has_token, const Avoids& avoids);
+  // `target`: of the item that is wanted; empty: it is about the session.
+  Destination choose(bool has_token, const Avoids& avoids, std::string_view target = {});
   // An answer has come from there; `where` if the server said it, `server` by Tandem-Server.
   void on_answer(const Destination& from, std::string_view server,
                  const std::optional<Whereabouts>& where);
@@ -78,9 +89,16 @@ class Locator {
   };
   std::optional<Destination> anyone(const Avoids& avoids, bool online);
 
+  std::optional<Destination> by_type(std::string_view target, const Avoids& avoids) const;
+  void share_out(const ServerListing& listing);
+
   const bool direct_;
+  const bool by_type_;
   Random dice_;
   std::map<std::string, Server, std::less<>> servers_;
+  std::optional<ListedTypes> types_;
+  std::optional<Ownership> owners_;          // by types_ and the map
+  std::map<ServerId, std::string> members_;  // their names
   std::uint64_t version_ = 0;
   bool stale_ = true;
   bool fetching_ = false;

@@ -26,7 +26,7 @@ Duration duration_of(std::chrono::milliseconds time) {
 
 Engine::Engine(EventLoop& loop, const ClientOptions& options)
     : loop_(loop),
-      state_(options.cache_bytes, options.direct, random_u64()),
+      state_(options.cache_bytes, options.direct || options.by_type, random_u64(), options.by_type),
       under_way_max_(std::max(options.connections_max, 1u)),
       waiting_max_(options.queue_max) {
   state_.cache_id = random_cache_id();

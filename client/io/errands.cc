@@ -59,6 +59,10 @@ void Errands::on_map_answer(const Outcome& outcome, unsigned tries) {
     if (const auto listing = parse_server_list(outcome.response->body)) {
       ++counts_.maps_fetched;
       state_.locator.on_map(*listing);
+      if (state_.locator.wants_types() && tries + 1 < kMapTriesMax) {
+        state_.locator.on_map_begin(loop_.now());
+        return ask_for_map(tries + 1);
+      }
       return told_.map();
     }
   }

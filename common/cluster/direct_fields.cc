@@ -49,6 +49,7 @@ std::optional<DirectRequest> DirectRequest::parse(std::string_view text) {
   bool has_view = false;
   const bool good = read_parameters(text, [&](std::string_view name, std::string_view value) {
     if (name == "view") return has_view = read_number(value, request.view);
+    if (name == "by") request.by_type = value == "type";
     if (name != "failed") return true;
     while (!value.empty() && request.failed.size() < kFailedMax) {
       const std::string_view one = take_until(value, ',');
@@ -65,6 +66,7 @@ std::string DirectRequest::text() const {
   std::string text = "view=" + std::to_string(view);
   const std::size_t count = std::min(failed.size(), kFailedMax);
   for (std::size_t i = 0; i < count; ++i) text += (i == 0 ? ";failed=" : ",") + failed[i];
+  if (by_type) text += ";by=type";
   return text;
 }
 

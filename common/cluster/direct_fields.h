@@ -3,6 +3,8 @@
 //
 //   Tandem-Direct: view=7                       from the client: the view that its map is of
 //   Tandem-Direct: view=7;failed=a,b            ... and whom it has just met in vain
+//   Tandem-Direct: view=7;by=type               ... and it comes for the item's type: there is no
+//                                               session, and none is to be begun
 //   Tandem-Where: view=8;primary=a;alternate=b  from the server: the newest view that it has, and
 //                                               who serves the session; with 421: who shall be
 //                                               asked
@@ -27,7 +29,8 @@ struct DirectRequest {
   static constexpr std::size_t kFailedMax = 4;  // more are left out, and not read
 
   std::uint64_t view = 0;  // 0: it has no map
-  std::vector<std::string> failed;
+  std::vector<std::string> failed{};
+  bool by_type = false;
 
   // Nothing: malformed, as if there were no such field.
   static std::optional<DirectRequest> parse(std::string_view value);

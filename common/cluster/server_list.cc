@@ -143,6 +143,12 @@ class Cursor {
   bool failed_ = false;
 };
 
+std::uint32_t small_number(Cursor& json) {
+  const std::uint64_t number = json.number();
+  if (number > UINT32_MAX) json.fail();
+  return static_cast<std::uint32_t>(number);
+}
+
 ListedServer read_server(Cursor& json) {
   ListedServer server;
   json.object([&](const std::string& name) {
@@ -152,6 +158,12 @@ ListedServer read_server(Cursor& json) {
       server.address = json.text();
     } else if (name == "online") {
       server.online = json.truth();
+    } else if (name == "group") {
+      server.group = json.text();
+    } else if (name == "capacity") {
+      server.capacity = small_number(json);
+    } else if (name == "left") {
+      server.left = json.truth();
     } else {
       json.skip();
     }
@@ -159,9 +171,53 @@ ListedServer read_server(Cursor& json) {
   return server;
 }
 
+TypeRule read_rule(Cursor& json) {
+  TypeRule rule;
+  json.object([&](const std::string& name) {
+    if (name == "prefix") {
+      rule.prefix = json.text();
+    } else if (name == "owner") {
+      rule.owner = json.text();
+    } else {
+      json.skip();
+    }
+  });
+  if (!rule.prefix.starts_with('/')) json.fail();
+  return rule;
+}
+
+ListedTypes read_types(Cursor& json) {
+  ListedTypes types;
+  json.object([&](const std::string& name) {
+    if (name == "group") {
+      types.group = json.text();
+    } else if (name == "virtual") {
+      types.virtual_types = small_number(json);
+    } else if (name == "rules") {
+      json.array([&] {
+        if (types.rules.size() == Types::kRulesMax) return json.fail();
+        types.rules.push_back(read_rule(json));
+      });
+    } else {
+      json.skip();
+    }
+  });
+  if (types.virtual_types == 0 || types.virtual_types > Types::kVirtualTypesMax) json.fail();
+  return types;
+}
+
+void write_types(const ListedTypes& types, JsonWriter& json) {
+  json.key("types").begin_object().member("group", types.group);
+  json.member("virtual", types.virtual_types).key("rules").begin_array();
+  for (const TypeRule& rule : types.rules) {
+    json.begin_object().member("prefix", rule.prefix).member("owner", rule.owner).end_object();
+  }
+  json.end_array().end_object();
+}
+
 }  // namespace
 
-std::string server_list_json(const View& view) {
+std::string server_list_json(const View& view, const ListedTypes* types) {
   JsonWriter json;
   json.begin_object().member("version", view.version).key("servers").begin_array();
   std::size_t listed = 0;
@@ -169,9 +225,16 @@ std::string server_list_json(const View& view) {
     if (record.kind != ServerKind::kTandem || listed == kListedServersMax) continue;
     ++listed;
     json.begin_object().member("name", record.name).member("address", record.data_address);
-    json.member("online", record.online).end_object();
+    json.member("online", record.online);
+    if (types != nullptr) {
+      json.member("group", record.group).member("capacity", record.status.capacity);
+      json.member("left", record.left);
+    }
+    json.end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  if (types != nullptr) write_types(*types, json);
+  json.end_object();
   return json.text();
 }
 
@@ -190,6 +253,8 @@ Result<ServerListing> parse_server_list(std::string_view text) {
         listing.servers.push_back(read_server(json));
         if (listing.servers.back().name.empty()) json.fail();
       });
+    } else if (name == "types") {
+      listing.types = read_types(json);
     } else {
       json.skip();
     }

@@ -1,16 +1,22 @@
 // The list of active servers as clients get it: GET /.well-known/tandem/servers at a balancer,
 // JSON:
 //     {"version":7,"servers":[{"name":"a","address":"10.0.0.1:9101","online":true}]}
+// A server that shares out the data with its group says, too, by what clients can tell who owns an
+// item (ownership.h):
+//     {"version":7,"servers":[{...,"group":"default","capacity":1000,"left":false}],
+//      "types":{"group":"default","virtual":256,"rules":[{"prefix":"/a/","owner":"a"}]}}
 // Readers skip members that they do not know. Pure.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/cluster/ownership.h"
 #include "common/cluster/view.h"
 
 namespace tandem {
@@ -28,19 +34,34 @@ struct ListedServer {
   std::string name;
   std::string address;  // where it serves HTTP
   bool online = false;
+  // With types only:
+  std::string group{};
+  std::uint32_t capacity = 0;
+  bool left = false;
 
   bool operator==(const ListedServer&) const = default;
+};
+// The types of one group.
+struct ListedTypes {
+  std::string group;
+  std::uint32_t virtual_types = Types::kVirtualTypesDefault;
+  std::vector<TypeRule> rules;
+
+  bool operator==(const ListedTypes&) const = default;
 };
 struct ServerListing {
   std::uint64_t version = 0;  // of the view
   std::vector<ListedServer> servers;
+  std::optional<ListedTypes> types{};
 
   bool operator==(const ServerListing&) const = default;
 };
 
 // Of the view's tandem-servers; what plain servers there are is nobody's business.
-std::string server_list_json(const View& view);
-// An error of the peer if it is not such a list, or has more than kListedServersMax servers.
+// `types`: null where the data is not shared out, or it is not known how.
+std::string server_list_json(const View& view, const ListedTypes* types = nullptr);
+// An error of the peer if it is not such a list, has more than kListedServersMax servers, or types
+// that cannot be.
 Result<ServerListing> parse_server_list(std::string_view json);
 
 }  // namespace tandem

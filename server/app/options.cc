@@ -83,6 +83,10 @@ FrontOptions front_options(const Conf& conf) {
   options.validate_body_max = conf.source.validate_body_max;
   options.token_ttl = std::chrono::duration_cast<std::chrono::seconds>(conf.session.ttl).count();
   options.direct = conf.direct;
+  if (conf.data.partitioned) {
+    TypeSourceOptions types = type_options(conf);
+    options.types = {types.group, types.virtual_types, std::move(types.rules)};
+  }
   options.tunnel_idle_timeout = conf.limits.body_timeout;
   options.http.header_timeout = conf.limits.header_timeout;
   options.http.keepalive_timeout = conf.limits.keepalive_timeout;

@@ -1,7 +1,5 @@
 #include "server/io/direct_guide.h"
 
-#include "common/cluster/server_list.h"
-
 namespace tandem::server {
 
 std::optional<DirectClient> DirectClient::of(const http::RequestHead& head) {
@@ -11,6 +9,7 @@ std::optional<DirectClient> DirectClient::of(const http::RequestHead& head) {
   const auto said = DirectRequest::parse(head.value(*field));
   if (!said) return std::nullopt;
   DirectClient client;
+  client.by_type = said->by_type;
   for (const std::string& name : said->failed) client.unreachable.push_back(ServerId::of(name));
   return client;
 }
@@ -35,7 +34,9 @@ std::string DirectGuide::where(const SessionToken& token) const {
 }
 
 const std::string& DirectGuide::server_list() {
-  if (listed_.empty()) listed_ = server_list_json(view_ == nullptr ? View{} : *view_);
+  if (listed_.empty()) {
+    listed_ = server_list_json(view_ == nullptr ? View{} : *view_, types_ ? &*types_ : nullptr);
+  }
   return listed_;
 }
 

@@ -124,7 +124,12 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
     const http::Field* lost = head.find(kLostField);
     info.known_only = lost != nullptr && head.value(*lost) == kLostReject;
   }
-  const Decision decision = driver_.node().on_request(loop_.now(), loop_.unix_now(), info);
+  // Who comes for an item's type has no session here, and is served as a guest is.
+  const bool sessionless = direct && direct->by_type && !head.has(http::FieldId::kTandemSession);
+  counts_.by_type += sessionless;
+  const Decision decision = sessionless
+                                ? Decision{Decision::Kind::kServe, token.session, {}}
+                                : driver_.node().on_request(loop_.now(), loop_.unix_now(), info);
   driver_.touched();
   switch (decision.kind) {
     case Decision::Kind::kRefer:
@@ -217,6 +222,8 @@ std::vector<AdminSnapshot::Count> Front::counts() const {
        counts_.waiting_refused},
       {"requests_direct_total", "Requests of clients that came without a balancer.",
        counts_.direct},
+      {"requests_by_type_total", "Requests of direct clients for an item's type, with no session.",
+       counts_.by_type},
       {"tunnels_total", "Connections upgraded.", counts_.tunnels},
       {"connections_refused_total", "Connections over limits.connections_max.", server_.refused()},
   };

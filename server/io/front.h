@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,8 +29,9 @@ struct FrontOptions {
   std::uint64_t validate_body_max = 1024 * 1024;
   UnixSeconds token_ttl = 1800;
   Duration tunnel_idle_timeout = 60s;
-  bool direct = false;             // clients may come without a balancer, and are told who serves
-  std::size_t waiting_max = 4096;  // requests that wait while peers are asked; over it: 503
+  bool direct = false;  // clients may come without a balancer, and are told who serves
+  std::optional<ListedTypes> types{};  // how the data is shared out, for direct clients
+  std::size_t waiting_max = 4096;      // requests that wait while peers are asked; over it: 503
   HttpServerOptions http;
 };
 
@@ -43,6 +45,7 @@ struct FrontCounts {
   std::uint64_t waited = 0;           // for peers to say where the session is
   std::uint64_t waiting_refused = 0;  // over waiting_max
   std::uint64_t direct = 0;           // came from their clients without a balancer
+  std::uint64_t by_type = 0;          // of these, for an item's type and without any session
 };
 
 class FrontRequest;
@@ -100,7 +103,7 @@ class Front final : private HttpServerHandler {
   TokenCache tokens_;
   FrontCounts counts_;
   WaitingRoom waiting_;
-  DirectGuide guide_;
+  DirectGuide guide_{options_.types};
   std::unordered_map<FrontRequest*, std::unique_ptr<FrontRequest>> requests_;
   std::unordered_map<ValidationCall*, std::unique_ptr<ValidationCall>> validations_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Tunnel>> tunnels_;

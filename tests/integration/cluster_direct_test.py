@@ -18,12 +18,12 @@ class Direct(Case):
         cls.site = make_site(os.path.join(cls.shop.folder, "site"), files=ITEMS, bytes_max=5000)
         cls.paths = site_paths(cls.site)
 
-    def cluster(self, name, servers=3):
+    def cluster(self, name, servers=3, **server):
         folder = os.path.join(self.shop.folder, name)
         os.makedirs(folder)
         self.shop.folder, outer = folder, self.shop.folder
         try:
-            return Cluster(self.shop, self.site, servers=servers, server={"direct": True},
+            return Cluster(self.shop, self.site, servers=servers, server={"direct": True, **server},
                            balancer={"front": {"server_list": True}})
         finally:
             self.shop.folder = outer
@@ -131,6 +131,44 @@ class Direct(Case):
               "the probe to find it")
         cluster.lb.wait_online(cluster.names)
         self.check_reuse(visitor, alternate)
+
+    def test_by_type_each_item_is_asked_of_its_owner_and_of_the_stand_in_when_that_dies(self):
+        cluster = self.cluster("types", data={"partitioned": True})
+        visitor = self.visitor(cluster, "five", "--by-type", "--retry-after-ms", "300")
+        owners = {}
+        for path in self.paths:
+            reply = self.get(visitor, path)
+            self.assertTrue(reply["direct"], reply)
+            owners[path] = reply["server"]
+        self.assertEqual(set(owners.values()), set(cluster.names))
+        servers = cluster.servers.values()
+        self.assertEqual(sum(server.metric("tandem_requests_by_type_total") for server in servers),
+                         len(self.paths))
+        self.assertEqual([server.metric("tandem_types_asked_total") for server in servers],
+                         [0, 0, 0], "no server had to ask another")
+        self.assertEqual([server.metric("tandem_sessions_new_total") for server in servers],
+                         [0, 0, 0])
+        for path in self.paths:
+            reply = self.get(visitor, path)
+            self.assertEqual((reply["server"], reply["source"]), (owners[path], "validator"))
+
+        dead = owners[self.paths[0]]
+        cluster.servers[dead].process.kill()
+        stand_ins = set()
+        for path in self.paths:
+            reply = self.get(visitor, path)
+            self.assertEqual((reply["direct"], reply["source"]), (True, "validator"), reply)
+            if owners[path] == dead:
+                stand_ins.add(reply["server"])
+            else:
+                self.assertEqual(reply["server"], owners[path], "no other type moves")
+        self.assertEqual(stand_ins, set(cluster.names) - {dead}, "its types spread")
+        self.assertEqual(visitor.stats()["entered"], 1)
+        cluster.lb.wait_online(set(cluster.names) - {dead})
+
+        cluster.servers[dead].start()
+        until(lambda: self.get(visitor, self.paths[0])["server"] == dead,
+              "the owner to be asked again")
 
     def test_where_the_servers_do_not_allow_it_requests_go_through_the_balancer(self):
         folder = os.path.join(self.shop.folder, "closed")

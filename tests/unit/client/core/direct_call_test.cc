@@ -250,5 +250,31 @@ TEST_F(DirectCall, WhatWasSentIsSentAgainOnlyWithinTheBudget) {
   EXPECT_FALSE(one->finished()) << "nobody has worked for it";
 }
 
+TEST(CallByType, HasNoSessionAndGoesToTheStandInWhenTheOwnerFails) {
+  ClientState state(1 << 20, true, 1, true);
+  state.authority = "site";
+  state.token = "T1";
+  state.cache_id = CacheId{0xabc};
+  state.locator.on_map({7,
+                        {{"a", "h:1", true, "g", 1, false}, {"b", "h:2", true, "g", 1, false}},
+                        ListedTypes{"g", 8, {{"/x", "b"}}}});
+  const HeaderFields none;
+  Call call(state, {"GET", "/x", "", none}, kStart, kToday);
+  call.begin_attempt();
+  EXPECT_EQ(call.to().server, "b");
+  EXPECT_NE(call.head().find("Tandem-Direct: view=7;by=type\r\n"), std::string_view::npos);
+  EXPECT_EQ(call.head().find("Tandem-Session"), std::string_view::npos);
+  EXPECT_EQ(call.head().find("Tandem-Cache"), std::string_view::npos);
+  EXPECT_TRUE(call.may_leave());
+  call.on_failure({ClientFailure::kConnect, "refused", false}, kStart, true);
+  EXPECT_EQ(call.next_attempt(), kStart);
+  call.begin_attempt([](std::string_view server) { return server == "b"; });
+  EXPECT_EQ(call.to().server, "a");
+  call.on_response({200, {{"Tandem-Server", "a"}, {"ETag", "\"1\""}}, "x"}, kStart, kToday);
+  EXPECT_TRUE(call.take_reply().direct);
+  EXPECT_EQ(state.token, "T1");
+  EXPECT_NE(state.cache.find("/x"), nullptr) << "and its copy is announced the next time";
+}
+
 }  // namespace
 }  // namespace tandem

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
 
 namespace tandem {
 namespace {
@@ -121,6 +123,94 @@ TEST_F(LocatorTest, WhoDoesNotGoDirectKnowsNothing) {
   EXPECT_FALSE(through.wants_map(kStart));
   through.on_answer(kBalancer, "a", Whereabouts{7, "a", "b"});
   EXPECT_EQ(through.choose(true, [](std::string_view) { return false; }), kBalancer);
+}
+
+// --- by type -----------------------------------------------------------------------------------
+
+class ByType : public ::testing::Test {
+ protected:
+  void learn_map(std::uint64_t version, bool b_online = true) {
+    ServerListing listing{version, {}, ListedTypes{"g", 64, {{"/b/", "b"}}}};
+    listing.servers = {{"a", "h:1", true, "g", 10, false},
+                       {"b", "h:2", b_online, "g", 10, false},
+                       {"c", "h:3", true, "g", 10, false},
+                       {"foreign", "h:4", true, "other", 10, false}};
+    locator.on_map(listing);
+  }
+  Destination choose(std::string_view target) {
+    return locator.choose(
+        false, [this](std::string_view s) { return avoided.count(std::string(s)) > 0; }, target);
+  }
+  // Whom each of many targets is asked of.
+  std::map<std::string, std::string> all() {
+    std::map<std::string, std::string> chosen;
+    for (int i = 0; i < 200; ++i) {
+      const std::string target = "/x/" + std::to_string(i);
+      const Destination to = choose(target);
+      EXPECT_TRUE(to.by_type);
+      chosen[target] = to.server;
+    }
+    return chosen;
+  }
+
+  Locator locator{true, 1, true};
+  std::set<std::string> avoided;
+};
+
+TEST_F(ByType, AnItemIsAskedOfTheOwnerOfItsType) {
+  learn_map(7);
+  EXPECT_EQ(choose("/b/x?y"), (Destination{"b", "h:2", true}));
+  std::set<std::string> servers;
+  for (const auto& [target, server] : all()) servers.insert(server);
+  EXPECT_EQ(servers, (std::set<std::string>{"a", "b", "c"})) << "of the group, and all of them";
+}
+
+TEST_F(ByType, WhileItIsOfflineOrLeftAloneTheStandInIsTheOneThatTheServersName) {
+  learn_map(7);
+  const auto before = all();
+  avoided = {"b"};
+  const auto avoiding = all();
+  avoided.clear();
+  learn_map(8, false);
+  EXPECT_EQ(all(), avoiding) << "whoever is next, however it is known";
+  std::set<std::string> stand_ins;
+  for (const auto& [target, server] : before) {
+    if (server != "b") {
+      EXPECT_EQ(avoiding.at(target), server) << target;
+    } else {
+      stand_ins.insert(avoiding.at(target));
+    }
+  }
+  EXPECT_EQ(stand_ins, (std::set<std::string>{"a", "c"})) << "spread over the others";
+  EXPECT_NE(choose("/b/x").server, "b");
+}
+
+TEST_F(ByType, WhereNobodySaysHowTheDataIsSharedOutTheSessionDecides) {
+  locator.on_map({7, {{"a", "h:1", true}, {"b", "h:2", true}}});
+  EXPECT_TRUE(locator.wants_types());
+  EXPECT_EQ(choose("/b/x"), kBalancer);
+  EXPECT_NE(locator.map_source(0, [](std::string_view) { return false; }), kBalancer)
+      << "servers know, and balancers do not";
+  learn_map(7);
+  EXPECT_FALSE(locator.wants_types());
+  locator.on_map({8, {{"b", "h:9", true}}});
+  EXPECT_EQ(choose("/b/x"), (Destination{"b", "h:9", true})) << "a balancer's map has the servers";
+}
+
+TEST_F(ByType, WhenAllOfTheGroupAreToBeLeftAloneTheSessionDecides) {
+  learn_map(7);
+  avoided = {"a", "b", "c"};
+  EXPECT_EQ(choose("/b/x"), kBalancer);
+}
+
+TEST_F(ByType, ItsAnswersTellOfNoSessionButOfANewerView) {
+  learn_map(7);
+  const Destination b = choose("/b/x");
+  locator.on_answer(b, "b", Whereabouts{7, "b", "c"});
+  EXPECT_EQ(locator.primary(), "");
+  EXPECT_FALSE(locator.wants_map(kStart));
+  locator.on_answer(b, "b", Whereabouts{8, "b", ""});
+  EXPECT_TRUE(locator.wants_map(kStart));
 }
 
 }  // namespace

@@ -6,8 +6,9 @@ namespace tandem {
 namespace {
 
 TEST(DirectFields, ComeBackAsTheyWere) {
-  for (const DirectRequest& one : {DirectRequest{0, {}}, DirectRequest{7, {"a"}},
-                                   DirectRequest{~std::uint64_t{0}, {"a-1", "B_2", "c.3"}}}) {
+  for (const DirectRequest& one :
+       {DirectRequest{0, {}}, DirectRequest{7, {"a"}},
+        DirectRequest{~std::uint64_t{0}, {"a-1", "B_2", "c.3"}}, DirectRequest{7, {"a"}, true}}) {
     EXPECT_EQ(DirectRequest::parse(one.text()), one) << one.text();
   }
   for (const Whereabouts& one :
@@ -18,11 +19,13 @@ TEST(DirectFields, ComeBackAsTheyWere) {
 
 TEST(DirectFields, LookAsTheyAreDescribed) {
   EXPECT_EQ((DirectRequest{7, {"a", "b"}}).text(), "view=7;failed=a,b");
+  EXPECT_EQ((DirectRequest{7, {}, true}).text(), "view=7;by=type");
   EXPECT_EQ((Whereabouts{8, "a", "b"}).text(), "view=8;primary=a;alternate=b");
 }
 
 TEST(DirectFields, WhatIsNotKnownIsPassedOver) {
   EXPECT_EQ(DirectRequest::parse("later=x;view=7;more="), (DirectRequest{7, {}}));
+  EXPECT_EQ(DirectRequest::parse("view=7;by=chance"), (DirectRequest{7, {}}));
   EXPECT_EQ(Whereabouts::parse("view=8;zone=z;primary=a"), (Whereabouts{8, "a", ""}));
 }
 

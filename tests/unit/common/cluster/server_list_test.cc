@@ -33,6 +33,35 @@ TEST(ServerList, ComesBackAsItWas) {
   EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false}));
 }
 
+TEST(ServerList, TellsHowTheDataIsSharedOutWhereThatIsKnown) {
+  View made = view();
+  made.servers[0].group = "g";
+  made.servers[0].status.capacity = 9;
+  made.servers[1].left = true;
+  const ListedTypes types{"g", 3, {{"/a b/", "a"}, {"/", ""}}};
+  const auto read = parse_server_list(server_list_json(made, &types));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->types, types);
+  EXPECT_EQ(read->servers[0], (ListedServer{"a", "[::1]:80", true, "g", 9, false}));
+  EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false, "", 0, true}));
+  EXPECT_FALSE(parse_server_list(server_list_json(made))->types);
+}
+
+TEST(ServerList, TypesThatCannotBeAreAnError) {
+  const auto with = [](const std::string& types) {
+    return parse_server_list(R"({"version":1,"servers":[],"types":)" + types + "}");
+  };
+  EXPECT_TRUE(with(R"({"group":"g","virtual":65536,"rules":[{"prefix":"/","new":[]}],"new":1})"));
+  for (const char* text :
+       {R"({"virtual":0})", R"({"virtual":65537})", R"({"virtual":4294967297})",
+        R"({"rules":[{"owner":"a"}]})", R"({"rules":[{"prefix":"a"}]})", R"({"rules":{}})", "[]"}) {
+    EXPECT_FALSE(with(text)) << text;
+  }
+  std::string many = R"({"prefix":"/"})";
+  for (std::size_t i = 0; i < Types::kRulesMax; ++i) many += R"(,{"prefix":"/"})";
+  EXPECT_FALSE(with(R"({"rules":[)" + many + "]}"));
+}
+
 TEST(ServerList, WhatIsNotKnownIsSkipped) {
   const auto read = parse_server_list(
       R"( { "x": [1, -2.5e3, {"y": null}, "\u0041\n", true], "servers" : [ )"

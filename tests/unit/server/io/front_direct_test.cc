@@ -84,5 +84,22 @@ TEST_F(FrontDirect, TheListOfServersIsTheViews) {
   EXPECT_EQ(list->servers[1], (ListedServer{"b", "host-b:80", true}));
 }
 
+TEST_F(FrontDirect, WhoComesForATypeIsServedWithoutASession) {
+  shell_.view(two_servers());
+  auto client = shell_.client();
+  const Reply reply = ask(*client, get("Tandem-Direct: view=0;by=type\r\n"));
+  EXPECT_EQ(reply.status(), 200);
+  EXPECT_EQ(reply.body, "hello");
+  EXPECT_EQ(field(reply.head, "Tandem-Session"), "");
+  EXPECT_EQ(where(reply).view, 12u);
+  shell_.with_driver(
+      [](NodeDriver& driver) { EXPECT_EQ(driver.node().counters().sessions_new, 0u); });
+  const std::string etag = field(reply.head, "ETag");
+  EXPECT_EQ(ask(*client, get("Tandem-Direct: view=0;by=type\r\nIf-None-Match: " + etag + "\r\n"))
+                .status(),
+            304);
+  EXPECT_NE(field(ask(*client, get(kDirect)).head, "Tandem-Session"), "") << "and others have one";
+}
+
 }  // namespace
 }  // namespace tandem::server
