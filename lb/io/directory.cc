@@ -1,9 +1,5 @@
 #include "lb/io/directory.h"
 
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "common/base/log.h"
@@ -11,62 +7,20 @@
 
 namespace tandem {
 
-// The database's thread. It outlives the directory while it is inside a call that cannot be
-// interrupted.
-struct Directory::Keeper {
-  std::unique_ptr<DirectoryStore> store;  // the thread's, once that runs
-  EventLoop loop;
-  std::mutex mutex;
-  std::condition_variable has_ended;
-  EventLoop* control = nullptr;  // null once the directory is gone
-  bool ended = false;
-  std::thread thread;
-
-  void run() {
-    loop.run();
-    store->close();
-    const std::lock_guard lock(mutex);
-    ended = true;
-    has_ended.notify_all();
-  }
-  void answer(std::function<void()> work) {
-    const std::lock_guard lock(mutex);
-    if (control != nullptr) control->post(std::move(work));
-  }
-};
-
 Directory::Directory(EventLoop& loop, std::unique_ptr<DirectoryStore> store, Options options)
     : loop_(loop),
       options_(options),
-      keeper_(std::make_shared<Keeper>()),
+      store_(store.get()),
       queue_(options.queue, Random(random_u64())),
       timer_(loop, [this] { pump(); }),
       check_timer_(loop, [this] { check(); }),
-      self_(std::make_shared<Directory*>(this)) {
-  keeper_->store = std::move(store);
-  keeper_->control = &loop;
-}
+      thread_(loop, std::move(store), options.farewell) {}
 
-Directory::~Directory() {
-  *self_ = nullptr;
-  std::unique_lock lock(keeper_->mutex);
-  keeper_->control = nullptr;
-  std::thread& thread = keeper_->thread;
-  if (!thread.joinable()) return;
-  keeper_->loop.stop();
-  keeper_->has_ended.wait_for(lock, options_.farewell, [this] { return keeper_->ended; });
-  const bool ended = keeper_->ended;
-  lock.unlock();
-  if (ended) {
-    thread.join();
-  } else {
-    thread.detach();
-  }
-}
+Directory::~Directory() = default;
 
 std::optional<DirectoryContents> Directory::load() {
   if (queue_.step(loop_.now()) != DirectoryQueue::Step::kOpen) return std::nullopt;
-  auto opened = keeper_->store->open();
+  auto opened = store_->open();
   if (!opened) {
     say_state(queue_.on_failed(loop_.now(), opened.error().message));
     return std::nullopt;
@@ -78,7 +32,7 @@ std::optional<DirectoryContents> Directory::load() {
 
 void Directory::start(OnLoaded on_loaded) {
   on_loaded_ = std::move(on_loaded);
-  keeper_->thread = std::thread([keeper = keeper_] { keeper->run(); });
+  thread_.start();
   check_timer_.set_after(options_.check_interval);
   pump();
 }
@@ -89,7 +43,7 @@ void Directory::push(DirectoryChange change) {
 }
 
 void Directory::finish() {
-  if (!keeper_->thread.joinable() || away_ || queue_.pending() == 0) return;
+  if (!thread_.started() || away_ || queue_.pending() == 0) return;
   ending_ = true;
   Timer limit(loop_, [this] { loop_.stop(); });
   limit.set_after(options_.farewell);
@@ -97,7 +51,7 @@ void Directory::finish() {
 }
 
 void Directory::pump() {
-  if (!keeper_->thread.joinable()) return;  // start() does it
+  if (!thread_.started()) return;  // start() does it
   start_step(queue_.step(loop_.now()));
   say_state(false);
   timer_.set(queue_.next_deadline());
@@ -126,11 +80,8 @@ void Directory::start_step(DirectoryQueue::Step step) {
 
 // Runs the task on the database's thread; its answer comes back to this one.
 void Directory::ask(Task task, void (Directory::*then)(Answer)) {
-  Keeper* keeper = keeper_.get();  // it is there as long as its loop runs
-  keeper->loop.post([keeper, task = std::move(task), then, self = self_] {
-    keeper->answer([self, then, answer = task(*keeper->store)]() mutable {
-      if (*self != nullptr) (*self->*then)(std::move(answer));
-    });
+  thread_.ask([this, store = store_, task = std::move(task), then]() -> SideThread::Reply {
+    return [this, then, answer = task(*store)]() mutable { (this->*then)(std::move(answer)); };
   });
 }
 
@@ -192,7 +143,7 @@ Directory::State Directory::state() const {
   state.written = queue_.written();
   state.coalesced = queue_.coalesced();
   state.events_dropped = queue_.events_dropped();
-  state.statements = keeper_->store->statements();
+  state.statements = store_->statements();
   return state;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/net/event_loop.h"
+#include "common/net/side_thread.h"
 #include "lb/core/directory_queue.h"
 #include "lb/core/event_log.h"
 #include "lb/io/directory_store.h"
@@ -54,7 +55,6 @@ class Directory {
   State state() const;
 
  private:
-  struct Keeper;
   struct Answer {
     std::string failure;  // empty: done
     std::optional<DirectoryContents> contents;
@@ -71,7 +71,7 @@ class Directory {
 
   EventLoop& loop_;
   Options options_;
-  std::shared_ptr<Keeper> keeper_;
+  DirectoryStore* store_;  // the thread's, once that runs
   DirectoryQueue queue_;
   OnLoaded on_loaded_;
   bool loaded_ = false;
@@ -80,7 +80,7 @@ class Directory {
   bool away_ = false;  // and the log says so
   Timer timer_;
   Timer check_timer_;
-  std::shared_ptr<Directory*> self_;  // what an answer finds; null once this is gone
+  SideThread thread_;
 };
 
 }  // namespace tandem

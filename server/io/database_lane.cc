@@ -1,8 +1,5 @@
 #include "server/io/database_lane.h"
 
-#include <condition_variable>
-#include <mutex>
-#include <thread>
 #include <utility>
 
 #include "common/base/log.h"
@@ -10,14 +7,13 @@
 
 namespace tandem::server {
 
-// What the thread has. It outlives the lane while it is inside a call that cannot be interrupted.
+// What the thread has.
 struct DatabaseLane::Keeper {
   Keeper(ItemTable open, const Options& how)
       : table(std::move(open)), path(how.path), table_options(how.table), retry(how.retry) {
     table_options.create = false;
   }
 
-  // The thread's.
   std::optional<ItemTable> table;
   const std::string path;
   ItemTable::Options table_options;
@@ -25,24 +21,6 @@ struct DatabaseLane::Keeper {
   Instant retry_at{};
   Error last_failure;
 
-  EventLoop loop;
-  std::mutex mutex;
-  std::condition_variable has_ended;
-  EventLoop* asker = nullptr;  // null once the lane is gone
-  bool ended = false;
-  std::thread thread;
-
-  void run() {
-    loop.run();
-    table.reset();
-    const std::lock_guard lock(mutex);
-    ended = true;
-    has_ended.notify_all();
-  }
-  void answer(std::function<void()> work) {
-    const std::lock_guard lock(mutex);
-    if (asker != nullptr) asker->post(std::move(work));
-  }
   Result<void> provide();
   std::pair<End, Result<DatabaseReply>> perform(const Work& work, Instant until);
 };
@@ -77,29 +55,19 @@ std::pair<DatabaseLane::End, Result<DatabaseReply>> DatabaseLane::Keeper::perfor
 }
 
 DatabaseLane::DatabaseLane(EventLoop& loop, ItemTable table, Options options)
+    : DatabaseLane(loop, std::make_shared<Keeper>(std::move(table), options), options) {}
+
+DatabaseLane::DatabaseLane(EventLoop& loop, std::shared_ptr<Keeper> keeper, const Options& options)
     : loop_(loop),
-      options_(std::move(options)),
-      keeper_(std::make_shared<Keeper>(std::move(table), options_)),
+      options_(options),
+      keeper_(keeper.get()),
       timer_(loop, [this] { on_timer(); }),
-      self_(std::make_shared<DatabaseLane*>(this)) {
-  keeper_->asker = &loop;
-  keeper_->thread = std::thread([keeper = keeper_] { keeper->run(); });
+      alive_(std::make_shared<bool>(true)),
+      thread_(loop, std::move(keeper), options.farewell) {
+  thread_.start();
 }
 
-DatabaseLane::~DatabaseLane() {
-  *self_ = nullptr;
-  std::unique_lock lock(keeper_->mutex);
-  keeper_->asker = nullptr;
-  keeper_->loop.post([keeper = keeper_.get()] { keeper->loop.stop(); });
-  keeper_->has_ended.wait_for(lock, options_.farewell, [this] { return keeper_->ended; });
-  const bool ended = keeper_->ended;
-  lock.unlock();
-  if (ended) {
-    keeper_->thread.join();
-  } else {
-    keeper_->thread.detach();
-  }
-}
+DatabaseLane::~DatabaseLane() { *alive_ = false; }
 
 void DatabaseLane::ask(Work work, Done done) {
   ++counts_.asked;
@@ -111,18 +79,18 @@ void DatabaseLane::ask(Work work, Done done) {
   const Instant until = loop_.now() + options_.patience;
   waiting_[number] = {until, std::move(done)};
   if (!timer_.armed()) timer_.set(until);
-  Keeper* keeper = keeper_.get();  // it is there as long as its loop runs
-  keeper->loop.post([keeper, number, until, work = std::move(work), self = self_] {
-    auto [end, answer] = keeper->perform(work, until);
-    keeper->answer([self, number, end = end, answer = std::move(answer)]() mutable {
-      if (*self != nullptr) (*self)->on_answer(number, end, std::move(answer));
-    });
-  });
+  thread_.ask(
+      [this, keeper = keeper_, number, until, work = std::move(work)]() -> SideThread::Reply {
+        auto [end, answer] = keeper->perform(work, until);
+        return [this, number, end = end, answer = std::move(answer)]() mutable {
+          on_answer(number, end, std::move(answer));
+        };
+      });
 }
 
 void DatabaseLane::refuse(Done done, std::string why) {
-  loop_.defer([self = self_, done = std::move(done), why = std::move(why)] {
-    if (*self != nullptr) done(fail(Error::system(why)));
+  loop_.defer([alive = alive_, done = std::move(done), why = std::move(why)] {
+    if (*alive) done(fail(Error::system(why)));
   });
 }
 

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "common/net/event_loop.h"
+#include "common/net/side_thread.h"
 #include "server/io/item_table.h"
 
 namespace tandem::server {
@@ -69,6 +70,7 @@ class DatabaseLane {
     Done done;
   };
   enum class End : std::uint8_t { kDone, kLate, kFailed };
+  DatabaseLane(EventLoop& loop, std::shared_ptr<Keeper> keeper, const Options& options);
   void on_answer(std::uint64_t number, End end, Result<DatabaseReply> answer);
   void on_timer();
   void note(End end, const Result<DatabaseReply>& answer);
@@ -76,7 +78,7 @@ class DatabaseLane {
 
   EventLoop& loop_;
   Options options_;
-  std::shared_ptr<Keeper> keeper_;
+  Keeper* keeper_;                            // the thread's
   std::map<std::uint64_t, Waiting> waiting_;  // by number, and so by `until`
   std::uint64_t last_number_ = 0;
   Counts counts_;
@@ -84,7 +86,8 @@ class DatabaseLane {
   Instant away_since_{};
   std::function<void()> on_late_;
   Timer timer_;
-  std::shared_ptr<DatabaseLane*> self_;  // what an answer finds; null once this is gone
+  std::shared_ptr<bool> alive_;
+  SideThread thread_;
 };
 
 }  // namespace tandem::server

@@ -1,5 +1,5 @@
-"""Servers that share one SQLite database of items: conditional writes, an owner that was paused in the
-midst of a write, and the database taken away."""
+"""Servers that share one SQLite database of items: conditional writes, an owner that was paused in
+the midst of a write, and the database taken away."""
 
 import contextlib
 import ctypes
@@ -163,7 +163,8 @@ class PausedOwner(WritesCase):
             late = threading.Thread(target=lambda: refused.update(
                 status=self.put("a", "/t/k", b"by the old owner")[0]))
             late.start()
-            owner.wait(lambda: owner.metric("tandem_database_writes_waiting") >= 1, "wait for the lock")
+            owner.wait(lambda: owner.metric("tandem_database_writes_waiting") >= 1,
+                       "wait for the lock")
             owner.process.freeze()
             # Were it stopped with the lock, nobody could write at all.
             until(lambda: stopped(owner.process.pid), "all its threads to stop")
