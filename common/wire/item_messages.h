@@ -32,6 +32,9 @@ struct ItemRequest {
   bool chunked = false;      // ... as the head says
   // Contents that the asker has: if the answer is one of these, its body needs not be sent.
   std::vector<Validator> held = {};
+  // Of a write to a database, for the one that acts: since which view, as the asker knows it. 0: it
+  // is none, or the asker is an older one.
+  std::uint64_t since = 0;
 
   bool operator==(const ItemRequest&) const = default;
 };
@@ -80,6 +83,7 @@ struct ItemEnd {
   std::uint32_t failure = 0;  // less than kFailuresMax
   bool sent = false;          // the source may have executed it
   std::string text = {};
+  std::uint64_t since = 0;  // kRefused: ItemRequest::since was less than this
 
   bool operator==(const ItemEnd&) const = default;
 };

@@ -303,6 +303,7 @@ bool get(wire::ItemRequest& from, ItemRequest& to) {
   to.head = std::move(*from.mutable_head());
   to.streams = from.streams();
   to.chunked = from.chunked();
+  to.since = from.since();
   return to.number != 0 && to.head.size() <= kItemHeadBytesMax &&
          get_all(*from.mutable_held(), to.held, ItemRequest::kHeldMax);
 }
@@ -337,6 +338,7 @@ bool get(wire::ItemEnd& from, ItemEnd& to) {
   to.why = static_cast<ItemEnd::Why>(from.why());
   to.failure = from.failure();
   to.sent = from.sent();
+  to.since = from.since();
   return to.number != 0 && to.failure < ItemEnd::kFailuresMax &&
          take(*from.mutable_text(), to.text);
 }

@@ -348,6 +348,7 @@ struct Writer {
     to.set_streams(from.streams);
     to.set_chunked(from.chunked);
     for (const Validator& validator : from.held) put(validator, *to.add_held());
+    to.set_since(from.since);
   }
 
   void operator()(const ItemResponse& from) const {
@@ -380,6 +381,7 @@ struct Writer {
     to.set_failure(from.failure);
     to.set_sent(from.sent);
     to.set_text(from.text);
+    to.set_since(from.since);
   }
 };
 

@@ -139,7 +139,8 @@ Table<DataConf> data_table() {
                "a hash. The same on all servers of a group.");
   table.option("ask_timeout", &DataConf::ask_timeout, duration(10ms, 1min),
                "A server that is asked for an item must say that it has the request within this "
-               "time. If not, this one processes it itself, and tells the balancers.");
+               "time. If not, this one processes it itself, and tells the balancers; a write to a "
+               "database waits up to five times as long for another server to act.");
   table.option("asks_max", &DataConf::asks_max, integer(1, 1000000),
                "The most requests under way to one server, and from one; what is more is processed "
                "where it is.");

@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "server/core/write_fence.h"
+
 namespace tandem {
+namespace {
+
+constexpr ServerId kNobody{~std::uint32_t{0}};
+
+}  // namespace
 
 TypeAccess::TypeAccess(ServerId self, Ownership ownership, TypeAccessOptions options)
     : self_(self),
@@ -43,18 +50,29 @@ void TypeAccess::on_linked(ServerId peer, std::uint64_t types) {
 
 void TypeAccess::on_unlinked(ServerId peer) { peers_[peer].linked = false; }
 
-TypeAccess::Step TypeAccess::begin(Instant now, std::string_view target, std::uint32_t hops,
+TypeAccess::Step TypeAccess::begin(Instant now, std::string_view target, const Origin& origin,
                                    Request& request) {
-  request = Request{.type = ownership_.types().type_of(target), .hops = hops};
+  request = Request{.type = ownership_.types().type_of(target), .hops = origin.hops};
+  request.write = origin.write;
+  request.since = origin.since;
+  if (request.write) request.give_up = now + options_.write_patience;
   return decide(now, request);
 }
 
-TypeAccess::Step TypeAccess::on_failure(Instant now, Failure why, Request& request) {
+TypeAccess::Step TypeAccess::on_failure(Instant now, Failure why, Request& request,
+                                        std::uint64_t since) {
   const ServerId server = request.asked;
   let_go(request);
   switch (why) {
     case Failure::kRefused:
-      return here(As::kBusy, request);
+      if (!request.write) return here(As::kBusy, request);
+      if (since > request.sent.version) {
+        told_[request.type.value] = {since, server};
+        request.sent = {};
+      } else {
+        request.sent.server = kNobody;  // it has nothing of it
+      }
+      break;
     case Failure::kSilent:
       report(now, server, Seen::kSilent);
       peers_[server].mistrusted_until = now + options_.mistrust;
@@ -81,6 +99,7 @@ void TypeAccess::on_taken(const Request& request) {
 void TypeAccess::end(Request& request) { let_go(request); }
 
 TypeAccess::Step TypeAccess::decide(Instant now, Request& request) {
+  if (request.write) return decide_write(now, request);
   const ServerId acting = ownership_.acting(request.type);
   if (!acting || (acting != self_ && request.hops >= kHopsMax)) {
     return here(As::kNobodyElse, request);
@@ -102,6 +121,55 @@ TypeAccess::Step TypeAccess::decide(Instant now, Request& request) {
   if (peer.types == 0 || peer.asks >= options_.asks_max) return here(As::kBusy, request);
   if (now < peer.mistrusted_until) return here(As::kFailed, request);
   return ask(now, acting, request);
+}
+
+TypeAccess::Step TypeAccess::decide_write(Instant now, Request& request) {
+  const ServerId acting = ownership_.acting(request.type);
+  if (!acting) return here(As::kNobodyElse, request);
+  const ActingEpoch epoch = ownership_.epoch(request.type);
+  if (request.hops > 0 && request.since != 0 && !may_accept({request.since, self_}, epoch)) {
+    return here(As::kOutdated, request);
+  }
+  // One that has it may yet do it, and is never sent it again.
+  const bool anew =
+      request.sent.version == 0 || (request.sent < epoch && request.sent.server != acting);
+  if (acting == self_ && anew) {
+    return here(ownership_.owner(request.type) == self_ ? As::kOwn : As::kStandIn, request);
+  }
+  if (acting != self_ && anew && request.hops == 0 && request.attempts < kWriteAttemptsMax) {
+    return try_write(now, acting, epoch, request);
+  }
+  return now < request.give_up ? wait(request.give_up, request) : here(As::kFailed, request);
+}
+
+TypeAccess::Step TypeAccess::try_write(Instant now, ServerId acting, const ActingEpoch& epoch,
+                                       Request& request) {
+  Peer& peer = peers_[acting];
+  Instant until = request.give_up;
+  if (!peer.linked) {
+    if (request.wait_until == kNever) request.wait_until = now + options_.patience;
+    if (now >= request.wait_until) {
+      report(now, acting, Seen::kUnreachable);
+    } else {
+      until = std::min(until, request.wait_until);
+    }
+  } else if (now < peer.mistrusted_until) {
+    until = std::min(until, peer.mistrusted_until);
+  } else {
+    if (peer.types == 0 || peer.asks >= options_.asks_max) return here(As::kBusy, request);
+    const Step step = ask(now, acting, request);
+    request.sent = epoch;
+    const auto told = told_.find(request.type.value);
+    if (told != told_.end() && told->second.server == acting) {
+      request.sent = std::max(epoch, told->second);
+    }
+    return step;
+  }
+  return now < until ? wait(until, request) : here(As::kFailed, request);
+}
+
+std::uint64_t TypeAccess::acting_since(TypeId type) const {
+  return ownership_.acting(type) == self_ ? ownership_.epoch(type).version : 0;
 }
 
 TypeAccess::Step TypeAccess::ask(Instant now, ServerId server, Request& request) {
@@ -141,6 +209,9 @@ TypeAccess::Step TypeAccess::here(As as, Request& request) {
     case As::kFailed:
       ++counters_.failed;
       break;
+    case As::kOutdated:
+      ++counters_.outdated;
+      return {as, {}, kNever};
     default:
       ++counters_.busy;
       break;

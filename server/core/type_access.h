@@ -12,6 +12,13 @@
 // in the whole group. A server that was silent is not asked for a while (mistrust), but by one
 // request now and then.
 //
+// A write to a database is done by the one that acts for the type, or by nobody: that one alone may
+// pass the fence (server/core/write_fence.h). It is never asked on, and asked of another server
+// only when a newer view names one; until then it waits (write_patience). Each says since which
+// view the asked one acts; it is refused if that one acts anew, since somebody else may have
+// written meanwhile. Who acts tells the asker since when it does, so that the refused one is asked
+// again.
+//
 // What is processed here for a type that is another's is temporary: when another acts for the type
 // again, or answers for it again, what is kept of it is to be forgotten (take_forgotten()). So is
 // what is kept of an own type for which another acted meanwhile.
@@ -35,6 +42,7 @@ namespace tandem {
 struct TypeAccessOptions {
   Duration answer_within = 1s;    // that the asked one has the request; then it is silent
   Duration patience = 250ms;      // for a link, or for a view that names another
+  Duration write_patience = 5s;   // of a write, for somebody who acts and can be asked
   Duration mistrust = 1s;         // between requests to one that was silent, or that has no link
   std::uint32_t asks_max = 4096;  // under way to one server; over it: here
   std::uint32_t waiting_max = 4096;
@@ -44,6 +52,7 @@ class TypeAccess {
  public:
   static constexpr std::uint32_t kHopsMax = 2;      // servers asked one by another
   static constexpr std::uint32_t kAttemptsMax = 2;  // servers asked one after another
+  static constexpr std::uint32_t kWriteAttemptsMax = 4;
 
   enum class As : std::uint8_t {
     kAsk,   // the server of the step, which is to say by `until` that it has the request
@@ -54,6 +63,14 @@ class TypeAccess {
     kNobodyElse,  // no view, or all are offline, or it was passed on often enough
     kFailed,      // asking failed
     kBusy,        // too much is under way there, or waits here; or it answers for nobody
+    // Nowhere: the write was sent before somebody else acted, or may have. See acting_since().
+    kOutdated,
+  };
+  // How a request comes.
+  struct Origin {
+    std::uint32_t hops = 0;   // servers that have been asked already
+    bool write = false;       // to a database
+    std::uint64_t since = 0;  // ItemRequest::since
   };
   struct Step {
     As as = As::kOwn;
@@ -69,6 +86,11 @@ class TypeAccess {
     ServerId failed = {};
     Instant wait_until = kNever;
     bool waits = false;
+    // Of a write.
+    bool write = false;
+    std::uint64_t since = 0;
+    ActingEpoch sent = {};  // to whom; version 0: to nobody
+    Instant give_up = kNever;
   };
   enum class Failure : std::uint8_t {
     kClosed,   // the link went
@@ -84,6 +106,7 @@ class TypeAccess {
     std::uint64_t failed = 0;  // processed here since asking failed
     std::uint64_t busy = 0;
     std::uint64_t waited = 0;
+    std::uint64_t outdated = 0;
     std::uint64_t reports = 0;
     std::uint64_t forgotten = 0;  // types
   };
@@ -95,11 +118,11 @@ class TypeAccess {
   void on_linked(ServerId peer, std::uint64_t types);
   void on_unlinked(ServerId peer);
 
-  // What to do first, with a request that `hops` servers have been asked for already. Of a request
-  // that is processed here nothing more is told: begin() and the others forget it.
-  Step begin(Instant now, std::string_view target, std::uint32_t hops, Request& request);
-  // The asked one did not do it, and it may be done again.
-  Step on_failure(Instant now, Failure why, Request& request);
+  // What to do first. Of a request that is processed here nothing more is told: begin() and the
+  // others forget it.
+  Step begin(Instant now, std::string_view target, const Origin& origin, Request& request);
+  // The asked one did not do it, and it may be done again. `since`: ItemEnd::since.
+  Step on_failure(Instant now, Failure why, Request& request, std::uint64_t since = 0);
   // Of one that waits: a view has come, a link stands, or its time is over.
   Step on_changed(Instant now, Request& request);
   // The asked one has the request.
@@ -107,6 +130,8 @@ class TypeAccess {
   // The answer has come, whole; or nobody waits for it any more.
   void end(Request& request);
 
+  // For ItemEnd::since: since which view this server acts; 0: it does not.
+  std::uint64_t acting_since(TypeId type) const;
   const Ownership& ownership() const { return ownership_; }
   const Counters& counters() const { return counters_; }
   std::uint32_t waiting() const { return waiting_; }
@@ -131,6 +156,8 @@ class TypeAccess {
   };
 
   Step decide(Instant now, Request& request);
+  Step decide_write(Instant now, Request& request);
+  Step try_write(Instant now, ServerId acting, const ActingEpoch& epoch, Request& request);
   Step ask(Instant now, ServerId server, Request& request);
   Step wait(Instant until, Request& request);
   Step here(As as, Request& request);
@@ -146,6 +173,8 @@ class TypeAccess {
   // is another's.
   static constexpr std::uint64_t kTemporary = ~std::uint64_t{0};
   std::vector<std::uint64_t> processed_;
+  // By type: since when others act by their own word, if that is later than what we know.
+  std::unordered_map<std::uint32_t, ActingEpoch> told_;
   std::uint32_t waiting_ = 0;
   Counters counters_;
   std::vector<FailureReport> reports_;

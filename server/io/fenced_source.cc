@@ -28,32 +28,56 @@ std::string path_of(std::string_view head) {
 }  // namespace
 
 // A request that may change its item: the head of a good answer waits until no cache of the group
-// can be asked for the old item.
+// can be asked for the old item. Of a database it has an epoch, and ends with it.
 class FencedCall final : public SourceCall, private HttpCallHandler {
  public:
   FencedCall(FencedSource& source, HttpRequest request, HttpCallHandler& handler)
-      : source_(source),
-        path_(path_of(request.head)),
-        handler_(handler),
-        call_(source.inner_.start(std::move(request), *this)) {}
+      : source_(source), path_(path_of(request.head)), handler_(handler) {
+    if (source_.database_ != nullptr) {
+      claim_ = source_.guard_.claim(source_.type_of(path_));
+      if (!claim_) {
+        refuse();
+        return;
+      }
+      source_.calls_.insert(this);
+    }
+    call_ = source_.inner_.start(std::move(request), *this);
+  }
   ~FencedCall() override {
     *alive_ = false;
+    source_.calls_.erase(this);
     if (write_ != 0) source_.writing_.erase(write_);
     // Cancelled: what became of it is not known.
     if (call_ != nullptr && !answered_) source_.changed(path_, nullptr);
   }
 
-  bool send_body(std::string_view bytes) override { return call_->send_body(bytes); }
-  void end_body() override { call_->end_body(); }
+  // Another server acts, or this one acts anew: somebody may have written in between.
+  void cut_if_outdated() {
+    if (answered_ || call_ == nullptr || source_.guard_.claim(source_.type_of(path_)) == claim_) {
+      return;
+    }
+    call_.reset();
+    source_.changed(path_, nullptr);
+    refuse();
+  }
+
+  bool send_body(std::string_view bytes) override {
+    return call_ == nullptr || call_->send_body(bytes);
+  }
+  void end_body() override {
+    if (call_ != nullptr) call_->end_body();
+  }
   void pause() override {
     paused_ = true;
-    call_->pause();
+    if (call_ != nullptr) call_->pause();
   }
   void resume() override {
     paused_ = false;
-    if (held_.empty()) call_->resume();
+    if (held_.empty() && call_ != nullptr) call_->resume();
   }
-  HttpCall::Tunnel take_tunnel() override { return call_->take_tunnel(); }
+  HttpCall::Tunnel take_tunnel() override {
+    return call_ == nullptr ? HttpCall::Tunnel{} : call_->take_tunnel();
+  }
 
   void wait(std::uint64_t write) { write_ = write; }
   // It may be said now.
@@ -84,6 +108,14 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
   }
   void on_writable() override { handler_.on_writable(); }
 
+  void refuse() {
+    source_.loop_.defer([this, alive = alive_] {
+      if (!*alive) return;
+      handler_.on_failure({HttpFailure::Kind::kShortage, false,
+                           Error::peer("another server acts for the item's type")});
+    });
+  }
+
   void deliver() {
     const std::string text = std::exchange(held_, {});
     http::HeadParser parser({.start_line_bytes_max = text.size(),
@@ -101,11 +133,12 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
   HttpCallHandler& handler_;
   std::string held_;  // the head of the answer, until it may be given
   http::Framing framing_;
+  std::optional<OwnerClaim> claim_;
   std::uint64_t write_ = 0;  // that is waited for
   bool answered_ = false;
   bool paused_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  std::unique_ptr<SourceCall> call_;
+  std::unique_ptr<SourceCall> call_;  // null: refused
 };
 
 FencedSource::FencedSource(EventLoop& loop, NodeDriver& driver, Ownership ownership, Source& inner,
@@ -128,7 +161,15 @@ FencedSource::FencedSource(EventLoop& loop, NodeDriver& driver, Ownership owners
 void FencedSource::on_view(const ViewPtr& view) {
   ownership_.apply(*view);
   guard_.on_view(*view);
+  cut_outdated();
   settle();
+}
+
+void FencedSource::cut_outdated() {
+  const std::vector<FencedCall*> calls(calls_.begin(), calls_.end());
+  for (FencedCall* call : calls) {
+    if (calls_.contains(call)) call->cut_if_outdated();
+  }
 }
 
 void FencedSource::on_peer_message(ServerId from, const Message& message) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,8 @@ class FencedSource final : public Source, public PeerListener, public ItemWriter
  private:
   friend class FencedCall;
   TypeId type_of(std::string_view path) const { return ownership_.types().type_of(path); }
+  // What it may still write would be under another epoch than it was meant for.
+  void cut_outdated();
   // The item may have changed. `call` is told when that may be said; null: nobody waits.
   void changed(std::string_view path, FencedCall* call);
   void ask(const ItemGuard::Check& check);
@@ -68,7 +71,8 @@ class FencedSource final : public Source, public PeerListener, public ItemWriter
   ItemGuard guard_;
   ItemGuard::Out out_;
   PeerCarrier* peers_ = nullptr;
-  std::map<std::uint64_t, FencedCall*> writing_;
+  std::set<FencedCall*> calls_;                   // to a database
+  std::map<std::uint64_t, FencedCall*> writing_;  // whose answers wait
   std::uint64_t last_write_ = 0;
   Timer timer_;
 };

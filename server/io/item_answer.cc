@@ -26,7 +26,13 @@ void ItemAnswer::start() {
   request.head = std::move(asked_.head);
   request.streams = asked_.streams;
   request.chunked = asked_.chunked;
-  call_ = source_.start(std::move(request), *this, asked_.hops);
+  const TypeId type = source_.ownership().types().type_of(head.target());
+  call_ = source_.start(std::move(request), *this, {.hops = asked_.hops, .since = asked_.since});
+  if (call_ != nullptr) return;
+  source_.flow_.send(to(), ItemEnd{.number = number(),
+                                   .why = ItemEnd::Why::kRefused,
+                                   .since = source_.machine_.acting_since(type)});
+  finish();
 }
 
 // --- the request's body -------------------------------------------------------------------------

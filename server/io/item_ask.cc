@@ -70,6 +70,8 @@ void ItemAsk::take(const TypeAccess::Step& step) {
       return ask(step);
     case TypeAccess::As::kWait:
       return source_.set_deadline(number_, step.until);
+    case TypeAccess::As::kOutdated:
+      return fail(HttpFailure::Kind::kShortage, false, "another server has acted meanwhile");
     default:
       return process_here();
   }
@@ -86,6 +88,7 @@ void ItemAsk::ask(const TypeAccess::Step& step) {
   message.streams = request_.streams || !request_.body.empty();
   message.chunked = request_.chunked;
   if (held_as_) message.held.push_back(*held_as_);
+  message.since = type_.sent.version;
   source_.flow_.send(step.server, message);
   if (!message.streams) return;
   body_ = std::make_unique<Body>(*this, step.server);
@@ -116,7 +119,7 @@ bool ItemAsk::may_be_done_again() const {
   return http::is_idempotent(request_.method);
 }
 
-void ItemAsk::fail_asking(TypeAccess::Failure why) {
+void ItemAsk::fail_asking(TypeAccess::Failure why, std::uint64_t since) {
   const ServerId asked = type_.asked;
   const bool refused = why == TypeAccess::Failure::kRefused;
   if (why == TypeAccess::Failure::kSilent) {
@@ -132,7 +135,7 @@ void ItemAsk::fail_asking(TypeAccess::Failure why) {
   }
   source_.remove(number_);
   number_ = source_.add(*this);  // what still comes of the former question is not meant
-  take(source_.machine_.on_failure(source_.loop_.now(), why, type_));
+  take(source_.machine_.on_failure(source_.loop_.now(), why, type_, since));
 }
 
 void ItemAsk::leave(bool tell) {
@@ -266,7 +269,7 @@ void ItemAsk::give_credit(std::size_t used) {
 
 void ItemAsk::on_end(const ItemEnd& end) {
   if (end.why == ItemEnd::Why::kRefused && !answered_) {
-    return fail_asking(TypeAccess::Failure::kRefused);
+    return fail_asking(TypeAccess::Failure::kRefused, end.since);
   }
   if (end.why != ItemEnd::Why::kFailed) {
     return fail(HttpFailure::Kind::kCut, true, "the server that acts for the type gave up");

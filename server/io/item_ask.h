@@ -43,7 +43,7 @@ class ItemAsk final : public SourceCall {
   void take(const TypeAccess::Step& step);
   void ask(const TypeAccess::Step& step);
   void process_here();
-  void fail_asking(TypeAccess::Failure why);
+  void fail_asking(TypeAccess::Failure why, std::uint64_t since = 0);
   bool may_be_done_again() const;
   void leave(bool tell);  // the asked one
   void deliver();

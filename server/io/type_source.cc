@@ -42,20 +42,21 @@ TypeSource::~TypeSource() {
 // --- requests of this server --------------------------------------------------------------------
 
 std::unique_ptr<SourceCall> TypeSource::start(HttpRequest request, HttpCallHandler& handler) {
-  return start(std::move(request), handler, 0);
+  return start(std::move(request), handler, TypeAccess::Origin{});
 }
 
 std::unique_ptr<SourceCall> TypeSource::start(HttpRequest request, HttpCallHandler& handler,
-                                              std::uint32_t hops) {
+                                              TypeAccess::Origin origin) {
   const bool can_be_asked = !request.upgrade && request.method != http::Method::kConnect &&
                             request.head.size() <= kItemHeadBytesMax;
   if (!can_be_asked) return inner_.start(std::move(request), handler);
   TypeAccess::Request type;
-  const TypeAccess::Step step = machine_.begin(loop_.now(), target_of(request.head), hops, type);
+  origin.write = options_.fenced_writes && !http::is_safe(request.method);
+  const TypeAccess::Step step = machine_.begin(loop_.now(), target_of(request.head), origin, type);
   std::unique_ptr<SourceCall> call;
   if (step.as == TypeAccess::As::kAsk || step.as == TypeAccess::As::kWait) {
     call = std::make_unique<ItemAsk>(*this, std::move(request), handler, type, step);
-  } else {
+  } else if (step.as != TypeAccess::As::kOutdated) {
     call = inner_.start(std::move(request), handler);
   }
   settle();
@@ -257,6 +258,8 @@ std::vector<AdminSnapshot::Count> TypeSource::counts() const {
        machine.nobody_else},
       {"types_waited_total", "Requests that waited for a link, or for another view.",
        machine.waited},
+      {"types_outdated_total",
+       "Writes refused since they were sent before this server began to act.", machine.outdated},
       {"types_cut_total", "Requests that could not be asked or done again.", counts_.cut},
       {"types_reports_total", "Reports to the balancers, of servers that could not be asked.",
        machine.reports},

@@ -28,6 +28,7 @@ struct TypeSourceOptions {
   std::vector<TypeRule> rules;
   std::uint32_t virtual_types = Types::kVirtualTypesDefault;
   TypeAccessOptions access;
+  bool fenced_writes = false;  // behind it is a database: who does not act must not write
   // From when the asked one has the request to the head of its answer.
   Duration answer_timeout = 62s;
   std::uint32_t answers_max = 4096;  // under way for one server; over it: refused
@@ -82,8 +83,9 @@ class TypeSource final : public Source, public PeerListener {
   };
   using AnswerId = std::pair<ServerId, std::uint64_t>;
 
+  // Null: refused, since it is outdated.
   std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler,
-                                    std::uint32_t hops);
+                                    TypeAccess::Origin origin);
   std::uint64_t add(ItemAsk& ask);
   void remove(std::uint64_t number);
   void set_deadline(std::uint64_t number, Instant at);

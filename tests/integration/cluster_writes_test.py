@@ -41,13 +41,14 @@ def stopped(pid):
 class WritesCase(Case):
     names = ("a", "b", "c")
     conf = {}
+    balancer = FAST
 
     @classmethod
     def set_up_class(cls):
         cls.folder = getattr(cls, "folder", cls.shop.folder)
         cls.path = os.path.join(cls.folder, "items.db")
         key = cls.shop.key()
-        cls.lb = cls.shop.start(Balancer(cls.shop.folder, FAST, key_file=key))
+        cls.lb = cls.shop.start(Balancer(cls.shop.folder, cls.balancer, key_file=key))
         base = {"status_interval": "100ms", "buddies": {"interval": "200ms"},
                 "data": {"partitioned": True}, "type": [{"prefix": "/t/", "owner": "a"}],
                 "cache": {"bytes": "1MiB"},
@@ -180,6 +181,81 @@ class PausedOwner(WritesCase):
         self.lb.wait_online(self.names)
         self.write("a", "/t/j", b"acts again")
         self.assertEqual([self.read(name, "/t/k") for name in self.names], [b"by the stand-in"] * 3)
+
+
+class KilledOwner(WritesCase):
+    conf = {"source": {"lock_timeout": "30s"}, "data": {"ask_timeout": "6s"}}
+    writers = 4
+
+    def test_no_write_fails_and_none_is_lost(self):
+        """Each writes an item of its own through one of the others, and reads it through the other."""
+        stop, returns = threading.Event(), threading.Event()
+        wrong, done, kept = [], [0] * self.writers, {}
+
+        def write(number):
+            mine, other = ("b", "c") if number % 2 else ("c", "b")
+            while not stop.is_set():
+                body = b"%d of %d" % (done[number], number)
+                status, _, headers = self.put(mine, f"/t/{number}", body)
+                if status == 503 and returns.is_set() and headers["Retry-After"] == "1":
+                    continue
+                if status not in (201, 204):
+                    wrong.append((number, done[number], status))
+                    return
+                kept[number] = body
+                seen = self.read(other, f"/t/{number}")
+                if seen != body:
+                    wrong.append((number, body, seen))
+                done[number] += 1
+
+        threads = [threading.Thread(target=write, args=(n,)) for n in range(self.writers)]
+        for thread in threads:
+            thread.start()
+        try:
+            until(lambda: min(done) > 5 or wrong, "the writers to begin")
+            self.servers["a"].process.kill()
+            self.lb.wait_online(["b", "c"])
+            at = list(done)
+            until(lambda: all(n > then + 5 for n, then in zip(done, at)) or wrong,
+                  "the stand-in to write")
+            returns.set()
+            self.servers["a"].start()
+            self.lb.wait_online(self.names)
+            at = list(done)
+            until(lambda: all(n > then + 5 for n, then in zip(done, at)) or wrong,
+                  "the owner to write again")
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(wrong, [])
+        for number, body in kept.items():
+            self.assertEqual([self.read(name, f"/t/{number}") for name in self.names], [body] * 3)
+        passed_on = sum(self.servers[n].metric("tandem_types_stood_in_total") for n in "bc")
+        self.assertGreater(passed_on, 0)
+
+
+class SilentOwner(WritesCase):
+    """It is frozen, and nobody has noticed yet."""
+    conf = {"status_interval": "10s", "buddies": {"interval": "10s"},
+            "data": {"ask_timeout": "2s"}}
+    balancer = {"control": {"status_interval": "10s"}}
+
+    def test_the_master_is_told_and_the_stand_in_writes(self):
+        self.write("b", "/t/k", b"before")
+        self.servers["a"].process.freeze()
+        try:
+            self.assertEqual(self.put("b", "/t/k", b"meanwhile")[0], 204)
+            self.assertEqual(self.ask("c", "DELETE", "/t/k")[0], 204)
+            self.assertEqual(self.put("c", "/t/k", b"after")[0], 201)
+            self.assertEqual(self.servers["b"].metric("tandem_types_reports_total"), 1)
+            self.assertEqual(set(self.lb.online()), {"b", "c"})
+        finally:
+            self.servers["a"].process.thaw()
+        self.lb.wait_online(self.names)
+        # What it had been asked for while it stood still is of no consequence.
+        self.write("b", "/t/j", b"acts again")
+        self.assertEqual([self.read(name, "/t/k") for name in self.names], [b"after"] * 3)
 
 
 class FullDisk(WritesCase):

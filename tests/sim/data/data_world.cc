@@ -326,11 +326,16 @@ class DataWorld {
   struct Write {
     std::uint32_t key = 0;
     std::uint32_t value = 0;
-    ActingEpoch meant;  // the owner to whom it was last sent
+    ActingEpoch meant;  // the owner to whom this one was sent, or is the last one before
     std::shared_ptr<bool> open;
+    std::shared_ptr<ActingEpoch> last;  // to whom it was sent last
   };
   void write(std::uint32_t key) {
-    Write write{key, history_.invoke(heap_.now(), key), {}, std::make_shared<bool>(true)};
+    Write write{key,
+                history_.invoke(heap_.now(), key),
+                {},
+                std::make_shared<bool>(true),
+                std::make_shared<ActingEpoch>()};
     heap_.after(kWritePatience + kResendLongest, [this, open = write.open] {
       if (!std::exchange(*open, false)) return;
       ++report_.failed;
@@ -350,7 +355,7 @@ class DataWorld {
             return retry(write, number);
           }
           if (number > 0 && write.meant.version != 0) ++report_.resent;
-          write.meant = epoch;
+          *write.last = write.meant = epoch;
           if (acting == server.id) {
             act(at, server, write);
           } else {
@@ -416,7 +421,8 @@ class DataWorld {
   }
   void acknowledge(const Write& write) {
     heap_.after(between(200us, 3ms), [this, write] {
-      if (!std::exchange(*write.open, false)) return;
+      // Whom it was sent after that may do it yet, and over a later one.
+      if (write.meant != *write.last || !std::exchange(*write.open, false)) return;
       ++report_.writes;
       note(write.key, write.value);
       history_.acknowledge(heap_.now(), write.value);

@@ -182,7 +182,7 @@ class Maker {
   Message item_message(std::size_t kind) {
     switch (kind) {
       case 38:
-        return ItemRequest{u64() | 1, u32(), text(), flip(), flip(), held()};
+        return ItemRequest{u64() | 1, u32(), text(), flip(), flip(), held(), u64()};
       case 39: {
         const bool same = flip();
         return ItemResponse{u64() | 1, text(), same, same ? validator() : Validator{}};
@@ -197,7 +197,8 @@ class Maker {
                        static_cast<ItemEnd::Why>(below(3)),
                        static_cast<std::uint32_t>(below(ItemEnd::kFailuresMax)),
                        flip(),
-                       text()};
+                       text(),
+                       u64()};
     }
   }
 

@@ -49,11 +49,18 @@ class TypeAccessTest : public ::testing::Test {
     tell();
   }
   Step begin(const std::string& target, Request& request, std::uint32_t hops = 0) {
-    return machine_.begin(now_, target, hops, request);
+    return machine_.begin(now_, target, {.hops = hops}, request);
   }
   Step begin(const std::string& target) {
     Request request;
     return begin(target, request);
+  }
+  Step write(const std::string& target, Request& request, TypeAccess::Origin origin = {}) {
+    origin.write = true;
+    return machine_.begin(now_, target, origin, request);
+  }
+  std::uint64_t since(const std::string& target) const {
+    return machine_.ownership().epoch(machine_.ownership().types().type_of(target)).version;
   }
   // A path of "b"'s prefix; who acts for it if "b" is offline.
   ServerId heir_of_b() const {
@@ -234,7 +241,7 @@ TEST_F(TypeAccessTest, WhoHasNoTypesIsNotAsked) {
 TEST_F(TypeAccessTest, WithoutAViewEverythingIsProcessedHere) {
   TypeAccess alone(a_, Ownership(types(), "default"));
   Request request;
-  EXPECT_EQ(alone.begin(now_, "/b/1", 0, request).as, As::kNobodyElse);
+  EXPECT_EQ(alone.begin(now_, "/b/1", {}, request).as, As::kNobodyElse);
 }
 
 // --- what is temporary -------------------------------------------------------------------------
@@ -274,6 +281,118 @@ TEST_F(TypeAccessTest, AnOwnTypeForWhichAnotherActedIsForgotten) {
   view_.version += 5;
   tell();
   EXPECT_TRUE(forgets("/a/1"));
+}
+
+// --- writes to a database ---
+
+TEST_F(TypeAccessTest, AWriteWhoseOwnerIsSilentWaitsForWhoActsInItsStead) {
+  Request request;
+  const Step asked = write("/b/1", request);
+  ASSERT_EQ(asked.as, As::kAsk);
+  EXPECT_EQ(request.sent, (ActingEpoch{since("/b/1"), b_}));
+  now_ = asked.until;
+  const Step waits = machine_.on_failure(now_, Failure::kSilent, request);
+  EXPECT_EQ(waits.as, As::kWait) << "it may not be done here";
+  EXPECT_EQ(machine_.take_reports().size(), 1U);
+  EXPECT_EQ(machine_.on_changed(now_, request).as, As::kWait) << "nor be sent to b again";
+  set_online(1, false);
+  const Step next = machine_.on_changed(now_, request);
+  if (heir_of_b() == a_) {
+    EXPECT_EQ(next.as, As::kStandIn);
+  } else {
+    EXPECT_EQ(next.as, As::kAsk);
+    EXPECT_EQ(next.server, c_);
+    EXPECT_EQ(request.sent, (ActingEpoch{since("/b/1"), c_}));
+  }
+  EXPECT_EQ(machine_.waiting(), 0U);
+}
+
+TEST_F(TypeAccessTest, AWriteForWhichNobodyIsNamedInTimeIsGivenUp) {
+  Request request;
+  write("/b/1", request);
+  machine_.on_unlinked(b_);
+  const Instant until = now_ + options().write_patience;
+  const Step waits = machine_.on_failure(now_, Failure::kClosed, request);
+  EXPECT_EQ(waits.as, As::kWait);
+  EXPECT_EQ(waits.until, until);
+  machine_.on_linked(b_, types().fingerprint());
+  EXPECT_EQ(machine_.on_changed(now_, request).as, As::kWait) << "b may have done it";
+  now_ = until;
+  EXPECT_EQ(machine_.on_changed(now_, request).as, As::kFailed);
+  EXPECT_EQ(machine_.waiting(), 0U);
+}
+
+TEST_F(TypeAccessTest, AWriteThatNobodyHasYetIsSentWhenTheLinkStands) {
+  machine_.on_unlinked(b_);
+  Request request;
+  Step step = write("/b/1", request);
+  EXPECT_EQ(step.as, As::kWait);
+  now_ = step.until;
+  step = machine_.on_changed(now_, request);
+  EXPECT_EQ(step.as, As::kWait);
+  EXPECT_EQ(machine_.take_reports(), (std::vector<FailureReport>{{b_, 5, Seen::kUnreachable}}));
+  machine_.on_linked(b_, types().fingerprint());
+  EXPECT_EQ(machine_.on_changed(now_, request).as, As::kAsk);
+  machine_.end(request);
+}
+
+TEST_F(TypeAccessTest, AWriteFromAnotherIsDoneHereOrWaitsAndIsNeverAskedOn) {
+  Request mine, others;
+  EXPECT_EQ(write("/a/1", mine, {.hops = 1, .since = since("/a/1")}).as, As::kOwn);
+  // Its asker knows a view that is on its way here.
+  ASSERT_EQ(write("/b/1", others, {.hops = 1, .since = view_.version + 1}).as, As::kWait);
+  set_online(1, false);
+  const Step step = machine_.on_changed(now_, others);
+  EXPECT_EQ(step.as, heir_of_b() == a_ ? As::kStandIn : As::kWait);
+  machine_.end(others);
+}
+
+TEST_F(TypeAccessTest, AWriteThatWasSentBeforeAnotherActedIsRefused) {
+  const std::uint64_t before = since("/a/1");
+  set_online(0, false);
+  set_online(0, true);
+  Request request;
+  EXPECT_EQ(write("/a/1", request, {.hops = 1, .since = before}).as, As::kOutdated);
+  EXPECT_EQ(machine_.counters().outdated, 1U);
+  const TypeId type = machine_.ownership().types().type_of("/a/1");
+  EXPECT_EQ(machine_.acting_since(type), view_.version);
+  EXPECT_EQ(write("/a/1", request, {.hops = 1, .since = view_.version}).as, As::kOwn);
+  EXPECT_EQ(write("/a/1", request, {.hops = 1}).as, As::kOwn) << "an older asker does not say";
+}
+
+TEST_F(TypeAccessTest, WhoActsSinceLaterThanIsKnownHereSaysSoAndIsAskedAgain) {
+  Request request;
+  write("/b/1", request);
+  Step step = machine_.on_failure(now_, Failure::kRefused, request, 40);
+  EXPECT_EQ(step.as, As::kAsk);
+  EXPECT_EQ(request.sent, (ActingEpoch{40, b_}));
+  machine_.end(request);
+  EXPECT_EQ(write("/b/1", request).as, As::kAsk);
+  EXPECT_EQ(request.sent, (ActingEpoch{40, b_})) << "it is remembered";
+  // It does not act: a view is on its way.
+  step = machine_.on_failure(now_, Failure::kRefused, request, 0);
+  EXPECT_EQ(step.as, As::kWait);
+  machine_.end(request);
+  EXPECT_EQ(machine_.under_way(), 0U);
+}
+
+TEST_F(TypeAccessTest, AWriteIsAskedForSoOftenAtMost) {
+  Request request;
+  Step step = write("/b/1", request);
+  std::uint64_t later = 40;
+  std::uint32_t asked = 0;
+  for (; step.as == As::kAsk; ++asked) {
+    step = machine_.on_failure(now_, Failure::kRefused, request, ++later);
+  }
+  EXPECT_EQ(asked, TypeAccess::kWriteAttemptsMax);
+  EXPECT_EQ(step.as, As::kWait);
+  machine_.end(request);
+}
+
+TEST_F(TypeAccessTest, AWriteWithoutAViewIsNotWaitedWith) {
+  TypeAccess fresh(a_, Ownership(types(), "default"), options());
+  Request request;
+  EXPECT_EQ(fresh.begin(now_, "/b/1", {.write = true}, request).as, As::kNobodyElse);
 }
 
 }  // namespace
