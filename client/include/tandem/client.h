@@ -43,7 +43,8 @@ struct ClientOptions {
   // Direct, by type: where the servers share out the data ([data] partitioned), each item is asked
   // of the server that owns its type, and of the one that stands in while that is offline, so that
   // no server has to ask another. There is no session then, and no mirror: validators alone say
-  // what is still right. Where the data is not shared out, as `direct`, which this implies.
+  // what is still right, item by item (validate_after means nothing). Where the data is not shared
+  // out, as `direct`, which this implies.
   bool by_type = false;
   // Direct, for each server and the whole process: after so many failed tries in a row it is left
   // alone (failover mode), another is asked, and the master is told; after `retry_after`, and each
