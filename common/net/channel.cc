@@ -120,7 +120,8 @@ void Channel::on_stream(bool, bool) {
 }
 
 void Channel::read_some() {
-  while (stream_ != nullptr) {
+  const StreamTurn turn(loop_, *stream_);
+  while (stream_ != nullptr && !turn.over()) {
     const auto scratch = loop_.scratch();
     const IoResult got = stream_->read(scratch);
     if (got.would_block()) return;

@@ -122,6 +122,7 @@ void HttpConnection::on_round_end() {
 void HttpConnection::read_some() {
   bool fresh = false;  // in_ holds bytes that consume() has not seen
   if (head_done_ && !in_.empty()) fresh = true;
+  const StreamTurn turn(loop_, *stream_);
   while (call_ != nullptr && !call_->paused_ && !tunnel_) {
     std::string_view input;
     if (!fresh) {
@@ -148,6 +149,7 @@ void HttpConnection::read_some() {
     } else {
       in_.assign(input.substr(consumed));
     }
+    if (turn.over()) return;
   }
 }
 

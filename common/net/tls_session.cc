@@ -192,6 +192,7 @@ IoResult TlsSession::writev(std::span<const iovec> parts) {
   // until the socket is full: taking less than given means, as for plain streams, that it would
   // block.
   static thread_local std::string plain;
+  const std::uint64_t sent_before = stream_.bytes_sent();
   std::size_t total = 0, part = 0, offset = 0;
   do {
     plain.clear();
@@ -212,7 +213,11 @@ IoResult TlsSession::writev(std::span<const iovec> parts) {
     if (SSL_write_ex(ssl_, plain.data(), plain.size(), &n) != 1) return fail("write failed");
     total += n;
   } while (flush());
-  if (stream_.write_failed()) return {IoResult::Kind::kError, 0};
+  // Where some of it has left it may be acted on, and must not be taken for unsent: the next write
+  // tells the error.
+  if (stream_.write_failed() && stream_.bytes_sent() == sent_before) {
+    return {IoResult::Kind::kError, 0};
+  }
   return {IoResult::Kind::kOk, total};
 }
 

@@ -16,6 +16,7 @@ namespace {
 struct Scripted final : AcceptHandler {
   struct Connection final : StreamHandler {
     void on_stream(bool, bool) override {
+      if (!unsent.empty()) send();
       char buffer[65536];
       for (;;) {
         const IoResult got = stream->read(buffer);
@@ -31,7 +32,8 @@ struct Scripted final : AcceptHandler {
           stream.reset();
           return;
         }
-        stream->write(answer);
+        unsent += answer;
+        send();
         if (resets) {
           stream->reset_on_close();
           stream.reset();
@@ -40,8 +42,12 @@ struct Scripted final : AcceptHandler {
         if (answer.find("Connection: close") != answer.npos) stream->shutdown_write();
       }
     }
+    void send() {
+      const IoResult put = stream->write(unsent);
+      if (put.ok()) unsent.erase(0, put.bytes);
+    }
     std::unique_ptr<Stream> stream;
-    std::string seen;
+    std::string seen, unsent;
     std::size_t received = 0;
     std::vector<std::string> heads;
     const std::vector<std::string>* answers = nullptr;
@@ -252,6 +258,23 @@ TEST_F(HttpClientTest, AStreamedBodyIsHeldBackAndChunked) {
   loop.run();
   EXPECT_EQ(calls.log, "200 complete");
   EXPECT_GE(parts, 20);
+}
+
+TEST_F(HttpClientTest, AFastResponseLeavesOthersTheirTurn) {
+  constexpr std::size_t kTurn = 4096;
+  loop.set_turn_bytes(kTurn);
+  const std::string body(4'000'000, 'x');
+  server.scripts = {{"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n" + body}};
+  Calls calls;
+  auto call = client.start(to, make_request("GET", "/", to.address), calls);
+  std::size_t most = 0, last = 0;
+  while (last < body.size()) {
+    loop.post([&] { loop.stop(); });
+    loop.run();
+    most = std::max(most, calls.body.size() - last);
+    last = calls.body.size();
+  }
+  EXPECT_LE(most, 2 * (kTurn + EventLoop::kScratchBytes));
 }
 
 TEST_F(HttpClientTest, ACancelledCallIsSilent) {

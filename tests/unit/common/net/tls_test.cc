@@ -119,6 +119,21 @@ TEST(Tls, CarriesSmallAndLargeBothWays) {
   EXPECT_EQ(pair.exchange("x"), "x");
 }
 
+// The peer is gone: what the kernel takes is lost, and yet it has left. Only then is it an error.
+TEST(Tls, WhatHasLeftInPartIsNotCalledUnsent) {
+  const Certificate certificate("DNS:a.test");
+  Pair pair(server_with({certificate.path}), *TlsContext::client({.ca_file = certificate.path}),
+            "a.test");
+  ASSERT_EQ(pair.exchange("x"), "x");
+  pair.server.stream.reset();
+  const std::string large(300'000, 'x');
+  const IoResult put = pair.client.stream->write(large);
+  ASSERT_TRUE(put.ok());
+  EXPECT_GT(put.bytes, 0u);
+  EXPECT_LT(put.bytes, large.size()) << "it met the end on the way";
+  EXPECT_TRUE(pair.client.stream->write(large).failed());
+}
+
 TEST(Tls, TheNameChoosesTheCertificate) {
   const Certificate first("DNS:first.test"), exact("DNS:www.second.test"),
       wild("DNS:*.second.test");
