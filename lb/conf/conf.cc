@@ -114,16 +114,17 @@ Table<MasterConf> master_table() {
   table
       .option("returns_free", &MasterConf::returns_free, integer(0, 1000),
               "So often a server that was believed dead may come back at once, without a restart; "
-              "then it is held back.")
+              "then it is held back. One that was restarted never is.")
       .reloads();
   table
       .option("hold_back", &MasterConf::hold_back, duration(0s, 10min),
               "So long a server that is held back must be well before it is online again; doubled "
-              "each time. \"0s\": none is.")
+              "each time. The first time twice as long as it was away is enough, but 5 s at least. "
+              "\"0s\": none is held back.")
       .reloads();
   table
       .option("hold_back_max", &MasterConf::hold_back_max, duration(0s, 10min),
-              "The longest that this becomes. A return is forgotten after 10 minutes.")
+              "The longest that this becomes. Returns are forgotten after 10 minutes online.")
       .reloads();
   return table;
 }

@@ -49,8 +49,8 @@ struct MasterConf {
   std::uint32_t verify_attempts = 6;
   Duration verify_timeout = 125ms;        // of all attempts together
   Duration most_looks_dead_window = 10s;  // who goes within it counts towards "most"
-  std::uint32_t returns_free = 1;         // before a server is held back
-  Duration hold_back = 30s;               // the first time; doubled each time
+  std::uint32_t returns_free = 0;         // before a server is held back
+  Duration hold_back = 30s;               // at most, the first time; doubled each time
   Duration hold_back_max = 10min;
 };
 

@@ -18,7 +18,7 @@ enum class ServerState : std::uint8_t {
   kOnline,
   kOffline,   // confirmed dead
   kLeft,      // announced its shutdown
-  kHeldBack,  // answers, but went and came too often: stays offline for a while
+  kHeldBack,  // answers, but was believed dead: stays offline for a while
 };
 
 // A tandem-server. Plain servers are the conf's matter and have no row.

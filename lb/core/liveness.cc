@@ -32,7 +32,7 @@ void Liveness::on_connected(Instant now) {
   left_ = deaf_ = false;
   failed_in_a_row_ = 0;
   heard_ = now;
-  wanted_ = kNever;
+  wanted_ = unanswered_ < kIllProbes ? kNever : now;
   good();
 }
 
@@ -44,6 +44,7 @@ void Liveness::on_heard(Instant now, bool is_pong) {
   }
   heard_ = now;
   if (deaf_ || left_) return;
+  if (unanswered_ >= kIllProbes && !verifying_) wanted_ = std::max(now, begun_ + kReportGap);
   if (verifying_ && is_pong && failed_in_a_row_ > 0) {
     // It lives. Is it deaf? All attempts are to say that.
     ++good_signs_;
@@ -97,13 +98,14 @@ void Liveness::on_probe_started(Instant now) {
 
 void Liveness::on_probe_result(Instant now, ProbeResult result) {
   if (result == ProbeResult::kAnswered) {
-    failed_in_a_row_ = 0;
+    failed_in_a_row_ = unanswered_ = 0;
     deaf_ = false;
     wanted_ = kNever;
     if (!left_) good();
     return;
   }
   if (failed_in_a_row_++ == 0) failing_since_ = now;
+  unanswered_ += !online_;
   if (verifying_) {
     ++fails_;
     refusals_ += result == ProbeResult::kRefused;
@@ -125,7 +127,7 @@ void Liveness::mark(bool online) {
   if (online == online_) return;
   online_ = online;
   accused_ = verifying_ = again_ = false;
-  started_ = pauses_ = 0;
+  started_ = pauses_ = unanswered_ = 0;
   if (online) failed_in_a_row_ = 0;
   if (!online) well_ = false;
 }
@@ -138,7 +140,7 @@ bool Liveness::failed(Instant now) const {
 }
 
 bool Liveness::well(Instant now) const {
-  return well_ && !left_ && !deaf_ && (!connected_ || !silent(now));
+  return well_ && !left_ && !deaf_ && unanswered_ < kIllProbes && (!connected_ || !silent(now));
 }
 
 Instant Liveness::next_probe() const {

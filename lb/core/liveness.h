@@ -14,6 +14,9 @@
 // reported. Of a server that nobody else accuses a failed verification counts only when it has been
 // silent for three intervals or lost its control connection.
 //
+// An offline server is back when it is heard, or a probe is answered; but once kIllProbes in a row
+// were not answered, its word alone is not enough: it may be heard through heavy losses.
+//
 // A server that is heard, but whose data port has failed for kDeafTime and two intervals, is
 // *deaf*.
 #pragma once
@@ -42,6 +45,7 @@ class Liveness {
   static constexpr int kProbeIntervals = 2;      // a verification starts earlier
   static constexpr unsigned kDeafProbes = 10;    // so many failed probes in a row at least: deaf
   static constexpr Duration kDeafTime = 2s;      // and for so long
+  static constexpr unsigned kIllProbes = 3;      // offline: so many unanswered, and it is not back
   static constexpr unsigned kPausesMost = 3;     // offline: the pause doubles so often
   static constexpr Duration kReportGap = 100ms;  // reports verify at most this often
 
@@ -112,6 +116,7 @@ class Liveness {
   unsigned fails_ = 0;
   unsigned refusals_ = 0;
   unsigned failed_in_a_row_ = 0;  // probes, whatever was heard
+  unsigned unanswered_ = 0;       // probes in a row, while it is offline
   unsigned pauses_ = 0;           // the longer, the more often an offline server did not answer
   std::uint64_t verifications_ = 0;
   std::uint64_t good_signs_ = 0;

@@ -75,6 +75,7 @@ void Master::adopt(Instant now, ServerId server, const std::string& zone, std::u
   Subject& subject = it->second;
   subject.zone = zone;
   subject.incarnation = incarnation;
+  subject.gone_since = now;
   if (state == ServerState::kOnline) {
     subject.online = true;
     ++online_;
@@ -228,29 +229,30 @@ void Master::review_offline(Instant now, ServerId server, Subject& subject, Mast
   if (!subject.live.well(now)) {
     subject.well_since = kNever;
     if (held_back_.erase(server) != 0) {
-      subject.unsteady = now;
       orders.emplace_back(
           std::in_place_type<Ruling>,
           Ruling{server, ServerState::kOffline, "it was held back, and is gone again"});
     }
     return;
   }
-  if (now - subject.unsteady > kReturnsKept) subject.returns = 0;
   if (held(subject)) {
     if (subject.well_since == kNever) subject.well_since = now;
     if (now < subject.well_since + hold_of(subject)) {
       if (!held_back_.insert(server).second) return;
       ++counts_.held_back;
-      orders.emplace_back(std::in_place_type<Ruling>,
-                          Ruling{server, ServerState::kHeldBack,
-                                 "it went and came " + std::to_string(subject.returns + 1) +
-                                     " times: it has to be well for " +
-                                     std::to_string(hold_of(subject) / 1s) + " s"});
+      const std::string before =
+          subject.returns == 0
+              ? "it is back, and"
+              : "it went and came " + std::to_string(subject.returns + 1) + " times:";
+      orders.emplace_back(
+          std::in_place_type<Ruling>,
+          Ruling{server, ServerState::kHeldBack,
+                 before + " has to be well for " + std::to_string(hold_of(subject) / 1s) + " s"});
       return;
     }
   }
   ++subject.returns;
-  subject.unsteady = now;
+  subject.returned = now;
   come_back(now, server, subject,
             subject.live.connected() ? "it is heard again" : "a probe was answered", orders);
 }
@@ -262,6 +264,10 @@ bool Master::held(Subject& subject) const {
 
 Duration Master::hold_of(const Subject& subject) const {
   const std::uint32_t over = subject.returns - std::min(subject.returns, options_.returns_free);
+  if (over == 0) {
+    const Duration away = subject.well_since - subject.gone_since;
+    return std::min(std::max(kHoldLeast, 2 * away), options_.hold_back);
+  }
   return std::min(options_.hold_back * (1U << std::min(over, 16U)), options_.hold_back_max);
 }
 
@@ -293,6 +299,8 @@ void Master::go(Instant now, ServerId server, Subject& subject, ServerState stat
       Ruling{server, state,
              dead ? why_dead(now, subject.live, subject.detail) : std::string(kShutsDown)});
   subject.online = subject.confirmed = false;
+  subject.gone_since = now;
+  if (now - subject.returned > kReturnsKept) subject.returns = 0;
   --online_;
   subject.live.mark(false);
   failing_.erase(server);

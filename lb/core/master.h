@@ -19,8 +19,10 @@
 //
 // The dead leave the ring in transactions (lb/core/rounds). Offline servers are looked at ever more
 // rarely, and one that answers returns, into another place on the ring. One that was believed dead
-// and came back, the same process, more than `returns_free` times is held back: it has to be well
-// for `hold_back`, doubled each time, before it counts again; unless most are offline anyway.
+// and comes back, the same process, is held back, unless it has done so `returns_free` times at
+// most, or most are offline anyway: it has to be well for a while before it counts again. The first
+// time for twice as long as it was away, within kHoldLeast and `hold_back`; then for twice
+// `hold_back`, doubled each time.
 #pragma once
 
 #include <cstdint>
@@ -81,12 +83,13 @@ class Master {
     Duration window = 10s;
     Duration hold_back = 30s;
     Duration hold_back_max = 10min;
-    std::uint32_t returns_free = 1;
+    std::uint32_t returns_free = 0;
     std::uint64_t seed = 1;
   };
   static constexpr std::size_t kWitnessesMax = 3;   // asked about one server
   static constexpr std::size_t kWitnessTries = 16;  // so often the dice may name the wrong ones
   static constexpr unsigned kLookTimeouts = 4;      // so many verification times a witness has
+  static constexpr Duration kHoldLeast = 5s;        // but for a shorter hold_back
   static constexpr Duration kReturnsKept = 10min;   // then the returns of a server are forgotten
 
   struct Counts {
@@ -166,8 +169,9 @@ class Master {
     std::vector<ServerId> asked;
     // Of comings and goings.
     unsigned returns = 0;                // of the same process
-    Instant unsteady = Instant{} - 24h;  // it returned last, or went while it was held back
+    Instant returned = Instant{} - 24h;  // last
     Instant well_since = kNever;
+    Instant gone_since{};  // offline
   };
 
   Subject* find(ServerId server);

@@ -50,7 +50,109 @@ std::string titled(std::uint32_t n, std::uint32_t dead, std::uint64_t seed, std:
          ": " + wrong;
 }
 
+// --- one server that is ill ---------------------------------------------------------------------
+
+constexpr std::uint32_t kIll = 1;
+constexpr double kIllPeriods = 1800, kTurnPeriods = 20;
+constexpr double kWellPeriods = 1200;  // longer than anybody is held back
+constexpr unsigned kReportsLeast = 10;
+
+void suffer(RingCluster& cluster, Illness illness) {
+  switch (illness) {
+    case Illness::kHearsNothing:
+      cluster.lose(kIll, {.in = 1});
+      return cluster.run(kIllPeriods);
+    case Illness::kIsNotHeard:
+      cluster.lose(kIll, {.out = 1});
+      return cluster.run(kIllPeriods);
+    case Illness::kLosesMost:
+      cluster.lose(kIll, {.in = 0.8, .out = 0.8});
+      return cluster.run(kIllPeriods);
+    case Illness::kLosesMostAmong:
+      cluster.lose(kIll, {.in = 0.8, .out = 0.8, .of_master = false});
+      return cluster.run(kIllPeriods);
+    case Illness::kFreezes:
+    case Illness::kIsCutOff:
+      break;
+  }
+  for (double passed = 0; passed < kIllPeriods; passed += 2 * kTurnPeriods) {
+    for (const bool is_ill : {true, false}) {
+      if (illness == Illness::kIsCutOff) {
+        const double loss = is_ill ? 1 : 0;
+        cluster.lose(kIll, {.in = loss, .out = loss});
+      } else if (is_ill) {
+        cluster.freeze(kIll);
+      } else {
+        cluster.thaw(kIll);
+      }
+      cluster.run(kTurnPeriods);
+    }
+  }
+}
+
+// Of how it fares while it is ill.
+unsigned times_offline(Illness illness, std::uint32_t returns_free) {
+  switch (illness) {
+    case Illness::kHearsNothing:
+    case Illness::kIsNotHeard:
+      return 1;
+    case Illness::kLosesMostAmong:
+      return 0;
+    case Illness::kLosesMost:
+    case Illness::kFreezes:
+    case Illness::kIsCutOff:
+      break;
+  }
+  return 1 + returns_free;
+}
+
 }  // namespace
+
+std::string_view words_for(Illness illness) {
+  switch (illness) {
+    case Illness::kHearsNothing:
+      return "hears nothing";
+    case Illness::kIsNotHeard:
+      return "is not heard";
+    case Illness::kLosesMost:
+      return "loses 80 %";
+    case Illness::kLosesMostAmong:
+      return "loses 80 %, not to the master";
+    case Illness::kFreezes:
+      return "frozen for 20 s, well for 20 s";
+    case Illness::kIsCutOff:
+      break;
+  }
+  return "cut off for 20 s, well for 20 s";
+}
+
+std::string one_is_ill(Illness illness, std::uint32_t servers, std::uint32_t returns_free,
+                       std::uint64_t seed) {
+  RingCluster::Options options = ring_of(servers, seed);
+  options.master.returns_free = returns_free;
+  RingCluster cluster(options);
+  cluster.run(5 + cluster.dice().unit());
+  suffer(cluster, illness);
+
+  std::string wrong;
+  const unsigned expected = times_offline(illness, returns_free);
+  for (std::uint32_t i = 0; i < servers; ++i) {
+    const unsigned offlines = cluster.offlines(i);
+    if (offlines == (i == kIll ? expected : 0)) continue;
+    wrong += (i == kIll ? "it" : "another") + std::string(" was offline ") +
+             std::to_string(offlines) + " times; ";
+  }
+  if (cluster.online(kIll) != (expected == 0)) wrong += "it is not offline in the end; ";
+  if (expected == 0 && cluster.master_counts().false_suspicions < kReportsLeast) {
+    wrong += "it was hardly reported; ";
+  }
+  cluster.lose(kIll, {});
+  cluster.run(kWellPeriods);
+  if (!cluster.online(kIll)) wrong += "it is well, but not online; ";
+  if (wrong.empty()) return wrong;
+  return std::string(words_for(illness)) + ", " + std::to_string(servers) + " servers, seed " +
+         std::to_string(seed) + ": " + wrong;
+}
 
 std::string neighbours_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed) {
   RingCluster cluster(ring_of(n, seed));

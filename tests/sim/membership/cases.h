@@ -26,4 +26,24 @@ std::vector<std::string> all_neighbours_die(std::uint32_t most, std::uint64_t se
 // A random number in a ring of 13 to 1000; all but a few of them, every fourth time.
 std::string many_neighbours_die(std::uint64_t seed);
 
+// One server of several is ill for half an hour: three times as long as its returns are remembered.
+enum class Illness : std::uint8_t {
+  kHearsNothing,    // it misses both buddies, so it doubts itself and accuses nobody
+  kIsNotHeard,      // it gets no answers
+  kLosesMost,       // 80 % of all packets: late words of its own are heard again and again
+  kLosesMostAmong,  // the same, but not to and from the master
+  kFreezes,         // 20 s frozen, 20 s well
+  kIsCutOff,        // 20 s cut off, 20 s well
+};
+constexpr Illness kIllnesses[] = {Illness::kHearsNothing, Illness::kIsNotHeard,
+                                  Illness::kLosesMost,    Illness::kLosesMostAmong,
+                                  Illness::kFreezes,      Illness::kIsCutOff};
+std::string_view words_for(Illness illness);
+
+// It is offline once, and stays so until it is well again; with `returns_free`, so often more as
+// that lets it return. Whom only other servers do not reach stays online: it is reported all the
+// time, in error, but it serves whoever comes from the balancer. Nobody else is ever offline.
+std::string one_is_ill(Illness illness, std::uint32_t servers, std::uint32_t returns_free,
+                       std::uint64_t seed);
+
 }  // namespace tandem::sim

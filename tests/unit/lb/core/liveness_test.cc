@@ -225,6 +225,30 @@ TEST(Liveness, AnOfflineServerIsWellWhenItAnswersOrIsHeardOrRegisters) {
   EXPECT_TRUE(registered.liveness.well(at(1s)));
 }
 
+// Words get through heavy losses in the end, probes do not.
+TEST(Liveness, AnOfflineServerThatIsHeardButAnswersNoProbeIsNotWell) {
+  Driven server;
+  server.run(5s, kFrozen);
+  server.liveness.mark(false);
+  server.run(30s, kFrozen);
+  server.run(36s, Manner{true, true, ProbeResult::kFailed});
+  EXPECT_FALSE(server.liveness.well(at(server.now)));
+  server.run(50s, kFine);
+  EXPECT_TRUE(server.liveness.well(at(server.now)));
+  // A few that fail are no matter.
+  server.run(52s, Manner{true, true, ProbeResult::kFailed});
+  EXPECT_TRUE(server.liveness.well(at(server.now)));
+  server.run(56s, Manner{true, true, ProbeResult::kFailed});
+  EXPECT_FALSE(server.liveness.well(at(server.now)));
+
+  Driven returned;
+  returned.run(5s, kFrozen);
+  returned.liveness.mark(false);
+  returned.run(30s, kFrozen);
+  returned.liveness.on_connected(at(30s));
+  EXPECT_LE(returned.liveness.next_probe(), at(30s)) << "it is looked at now";
+}
+
 TEST(Liveness, WhoHasLeftIsNotProbedAndIsNotWell) {
   Driven server;
   server.liveness.on_left(at(0s));

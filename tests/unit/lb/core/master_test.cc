@@ -200,6 +200,24 @@ TEST(Master, AServerThatFlipFlopsIsHeldBackAndNoOtherIsTouched) {
   }
 }
 
+// Twice as long as it was away, but five seconds at least.
+TEST(Master, WhoComesBackTheFirstTimeIsHeldBackTheLongerTheLongerItWasAway) {
+  for (const Duration away : {Duration(1500ms), Duration(10s), Duration(60s)}) {
+    MasterWorld world(1, 0);
+    fill(world, 6);
+    world.freeze("s2");
+    world.run(away);
+    ASSERT_FALSE(world.online("s2"));
+    world.freeze("s2", false);
+    const Duration held = std::clamp<Duration>(2 * away, 5s, 30s);
+    world.run(held - 2s);
+    EXPECT_FALSE(world.online("s2")) << away / 1ms;
+    EXPECT_EQ(world.of("s2").state, ServerState::kHeldBack);
+    world.run(2500ms);
+    EXPECT_TRUE(world.online("s2")) << away / 1ms;
+  }
+}
+
 TEST(Master, WhoShutsDownWhileItIsHeldBackHasLeft) {
   MasterWorld world;
   fill(world, 6);
