@@ -156,7 +156,7 @@ void Master::on_report(Instant now, ServerId by, const FailureReport& report,
   suspect(now, report.suspect, *subject);
   subject->accused = true;
   if (!by || can_witness(now, by)) {
-    subject->agreed = true;
+    if (!subject->disputed) subject->agreed = true;
     last_witness_ = by;
   }
   subject->live.on_accused(now);
@@ -177,6 +177,7 @@ void Master::on_looked(Instant now, ServerId by, const Looked& looked, MasterOrd
   if (subject == nullptr || looked.number != subject->look) return;
   if (std::find(subject->asked.begin(), subject->asked.end(), by) == subject->asked.end()) return;
   last_witness_ = by;
+  ++subject->answers;
   (looked.reached ? subject->contradicted : subject->agreed) = true;
   review(now, looked.server, *subject, orders);
 }
@@ -298,7 +299,7 @@ void Master::go(Instant now, ServerId server, Subject& subject, ServerState stat
       std::in_place_type<Ruling>,
       Ruling{server, state,
              dead ? why_dead(now, subject.live, subject.detail) : std::string(kShutsDown)});
-  subject.online = subject.confirmed = false;
+  subject.online = subject.confirmed = subject.disputed = false;
   subject.gone_since = now;
   if (now - subject.returned > kReturnsKept) subject.returns = 0;
   --online_;

@@ -9,7 +9,9 @@
 //      this is not one of most, or
 //   4. it is deaf (it reports, but its data port fails), and this is not one of most.
 // A witness that did reach it contradicts, unless it is deaf: then nothing changes, and neither if
-// nobody can be asked. Those who are asked may have died with it, unnoticed yet: if none is heard
+// nobody can be asked. From then on, until the master hears of it again, a report is not enough:
+// its reporter may be cut off from it, too. Several are asked, and none of them may contradict.
+// Those who are asked may have died with it, unnoticed yet: if none is heard
 // of, others are asked, once.
 //
 // *Most looks dead*: if more than half of those online would be offline by what was confirmed
@@ -162,11 +164,13 @@ class Master {
     bool accused = false;      // by another server
     bool agreed = false;       // by a witness
     bool contradicted = false;
+    bool disputed = false;   // it was contradicted, and nothing good was seen since
     bool confirmed = false;  // its transaction is to come
     std::uint64_t look = 0;  // the number of the question
     Instant asked_at = kNever;
     bool asked_again = false;  // nobody who was asked first was heard of
     std::vector<ServerId> asked;
+    std::size_t answers = 0;  // of those
     // Of comings and goings.
     unsigned returns = 0;                // of the same process
     Instant returned = Instant{} - 24h;  // last
@@ -184,6 +188,7 @@ class Master {
   void judge_deaf(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
   void give_up(ServerId server, Subject& subject, std::string_view why, MasterOrders& orders);
   void ask(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
+  bool waits_for_witnesses(Instant now, const Subject& subject) const;
   bool can_witness(Instant now, ServerId server) const;
   bool somebody_is_heard(const Subject& subject) const;
   void confirm(Instant now, ServerId server, Subject& subject);

@@ -30,6 +30,7 @@ void Master::acquit(ServerId server, Subject& subject) {
   rounds_.settle(server);
   subject.suspected = subject.asked_at = kNever;
   subject.accused = subject.agreed = subject.contradicted = subject.confirmed = false;
+  subject.disputed = false;
 }
 
 void Master::judge(Instant now, ServerId server, Subject& subject, MasterOrders& orders) {
@@ -40,16 +41,19 @@ void Master::judge(Instant now, ServerId server, Subject& subject, MasterOrders&
     return;
   }
   suspect(now, server, subject);
-  const bool believed = subject.agreed && !subject.contradicted;
+  const bool all_said =
+      subject.answers == subject.asked.size() || !waits_for_witnesses(now, subject);
+  const bool believed = subject.agreed && !subject.contradicted && (!subject.disputed || all_said);
   if (live.refused() || believed) return confirm(now, server, subject);
   if (subject.judged == live.verifications()) return;  // the next one decides
   if (live.deaf()) return judge_deaf(now, server, subject, orders);
   if (subject.contradicted) {
     ++counts_.contradicted;
+    subject.disputed = true;
     return give_up(server, subject, "a server that was asked reaches it", orders);
   }
   if (subject.asked_at == kNever) ask(now, server, subject, orders);
-  if (subject.asked_at != kNever && now < subject.asked_at + look_time()) return;
+  if (waits_for_witnesses(now, subject)) return;
   // Who was asked may have died with it. By now whoever did is silent, too, and suspected.
   if (subject.asked_at != kNever && !subject.asked_again && !somebody_is_heard(subject)) {
     ask(now, server, subject, orders);
@@ -109,6 +113,7 @@ void Master::ask(Instant now, ServerId server, Subject& subject, MasterOrders& o
   subject.asked.clear();
   subject.asked_at = kNever;
   subject.asked_again = false;
+  subject.answers = 0;
   const auto add = [&](ServerId witness) {
     if (!witness || witness == server || !can_witness(now, witness)) return;
     if (std::find(subject.asked.begin(), subject.asked.end(), witness) != subject.asked.end()) {
@@ -130,6 +135,10 @@ void Master::ask(Instant now, ServerId server, Subject& subject, MasterOrders& o
     orders.emplace_back(std::in_place_type<AskWitness>,
                         AskWitness{witness, Look{subject.look, server, {}}});
   }
+}
+
+bool Master::waits_for_witnesses(Instant now, const Subject& subject) const {
+  return subject.asked_at != kNever && now < subject.asked_at + look_time();
 }
 
 // Online, heard of lately, and suspected by nobody.

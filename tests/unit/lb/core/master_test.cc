@@ -108,6 +108,26 @@ TEST(Master, WhoIsCutOffFromTheMasterAloneStaysOnline) {
   EXPECT_FALSE(world.master().most_looks_dead());
 }
 
+// Once a witness has said that it lives, it takes more than somebody else who is cut off from it.
+TEST(Master, WhoIsCutOffFromTheMasterAndFromOneBuddyStaysOnlineAsLongAsOthersReachIt) {
+  MasterWorld world;
+  fill(world, 6);
+  world.cut("s3");
+  world.run(10s);
+  ASSERT_GT(world.master().counts().contradicted, 0U);
+  const ServerId first = world.master().ring().step(ServerId::of("s3"), true);
+  const std::string buddy = world.servers().at(first).name;
+  for (int i = 0; i < 100; ++i) {
+    world.accuse(buddy, "s3");
+    world.run(130ms);
+    ASSERT_TRUE(world.online("s3")) << i;
+  }
+  // When it dies in truth, that is found out all the same.
+  world.of("s3").alive = false;
+  world.run(MasterWorld::kMissed + 3s);
+  EXPECT_FALSE(world.online("s3"));
+}
+
 // Its buddies agreed that it was dead when it was; that is no word on what comes later.
 TEST(Master, WhatWasSaidOfAnEarlierSuspicionSaysNothingOfALaterOne) {
   MasterWorld world;
