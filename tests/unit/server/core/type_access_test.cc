@@ -322,6 +322,16 @@ TEST_F(TypeAccessTest, AWriteForWhichNobodyIsNamedInTimeIsGivenUp) {
   EXPECT_EQ(machine_.waiting(), 0U);
 }
 
+TEST_F(TypeAccessTest, AWriteIsNotSentAgainToAServerThatIsBack) {
+  Request request;
+  write("/b/1", request);
+  machine_.on_failure(now_, Failure::kSilent, request);
+  set_online(1, false);
+  set_online(1, true);
+  EXPECT_EQ(machine_.on_changed(now_, request).as, As::kWait) << "it may have it twice then";
+  machine_.end(request);
+}
+
 TEST_F(TypeAccessTest, AWriteThatNobodyHasYetIsSentWhenTheLinkStands) {
   machine_.on_unlinked(b_);
   Request request;
