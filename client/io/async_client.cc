@@ -23,6 +23,7 @@ class [[gnu::visibility("hidden")]] AsyncClient::Body {
   static constexpr Duration kNoticeStep = 5ms;
 
   bool post(std::function<void()> work);
+  void join();
   void run(const ClientOptions& options, std::promise<void>& ready);
   void leave();
 
@@ -38,13 +39,17 @@ class [[gnu::visibility("hidden")]] AsyncClient::Body {
 
   std::mutex mutex_;
   bool closed_ = false;  // nothing is posted any more
-  std::thread thread_;   // last: it uses the rest
+
+  std::mutex join_mutex_;      // whoever has it may join
+  std::thread thread_;         // it uses the rest
+  std::thread::id thread_id_;  // as it was when it began
 };
 
 AsyncClient::Body::Body(const ClientOptions& options)
     : calls_max_(std::size_t{std::max(options.connections_max, 1u)} + options.queue_max) {
   std::promise<void> ready;
   thread_ = std::thread([this, &options, &ready] { run(options, ready); });
+  thread_id_ = thread_.get_id();
   ready.get_future().get();
 }
 
@@ -98,11 +103,16 @@ void AsyncClient::Body::cancel(CallId call) {
 }
 
 void AsyncClient::Body::close() {
-  TANDEM_CHECK(std::this_thread::get_id() != thread_.get_id());
+  TANDEM_CHECK(std::this_thread::get_id() != thread_id_);
   {
     const std::lock_guard lock(mutex_);
     if (!std::exchange(closed_, true)) loop_.post([this] { leave(); });
   }
+  join();
+}
+
+void AsyncClient::Body::join() {
+  const std::lock_guard lock(join_mutex_);
   if (thread_.joinable()) thread_.join();
 }
 
@@ -118,9 +128,10 @@ void AsyncClient::Body::leave() {
 }
 
 ClientStats AsyncClient::Body::stats() {
-  if (std::this_thread::get_id() == thread_.get_id()) return engine_->stats();
+  if (std::this_thread::get_id() == thread_id_) return engine_->stats();
   std::promise<ClientStats> told;
   if (post([this, &told] { told.set_value(engine_->stats()); })) return told.get_future().get();
+  join();  // it is ending, and has the last word
   return last_stats_;
 }
 

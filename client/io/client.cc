@@ -44,7 +44,10 @@ Reply Client::Body::request(Engine::Request request) {
     reply = std::move(got);
     loop_.stop();
   });
-  while (!reply) loop_.run();
+  // Also when nobody has to be asked: a round's end deletes what is over.
+  do {
+    loop_.run();
+  } while (!reply);
   return std::move(*reply);
 }
 

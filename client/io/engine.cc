@@ -129,7 +129,7 @@ void Engine::go_on() {
     --waiting_count_;
     ++under_way_;
     if (call.opens_session()) opening_ = call.id();
-    call.go_on();
+    call.begin();
   }
   going_on_ = false;
 }

@@ -30,6 +30,11 @@ void EngineCall::wait() {
   timer_.set(call_.deadline());
 }
 
+void EngineCall::begin() {
+  stage_ = Stage::kPausing;
+  go_on();
+}
+
 void EngineCall::go_on() {
   if (call_.finished()) return engine_.over(*this);
   const Instant now = engine_.loop_.now();

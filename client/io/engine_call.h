@@ -23,8 +23,9 @@ class EngineCall final : public Disposable {
   bool waits() const { return stage_ == Stage::kWaiting; }
   bool opens_session() const;
 
-  void wait();   // for go_on(), at the longest until its deadline
-  void go_on();  // its turn has come, or the map
+  void wait();   // for begin(), at the longest until its deadline
+  void begin();  // its turn has come: it waits no more, whatever comes of it
+  void go_on();  // the map has come
   bool wants_map() const { return stage_ == Stage::kMap; }
   // Does it wait for how this server is?
   bool looks_at(std::string_view server) const;

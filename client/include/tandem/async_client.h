@@ -56,10 +56,11 @@ class AsyncClient {
   std::future<Reply> remove(std::string target, HeaderFields headers = {});
 
   // Cancels what is under way, and returns when every callback has been called. Calls that are
-  // started later fail with kCancelled.
+  // started later fail with kCancelled. Any thread, several at a time, but no callback.
   void close();
 
-  // Waits for the client's thread, unless it is called from there.
+  // Waits for the client's thread, unless it is called from there; while the client is being
+  // closed, for its end.
   ClientStats stats() const;
 
  private:

@@ -118,6 +118,22 @@ TEST(AsyncClient, TheTimeoutCoversTheWaitForATurn) {
   EXPECT_EQ(reply.attempts, 0u);
 }
 
+// Begun in one round, both have the same deadline: the end of the one is the other's turn.
+TEST(AsyncClient, ACallWhoseTurnComesAtItsDeadlineGivesItBack) {
+  Echo origin;
+  AsyncClient client({.balancer = origin.url(), .timeout = 500ms, .connections_max = 1});
+  std::promise<Reply> first, second;
+  client.start({.target = "refused at once"}, [&](Reply) {
+    client.start({.target = "/hangs"}, [&](Reply reply) { first.set_value(std::move(reply)); });
+    client.start({.target = "/hangs"}, [&](Reply reply) { second.set_value(std::move(reply)); });
+  });
+  EXPECT_EQ(first.get_future().get().failure, ClientFailure::kTimeout);
+  EXPECT_EQ(second.get_future().get().failure, ClientFailure::kTimeout);
+  EXPECT_EQ(client.stats().waiting, 0u);
+  EXPECT_EQ(client.stats().under_way, 0u);
+  EXPECT_EQ(client.get("/").get().body(), "GET /");
+}
+
 TEST(AsyncClient, ACancelledCallEndsAndTheNextHasItsPlace) {
   Echo origin;
   AsyncClient client({.balancer = origin.url(), .connections_max = 1});
@@ -169,6 +185,27 @@ TEST(AsyncClient, ClosedWhileOthersStartCallsEveryCallIsAnswered) {
   EXPECT_EQ(answered, 500);
   EXPECT_EQ(client.get("/").get().failure, ClientFailure::kCancelled);
   EXPECT_GE(client.stats().calls, 0u);
+}
+
+// A callback that does not end keeps the client's thread alive meanwhile.
+TEST(AsyncClient, WhileItEndsAnyThreadMayCloseItAndAskHowItStands) {
+  Echo origin;
+  AsyncClient client({.balancer = origin.url()});
+  std::promise<void> entered, release;
+  client.start({.target = "/hangs"}, [&](Reply) {
+    entered.set_value();
+    release.get_future().wait();
+  });
+  const auto close = [&] { client.close(); };
+  std::vector<std::future<void>> closers;
+  closers.push_back(std::async(std::launch::async, close));
+  entered.get_future().wait();
+  for (int i = 0; i < 3; ++i) closers.push_back(std::async(std::launch::async, close));
+  auto stats = std::async(std::launch::async, [&] { return client.stats(); });
+  EXPECT_EQ(stats.wait_for(20ms), std::future_status::timeout) << "its last word is not said";
+  release.set_value();
+  for (auto& closer : closers) EXPECT_NO_THROW(closer.get());
+  EXPECT_EQ(stats.get().calls, 1u);
 }
 
 TEST(AsyncClient, OptionsThatCannotBeAreToldByEachCall) {

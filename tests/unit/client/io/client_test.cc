@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <atomic>
 #include <filesystem>
@@ -286,6 +287,23 @@ TEST_F(ClientTest, AValidationWithoutAnAnswerDoesNotFailTheCall) {
   EXPECT_TRUE(reply) << reply.message;
   EXPECT_EQ(reply.source, ReplySource::kByMirror);
   EXPECT_GE(reply.validation.requests, 1u);
+}
+
+TEST_F(ClientTest, ACallThatNobodyIsAskedAboutLeavesNothingBehind) {
+  ScriptedServer server([](const Request& request) {
+    return serve_content(request, "content", "Cache-Control: max-age=3600\r\n");
+  });
+  Client client({.balancer = server.url(), .reuse_fresh = true});
+  const HeaderFields large{{"X-Large", std::string(8 << 10, 'x')}};
+  EXPECT_EQ(client.get("/x", large).source, ReplySource::kFetched);
+  EXPECT_EQ(client.get("/x", large).source, ReplySource::kLocal);
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(client.get("/x", large).source, ReplySource::kLocal);
+    ASSERT_EQ(client.get("no target", large).failure, ClientFailure::kOptions);
+  }
+  EXPECT_LT(::mallinfo2().uordblks, before + (1 << 20));
+  EXPECT_EQ(server.requests(), 1);
 }
 
 TEST_F(ClientTest, TheActiveServersAreAskedOfTheBalancer) {
