@@ -25,6 +25,7 @@ std::string_view CacheValidation::head(const Avoids& avoids) {
   fmt::format_to(std::back_inserter(head_),
                  "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: {}\r\n",
                  kValidationPath, state_.authority, state_.user_agent, kValidationType);
+  token_ = state_.token;
   evictions_ = write_session_fields(state_, {.token = state_.token, .direct = to_.direct()}, head_);
   fmt::format_to(std::back_inserter(head_), "Content-Type: {}\r\nContent-Length: {}\r\n\r\n",
                  kValidationType, body_.size());
@@ -33,7 +34,7 @@ std::string_view CacheValidation::head(const Avoids& avoids) {
 
 void CacheValidation::on_response(const Response& response, Instant now, UnixSeconds unix_now) {
   const std::string token = state_.token;
-  learn(state_, to_, response.headers, evictions_, now);
+  learn(state_, to_, response.headers, {token_, evictions_}, now);
   report_.bytes_received += response.body.size();
   switch (response.status) {
     case 200:

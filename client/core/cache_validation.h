@@ -42,6 +42,7 @@ class CacheValidation {
   std::string head_;
   std::string body_;
   Destination to_;
+  std::string token_;  // of the session when the request was made
   std::uint64_t evictions_ = 0;
   unsigned failures_ = 0;
   ValidationReport report_;

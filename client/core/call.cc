@@ -104,7 +104,8 @@ bool Call::avoids(std::string_view server) const {
 bool Call::awaits_map() const { return !refer_to_.empty() && !state_.locator.find(refer_to_); }
 
 bool Call::may_leave() const {
-  return to_.direct() && http::is_idempotent(method_) && tries_ < state_.retry.attempts_max &&
+  return to_.direct() && http::is_idempotent(method_) &&
+         std::max(tries_, sent_ + 1) < state_.retry.attempts_max &&
          reply_.attempts < kAttemptsMax && state_.budget.affords();
 }
 
@@ -116,17 +117,21 @@ void Call::begin_attempt(Avoids avoids) {
   write_head();
 }
 
-// The server that a referral names, or else whom the locator names.
+// The server that a referral names, or else whom the locator names. One that the map lacks, and no
+// newer map has come, the balancer reaches: whoever referred to it would do so again.
 void Call::choose() {
   const auto referred = state_.locator.find(refer_to_);
+  const bool unknown = awaits_map() && !this->avoids({});
   if (!refer_token_.empty() && referred && (insists_ || !this->avoids(refer_to_))) {
     to_ = *referred;
     ++reply_.referrals;
   } else {
     refer_token_.clear();
-    to_ = state_.locator.choose(
-        !state_.token.empty(), [this](std::string_view server) { return this->avoids(server); },
-        request_.target);
+    to_ = unknown ? Destination{}
+                  : state_.locator.choose(
+                        !state_.token.empty(),
+                        [this](std::string_view server) { return this->avoids(server); },
+                        request_.target);
   }
   refer_to_.clear();
   if (request_.to_balancer) to_ = {};
@@ -138,6 +143,7 @@ void Call::choose() {
 
 void Call::write_head() {
   held_ = may_announce_ ? state_.cache.find(request_.target) : nullptr;
+  token_ = state_.token;
   reply_.announced = held_ != nullptr;
   head_.clear();
   const auto out = std::back_inserter(head_);
@@ -160,19 +166,20 @@ void Call::write_head() {
 }
 
 void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
-  learn(state_, to_, response.headers, std::exchange(evictions_, 0), now);
+  learn(state_, to_, response.headers, {token_, std::exchange(evictions_, 0)}, now);
   reply_.server = field_of(response.headers, "Tandem-Server");
   if (follow_referral(response, now)) {
     --tries_;  // nothing was executed
     return;
   }
+  ++sent_;
   reply_.direct = to_.direct();
   if (wait_for_service(response, now)) return;
   if (response.status == 304 && held_) {
     if (use_ours(response, unix_now)) return;
     // Not about the copy that was announced. Without an announcement it has to be sent whole.
     may_announce_ = false;
-    if (try_again({.attempts = tries_, .idempotent = true}, now)) return;
+    if (try_again({.attempts = spent(), .idempotent = true}, now)) return;
   }
   give(std::move(response), unix_now);
 }
@@ -183,7 +190,7 @@ bool Call::follow_referral(const Response& response, Instant now) {
   if (response.status != 421 || !to_.direct() || token.empty()) return false;
   refer_token_.clear();
   if (token == kNoToken) {
-    state_.token.clear();
+    if (state_.token == token_) state_.token.clear();
     return ask_again_later(now);
   }
   const auto where = Whereabouts::parse(field_of(response.headers, kWhereField));
@@ -210,6 +217,8 @@ bool Call::ask_again_later(Instant now) {
   return true;
 }
 
+unsigned Call::spent() const { return std::max({tries_, sent_, 1u}); }
+
 bool Call::try_again(RetryPolicy::Failed failed, Instant now) {
   const auto next = state_.retry.next_attempt(failed, now, deadline_);
   if (!next) return false;
@@ -222,11 +231,12 @@ bool Call::wait_for_service(const Response& response, Instant now) {
   std::uint64_t seconds = 1;  // a date, which needs no more precision than this
   (void)http::parse_decimal(field_of(response.headers, "Retry-After"), seconds);
   seconds = std::min<std::uint64_t>(seconds, 3600);
-  return try_again({.attempts = tries_,
+  return try_again({.attempts = spent(),
                     .idempotent = http::is_idempotent(method_),
                     .bytes_sent = true,
                     .retry_after = std::chrono::seconds(seconds)},
-                   now);
+                   now) &&
+         state_.budget.take();
 }
 
 bool Call::use_ours(const Response& response, UnixSeconds unix_now) {
@@ -279,13 +289,12 @@ void Call::on_failure(AttemptFailure failure, Instant now, bool left_alone) {
     if (!to_.direct()) left_alone = !std::exchange(balancer_failed_, true);
     if (left_alone) tries_ = referrals_ = 0;
   }
-  // Where nothing was sent nobody has worked for it.
-  const bool affordable = !failure.bytes_sent || !idempotent || state_.budget.take();
-  if (worth_it && affordable && reply_.attempts < kAttemptsMax &&
-      try_again({.attempts = std::max(tries_, 1u),
-                 .idempotent = idempotent,
-                 .bytes_sent = failure.bytes_sent},
-                now)) {
+  sent_ += failure.bytes_sent;
+  // Where nothing was sent nobody has worked for it. The budget is asked last: it pays.
+  if (worth_it && reply_.attempts < kAttemptsMax &&
+      try_again({.attempts = spent(), .idempotent = idempotent, .bytes_sent = failure.bytes_sent},
+                now) &&
+      (!failure.bytes_sent || state_.budget.take())) {
     if (left_alone) next_attempt_ = now;
     return;
   }

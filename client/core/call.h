@@ -45,6 +45,13 @@ struct AttemptFailure {
   std::string message{};
   bool bytes_sent = false;
   bool ours = false;  // for want of something on this machine: says nothing about the server
+
+  // Is the server to blame: is there no connection, or a broken one? Its answer may take longer
+  // than the call has, or be larger than the caller wants, and it is well all the same.
+  bool blames_server() const {
+    return !ours && (failure == ClientFailure::kConnect || failure == ClientFailure::kSend ||
+                     failure == ClientFailure::kReceive);
+  }
 };
 
 class Call {
@@ -100,6 +107,7 @@ class Call {
   void write_head();
   bool follow_referral(const Response& response, Instant now);
   bool ask_again_later(Instant now);
+  unsigned spent() const;
   bool try_again(RetryPolicy::Failed failed, Instant now);
   bool wait_for_service(const Response& response, Instant now);
   bool use_ours(const Response& response, UnixSeconds unix_now);
@@ -113,9 +121,11 @@ class Call {
   Instant next_attempt_;
   bool finished_ = false;
   bool may_announce_ = false;
+  std::string token_;            // of the session when the attempt began
   ItemPtr held_;                 // what was announced
   std::uint64_t evictions_ = 0;  // the mark of those that were announced
-  unsigned tries_ = 0;           // attempts that count for the retry policy
+  unsigned tries_ = 0;  // attempts that count for the retry policy, since a server was left
+  unsigned sent_ = 0;   // ... in all, of which something was sent
   Destination to_;
   Avoids avoids_;
   bool balancer_failed_ = false;

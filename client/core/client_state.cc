@@ -43,11 +43,11 @@ std::uint64_t write_session_fields(const ClientState& state, const Introduction&
 }
 
 void learn(ClientState& state, const Destination& from, const HeaderFields& response,
-           std::uint64_t evictions, Instant now) {
-  state.cache.evictions_heard(evictions);
+           const Introduced& as, Instant now) {
+  state.cache.evictions_heard(as.evictions);
   const std::string_view token = field_of(response, "Tandem-Session");
   if (token == kNoToken) {
-    state.token.clear();
+    if (state.token == as.token) state.token.clear();
   } else if (is_token_text(token)) {
     state.token = token;
   }

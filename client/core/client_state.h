@@ -49,8 +49,14 @@ struct Introduction {
 // announced (ItemCache::eviction_mark).
 std::uint64_t write_session_fields(const ClientState& state, const Introduction& as,
                                    std::string& head);
-// What every response tells, whatever it answers; `evictions` is the mark of the request.
+// What there was when the request was made.
+struct Introduced {
+  std::string_view token;       // of the session then
+  std::uint64_t evictions = 0;  // their mark
+};
+// What every response tells, whatever it answers. That the session is lost is about the one that
+// there was then: another call may have begun the next one since.
 void learn(ClientState& state, const Destination& from, const HeaderFields& response,
-           std::uint64_t evictions, Instant now);
+           const Introduced& as, Instant now);
 
 }  // namespace tandem

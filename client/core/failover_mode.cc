@@ -47,6 +47,15 @@ std::optional<std::string> FailoverModes::take_probe(Instant now) {
   return std::nullopt;
 }
 
+void FailoverModes::put_back(std::string_view server, Instant now) {
+  const auto known = servers_.find(server);
+  if (known != servers_.end() && known->second.in_mode) known->second.probe_at = now + kProbeAgain;
+}
+
+void FailoverModes::forget_unless(const std::function<bool(std::string_view)>& exists) {
+  std::erase_if(servers_, [&](const auto& one) { return !exists(one.first); });
+}
+
 Instant FailoverModes::next_deadline() const {
   Instant next = kNever;
   for (const auto& [name, server] : servers_) {

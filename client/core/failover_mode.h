@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -29,6 +30,7 @@ class FailoverModes {
     Duration probe_patience = 5s;    // a probe of which nothing is heard has failed after this time
     std::size_t servers_max = 4096;  // of more, those that come later are never left alone
   };
+  static constexpr Duration kProbeAgain = 1s;  // until a probe that was put back is due again
   // What the master is to be told.
   enum class Notice : std::uint8_t { kNone, kEntered, kLeft };
 
@@ -44,6 +46,10 @@ class FailoverModes {
   // The server that is to be probed now; the caller probes it and tells what came of it. Nothing:
   // none is due.
   std::optional<std::string> take_probe(Instant now);
+  // Whoever has it cannot probe, not knowing where the server is: another may, soon.
+  void put_back(std::string_view server, Instant now);
+  // Servers that are in no list any more will neither answer nor be asked.
+  void forget_unless(const std::function<bool(std::string_view)>& exists);
   // When the next probe will be due; kNever: there is nobody to probe.
   Instant next_deadline() const;
 

@@ -39,7 +39,11 @@ void Locator::on_map(const ServerListing& listing) {
     if (Address::parse(server.address)) servers_[server.name] = {server.address, server.online};
   }
   stale_ = servers_.empty();
-  if (by_type_ && listing.types) share_out(listing);
+  if (by_type_ && listing.types) {
+    share_out(listing);
+  } else if (owners_) {
+    stale_ = true;  // the balancer's list does not tell who owns what in this view
+  }
 }
 
 void Locator::share_out(const ServerListing& listing) {

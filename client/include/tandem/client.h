@@ -59,9 +59,11 @@ struct ClientOptions {
   // and counts as failed, and another server is asked. What only takes long is waited for.
   // 0: a silent server has the whole timeout.
   std::chrono::milliseconds attempt_timeout{3'000};
-  unsigned attempts_max = 4;  // of a call
+  // Of a call. Direct, each server has as many that fail before anything is sent.
+  unsigned attempts_max = 4;
   std::size_t body_bytes_max = std::size_t{1} << 30;
   // Requests that are sent again after they had been sent once, percent of all; 100 may be owed.
+  // Also after a 503: without budget that is the reply.
   unsigned retry_budget = 20;
   unsigned connections_max = 64;  // calls under way; more wait for one to end (AsyncClient)
   unsigned queue_max = 1024;      // that wait; of more, each fails with kQueueFull

@@ -20,7 +20,7 @@ class CacheValidationTest : public ::testing::Test {
     state.token = "token";
     state.reuse_fresh = true;
     state.validation = ValidationPolicy(60s);
-    learn(state, Destination{}, {{"Tandem-Server", "a"}}, 0, kStart);
+    learn(state, Destination{}, {{"Tandem-Server", "a"}}, {}, kStart);
   }
 
   void keep(const std::string& target, HeaderFields fields = {}, std::string etag = {}) {
@@ -28,7 +28,7 @@ class CacheValidationTest : public ::testing::Test {
     state.cache.store(
         target, Item{etag, std::move(fields), std::make_shared<const std::string>(target), kToday});
   }
-  void take_over() { learn(state, Destination{}, {{"Tandem-Server", "b"}}, 0, kStart); }
+  void take_over() { learn(state, Destination{}, {{"Tandem-Server", "b"}}, {}, kStart); }
 
   static Response answer(const ValidationAnswer& of) { return {200, {}, of.encode()}; }
   static ValidationAnswer all_fresh(std::uint64_t seconds) {
@@ -70,7 +70,7 @@ TEST_F(CacheValidationTest, IsDueAfterALongAbsence) {
   keep("/b");
   EXPECT_FALSE(call("/a").wants_validation(kStart + 59s));
   EXPECT_TRUE(call("/a").wants_validation(kStart + 60s));
-  learn(state, Destination{}, {}, 0, kStart + 60s);
+  learn(state, Destination{}, {}, {}, kStart + 60s);
   EXPECT_FALSE(call("/a").wants_validation(kStart + 70s));
 }
 
@@ -157,7 +157,7 @@ TEST_F(CacheValidationTest, AServerThatDoesNotKnowItIsRememberedUntilAnotherAnsw
   keep("/b");
   for (const int status : {404, 405, 501}) {
     take_over();
-    learn(state, Destination{}, {{"Tandem-Server", "c"}}, 0, kStart);
+    learn(state, Destination{}, {{"Tandem-Server", "c"}}, {}, kStart);
     ASSERT_TRUE(call("/a").wants_validation(kStart));
     EXPECT_FALSE(validate({status, {}, "no such thing"}).known);
     EXPECT_FALSE(call("/a").wants_validation(kStart + 1h));
@@ -192,7 +192,7 @@ TEST_F(CacheValidationTest, AnExpiredTokenIsNotUsedForItTwice) {
   take_over();
   validate({400, {}, ""});
   EXPECT_FALSE(call("/a").wants_validation(kStart));
-  learn(state, Destination{}, {{"Tandem-Session", "newer"}}, 0, kStart);
+  learn(state, Destination{}, {{"Tandem-Session", "newer"}}, {}, kStart);
   EXPECT_TRUE(call("/a").wants_validation(kStart));
 }
 

@@ -230,6 +230,31 @@ TEST_F(CallTest, AFailureThatCannotChangeIsFinal) {
   EXPECT_TRUE(call.finished());
 }
 
+TEST_F(CallTest, TheBudgetPaysForWhatIsSentAgainAndForNothingElse) {
+  state.budget = RetryBudget({.reserve = 1, .percent_of_requests = 0});
+  Call large = begin("GET", "/x");
+  large.on_failure({ClientFailure::kProtocol, "the body is over the limit", true}, kStart);
+  EXPECT_TRUE(large.finished());
+  Call slow = begin("GET", "/x");
+  slow.on_failure({ClientFailure::kTimeout, "no time is left", true}, slow.deadline());
+  EXPECT_TRUE(slow.finished());
+  state.retry.attempts_max = 1;
+  Call last = begin("GET", "/x");
+  last.on_failure({ClientFailure::kReceive, "broken", true}, kStart);
+  EXPECT_TRUE(last.finished());
+  EXPECT_TRUE(state.budget.affords()) << "nothing was sent again";
+  state.retry.attempts_max = 4;
+  const Response busy{503, {{"Retry-After", "2"}}, "busy"};
+  Call call = begin("GET", "/x");
+  call.on_response(busy, kStart, kToday);
+  ASSERT_FALSE(call.finished());
+  EXPECT_FALSE(state.budget.affords());
+  call.begin_attempt();
+  call.on_response(busy, kStart, kToday);
+  ASSERT_TRUE(call.finished()) << "who is over its capacity is not asked more than the budget has";
+  EXPECT_EQ(call.take_reply().status, 503);
+}
+
 TEST_F(CallTest, WhatCannotBeSentIsRefusedBeforeAnythingIs) {
   const auto refused = [&](std::string_view method, std::string_view target) {
     Call call(state, {method, target, "", headers}, kStart, kToday);

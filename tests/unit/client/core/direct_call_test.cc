@@ -250,6 +250,75 @@ TEST_F(DirectCall, WhatWasSentIsSentAgainOnlyWithinTheBudget) {
   EXPECT_FALSE(one->finished()) << "nobody has worked for it";
 }
 
+// A request that breaks every server that it comes to breaks few of them.
+TEST_F(DirectCall, WhatWasSentAsOftenAsItMayIsNotSentToFurtherServers) {
+  const auto one = call();
+  for (const char* server : {"a", "b"}) {
+    for (const bool left_alone : {false, true}) {
+      ASSERT_FALSE(one->finished());
+      EXPECT_EQ(attempt(*one), server);
+      if (left_alone) avoided.insert(server);
+      broken(*one, left_alone);
+    }
+  }
+  EXPECT_TRUE(one->finished());
+  EXPECT_EQ(one->take_reply().attempts, state.retry.attempts_max);
+}
+
+TEST_F(DirectCall, ASilentServerIsNotLeftWhereNothingCouldBeSentToAnother) {
+  state.retry.attempts_max = 2;
+  const auto one = call();
+  attempt(*one);
+  avoided = {"a"};
+  broken(*one, true);
+  EXPECT_EQ(attempt(*one), "b");
+  EXPECT_FALSE(one->may_leave()) << "the last attempt";
+}
+
+// It has joined since the map was fetched, and it is too early to fetch it again.
+TEST_F(DirectCall, WhereTheMapLacksWhoIsReferredToAndNoneComesTheBalancerIsAsked) {
+  const auto one = call();
+  EXPECT_EQ(attempt(*one), "a");
+  refers(*one, "new");
+  ASSERT_FALSE(one->finished());
+  EXPECT_EQ(attempt(*one), "");
+  EXPECT_TRUE(sent(*one, "Tandem-Session: T1"));
+  answered(*one, 200, {{"Tandem-Server", "new"}});
+  const Reply reply = one->take_reply();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_FALSE(reply.direct);
+}
+
+TEST_F(DirectCall, ALateWordThatTheSessionIsLostIsNotAboutTheOneThatBeganSince) {
+  for (const bool referral : {false, true}) {
+    state.token = "T1";
+    const auto first = call(), late = call(), next = call();
+    attempt(*first);
+    attempt(*late);
+    answered(*first, 200, {{"Tandem-Session", "none"}});
+    EXPECT_EQ(state.token, "");
+    attempt(*next);
+    answered(*next, 200, {{"Tandem-Session", "T2"}});
+    if (referral) {
+      answered(*late, 421, {{"Tandem-Refer", "none"}});
+    } else {
+      answered(*late, 200, {{"Tandem-Session", "none"}});
+    }
+    EXPECT_EQ(state.token, "T2");
+  }
+}
+
+TEST(AttemptFailure, OnlyWhoCannotBeReachedOrBreaksOffIsBlamed) {
+  using enum ClientFailure;
+  for (const auto failure : {kConnect, kSend, kReceive}) {
+    EXPECT_TRUE((AttemptFailure{failure, "", true}).blames_server());
+    EXPECT_FALSE((AttemptFailure{failure, "", true, true}).blames_server()) << "ours";
+  }
+  for (const auto failure : {kTimeout, kProtocol, kCancelled, kOptions}) {
+    EXPECT_FALSE((AttemptFailure{failure, "", true}).blames_server());
+  }
+}
+
 TEST(CallByType, HasNoSessionAndGoesToTheStandInWhenTheOwnerFails) {
   ClientState state(1 << 20, true, 1, true);
   state.authority = "site";

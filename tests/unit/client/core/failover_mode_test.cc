@@ -107,6 +107,31 @@ TEST_F(FailoverModesTest, OverTheBoundNobodyElseIsLeftAlone) {
   EXPECT_FALSE(modes.avoids("e"));
 }
 
+TEST_F(FailoverModesTest, AProbeThatCannotBeCarriedOutIsSoonAnothers) {
+  fail_times(3);
+  EXPECT_EQ(modes.take_probe(kStart + 10s), "a");
+  modes.put_back("a", kStart + 10s);
+  EXPECT_TRUE(modes.avoids("a"));
+  EXPECT_EQ(modes.next_deadline(), kStart + 10s + FailoverModes::kProbeAgain);
+  EXPECT_EQ(modes.take_probe(kStart + 10s), std::nullopt) << "not to the same one at once";
+  EXPECT_EQ(modes.take_probe(kStart + 10s + FailoverModes::kProbeAgain), "a");
+  (void)modes.on_answer("a");
+  modes.put_back("a", kStart + 11s);
+  EXPECT_EQ(modes.next_deadline(), kNever);
+}
+
+TEST_F(FailoverModesTest, WhoIsGoneIsForgottenAndLeavesPlaceForOthers) {
+  fail_times(3);
+  for (const char* name : {"b", "c", "d"}) (void)modes.on_failure(name, kStart);
+  modes.forget_unless([](std::string_view server) { return server == "b"; });
+  EXPECT_EQ(modes.known(), 1u);
+  EXPECT_FALSE(modes.avoids("a"));
+  EXPECT_EQ(modes.next_deadline(), kNever);
+  EXPECT_EQ(modes.left(), 0u) << "it has not answered";
+  for (int i = 0; i < 3; ++i) (void)modes.on_failure("e", kStart);
+  EXPECT_TRUE(modes.avoids("e"));
+}
+
 TEST(FailoverModes, NoTriesAtAllAreOne) {
   FailoverModes modes({.retries = 0});
   EXPECT_EQ(modes.on_failure("a", kStart), Notice::kEntered);

@@ -197,6 +197,17 @@ TEST_F(ByType, WhereNobodySaysHowTheDataIsSharedOutTheSessionDecides) {
   EXPECT_EQ(choose("/b/x"), (Destination{"b", "h:9", true})) << "a balancer's map has the servers";
 }
 
+TEST_F(ByType, AListWithoutTypesLeavesTheOwnersToBeAskedForAgain) {
+  learn_map(7);
+  EXPECT_FALSE(locator.wants_map(kStart + 1h));
+  locator.on_map_begin(kStart);
+  locator.on_map({8, {{"a", "h:1", true}, {"d", "h:9", true}}});
+  EXPECT_FALSE(locator.wants_map(kStart)) << "not again at once";
+  EXPECT_TRUE(locator.wants_map(kStart + Locator::kMapPause)) << "the owners are of an older view";
+  learn_map(8);
+  EXPECT_FALSE(locator.wants_map(kStart + 1h));
+}
+
 TEST_F(ByType, WhenAllOfTheGroupAreToBeLeftAloneTheSessionDecides) {
   learn_map(7);
   avoided = {"a", "b", "c"};
