@@ -191,9 +191,11 @@ ServerId Alternates::choose(Instant now, const Session& session) const {
   std::vector<ServerId> refused;
   for (const auto& [server, until] : refused_until_) refused.push_back(server);
   if (!session.serves()) refused.push_back(session.primary);
-  std::vector<ServerId> hopeless = refused;
+  std::vector<ServerId> hopeless = refused, lost = refused;
   for (const auto& [server, since] : unlinked_since_) {
-    if (out_of_patience(now, server)) hopeless.push_back(server);
+    const bool out = out_of_patience(now, server);
+    if (out) hopeless.push_back(server);
+    if (out || state_.sender.link_number(server) != 0) lost.push_back(server);
   }
   // Of all that we answer for: our death brings it at once.
   const AlternateShares& alternates = state_.partners.shares(Tie::kAlternate);
@@ -205,11 +207,12 @@ ServerId Alternates::choose(Instant now, const Session& session) const {
   }
   const AlternateShares& shares = thirds.empty() ? alternates : both;
   const View& view = state_.cluster.view();
-  ServerId best = choose_alternate(view, state_.self, shares, session.id.low, hopeless);
-  if (!best && hopeless.size() > refused.size()) {
-    best = choose_alternate(view, state_.self, shares, session.id.low, refused);
+  // Whose link is gone is likely to be, too, and the view does not know yet. Rather it than none.
+  for (const auto* excluded : {&lost, &hopeless, &refused}) {
+    const ServerId best = choose_alternate(view, state_.self, shares, session.id.low, *excluded);
+    if (best) return best;
   }
-  return best ? best : choose_draining(refused);
+  return choose_draining(refused);
 }
 
 // A copy on a server that drains is better than none: on the one that has the fewest.

@@ -440,7 +440,7 @@ TEST(Looks, SayWhetherAServerAnswers) {
 TEST(Looks, AreBounded) {
   WatchRing ring(3);
   ring.tell(1, [&](BuddyWatch& watch, auto& out) {
-    for (std::uint64_t i = 0; i < 1000; ++i) {
+    for (std::uint64_t i = 0; i < 2 * BuddyWatch::kLooksMax; ++i) {
       watch.on_message(ring.now, BuddyWatch::kBalancers, Look{i, ServerId{77}, ""}, out);
     }
   });

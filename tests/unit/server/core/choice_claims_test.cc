@@ -115,6 +115,19 @@ TEST_F(AdmissionClaims, AlternatesAreSpreadOverAllOthers) {
   EXPECT_EQ(shares.size(), 3u);
 }
 
+class LinkClaims : public NodeBench {};
+
+// Without a balancer nobody would say that it is dead.
+TEST_F(LinkClaims, AnAlternateIsOneThatIsLinkedWhereThereIsOne) {
+  start({"a", "b", "c"});
+  kill("b");
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    EXPECT_EQ(confirmed("a", {1, i}).alternate, id("c"));
+  }
+  kill("c");
+  EXPECT_TRUE(confirmed("a", {1, 5}).alternate) << "its link may come back";
+}
+
 class ZoneClaims : public NodeBench {};
 
 TEST_F(ZoneClaims, AlternateIsInAnotherZoneWhereZonesAreNamed) {
