@@ -240,7 +240,9 @@ void Balancer::count_sessions() {
   assigned_ = assigned;
 }
 
-bool Balancer::drain(const std::string& server, bool on) { return cluster_->set_drain(server, on); }
+DrainOrder Balancer::drain(const std::string& server, bool on) {
+  return cluster_->set_drain(server, on);
+}
 
 // Reads the conf file again. Keys that a reload cannot change keep their old values, and are named.
 std::string Balancer::reload() {

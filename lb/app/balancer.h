@@ -45,7 +45,7 @@ class Balancer final : private AdminTarget, private WorkerGroup::Owner, private 
   std::vector<MembershipEvent> events(std::int64_t after) override {
     return cluster_->events().after(after);
   }
-  bool drain(const std::string& server, bool on) override;
+  DrainOrder drain(const std::string& server, bool on) override;
   std::string reload() override;
   // WorkerGroup::Owner
   void on_server_failed(ServerId server) override { cluster_->on_server_failed(server); }

@@ -154,11 +154,17 @@ void Membership::on_plain_count(Instant, ServerId server, std::uint32_t primarie
   on_status(*member, status);
 }
 
-bool Membership::set_drain(Instant now, std::string_view name, bool draining,
-                           MembershipActions& actions) {
+DrainOrder Membership::set_drain(Instant now, std::string_view name, bool draining,
+                                 MembershipActions& actions) {
   const auto it = members_.find(name);
-  if (it == members_.end()) return false;
+  if (it == members_.end()) {
+    const bool known = view().find(ServerId::of(name)) != nullptr;
+    return known ? DrainOrder::kElsewhere : DrainOrder::kUnknown;
+  }
   Member& member = it->second;
+  if (member.adopted && member.connection == 0 && member.record.online) {
+    return DrainOrder::kElsewhere;
+  }
   member.drain_wanted = draining;
   Status status = member.record.status;
   status.draining = draining;
@@ -168,7 +174,7 @@ bool Membership::set_drain(Instant now, std::string_view name, bool draining,
   actions.push_back(
       Note{"server " + it->first + (draining ? " is to drain" : " is to drain no longer")});
   on_deadline(now, actions);
-  return true;
+  return DrainOrder::kTaken;
 }
 
 void Membership::on_deadline(Instant now, MembershipActions& actions) {

@@ -94,6 +94,13 @@ using MembershipAction = std::variant<StartProbe, SendMessage, Broadcast, CloseC
                                       PublishView, PublishStatus, StoreChange, Note>;
 using MembershipActions = std::vector<MembershipAction>;
 
+// What becomes of the wish that a server drains.
+enum class DrainOrder : std::uint8_t {
+  kTaken,
+  kUnknown,    // no such server
+  kElsewhere,  // it is online, and not registered here, so that nothing can be told to it
+};
+
 class Membership {
  public:
   struct Options {
@@ -137,8 +144,9 @@ class Membership {
   // What the workers counted for a plain server.
   void on_plain_count(Instant now, ServerId server, std::uint32_t primaries,
                       std::uint32_t alternates);
-  // An administrator's wish; kept while the name is known. False: no such server.
-  bool set_drain(Instant now, std::string_view name, bool draining, MembershipActions& actions);
+  // An administrator's wish; kept while the name is known.
+  DrainOrder set_drain(Instant now, std::string_view name, bool draining,
+                       MembershipActions& actions);
 
   // Everything above may leave something due at once: call on_deadline() after it.
   void on_deadline(Instant now, MembershipActions& actions);

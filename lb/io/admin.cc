@@ -120,8 +120,19 @@ AdminResponse answer_drain(const AdminRequest& request, AdminTarget& target) {
   if (!on.empty() && on != "true" && on != "false") {
     return {400, kText, "on is true or false\n", {}};
   }
-  if (!target.drain(name, on != "false")) {
-    return {404, kText, fmt::format("no server is called {}\n", name), {}};
+  switch (target.drain(name, on != "false")) {
+    case DrainOrder::kUnknown:
+      return {404, kText, fmt::format("no server is called {}\n", name), {}};
+    case DrainOrder::kElsewhere:
+      return {
+          409,
+          kText,
+          fmt::format("{} is not registered at this balancer, which cannot tell it: ask one that "
+                      "the server has among its balancers\n",
+                      name),
+          {}};
+    case DrainOrder::kTaken:
+      break;
   }
   return {
       200, kText, fmt::format("{} is {}\n", name, on == "false" ? "taken back" : "to drain"), {}};

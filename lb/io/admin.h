@@ -26,6 +26,7 @@
 #include "common/net/admin_server.h"
 #include "lb/core/directory_change.h"
 #include "lb/core/master.h"
+#include "lb/core/membership.h"
 #include "lb/io/directory.h"
 
 namespace tandem {
@@ -78,8 +79,8 @@ class AdminTarget {
  public:
   virtual AdminSnapshot snapshot() = 0;
   virtual std::vector<MembershipEvent> events(std::int64_t after) = 0;
-  virtual bool drain(const std::string& server, bool on) = 0;  // false: no such server
-  virtual std::string reload() = 0;                            // complaints; empty: done
+  virtual DrainOrder drain(const std::string& server, bool on) = 0;
+  virtual std::string reload() = 0;  // complaints; empty: done
 
  protected:
   ~AdminTarget() = default;

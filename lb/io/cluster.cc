@@ -95,10 +95,10 @@ void Cluster::on_plain_count(ServerId server, std::uint32_t primaries, std::uint
   pump();
 }
 
-bool Cluster::set_drain(std::string_view name, bool draining) {
-  const bool known = machine_.set_drain(loop_.now(), name, draining, actions_);
+DrainOrder Cluster::set_drain(std::string_view name, bool draining) {
+  const DrainOrder order = machine_.set_drain(loop_.now(), name, draining, actions_);
   pump();
-  return known;
+  return order;
 }
 
 bool Cluster::verify(std::string_view name, OnVerified done) {

@@ -90,7 +90,7 @@ class Cluster {
   void on_connection_lost(ConnectionId connection);
   void on_server_failed(ServerId server);
   void on_plain_count(ServerId server, std::uint32_t primaries, std::uint32_t alternates);
-  bool set_drain(std::string_view name, bool draining);
+  DrainOrder set_drain(std::string_view name, bool draining);
   // An administrator wants the server contacted; `done` is called later, once. One that does not
   // answer is reported as failed. False: no such server.
   using OnVerified = std::function<void(bool answered, const std::string& detail)>;

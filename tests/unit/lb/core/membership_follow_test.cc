@@ -241,6 +241,16 @@ TEST_F(MembershipFollowTest, WhileItFollowsTheMastersViewIsEverybodysUnderItsOwn
   EXPECT_EQ(machine_.seen().servers.size(), 2u);
 }
 
+TEST_F(MembershipFollowTest, AServerIsToldToDrainWhereItIsRegistered) {
+  enter("a", 1, true);
+  follow(masters(500, {record("a"), record("m")}));
+  EXPECT_EQ(machine_.set_drain(now_, "a", true, actions_), DrainOrder::kTaken);
+  EXPECT_EQ(machine_.set_drain(now_, "m", true, actions_), DrainOrder::kElsewhere);
+  EXPECT_EQ(machine_.set_drain(now_, "nobody", true, actions_), DrainOrder::kUnknown);
+  settle();
+  EXPECT_FALSE(machine_.view().find(ServerId::of("m"))->status.draining);
+}
+
 TEST_F(MembershipFollowTest, PlainServersStayEachBalancersOwn) {
   ASSERT_TRUE(machine_.configure(now_, options(), {{"p", "p:80", 1000, 800, ""}}));
   follow(masters(500, {record("m")}));

@@ -449,7 +449,7 @@ TEST_F(MembershipTest, DrainIsToldToTheServerAndToAllAndKept) {
   enter("a", 1);
   enter("b", 2);
   run(1500ms);
-  EXPECT_TRUE(machine_.set_drain(now_, "a", true, actions_));
+  EXPECT_EQ(machine_.set_drain(now_, "a", true, actions_), DrainOrder::kTaken);
   settle();
   run(10ms);
   EXPECT_EQ(sent<Drain>(1).back(), Drain{true});
@@ -460,7 +460,7 @@ TEST_F(MembershipTest, DrainIsToldToTheServerAndToAllAndKept) {
   run(1s);
   enter("a", 3, 2);
   EXPECT_EQ(sent<Drain>(3).back(), Drain{true});
-  EXPECT_FALSE(machine_.set_drain(now_, "nobody", true, actions_));
+  EXPECT_EQ(machine_.set_drain(now_, "nobody", true, actions_), DrainOrder::kUnknown);
 }
 
 TEST_F(MembershipTest, PlainServersAreCheckedAndAreNotToldToServers) {

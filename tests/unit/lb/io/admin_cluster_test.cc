@@ -93,7 +93,7 @@ struct Target final : AdminTarget {
     event.text = "refused";
     return {event};
   }
-  bool drain(const std::string&, bool) override { return false; }
+  DrainOrder drain(const std::string&, bool) override { return DrainOrder::kUnknown; }
   std::string reload() override { return {}; }
   std::int64_t asked_after = -1;
 };

@@ -11,9 +11,10 @@ struct Target final : AdminTarget {
     asked_after = after;
     return logged;
   }
-  bool drain(const std::string& server, bool on) override {
+  DrainOrder drain(const std::string& server, bool on) override {
     drained += server + (on ? "+" : "-");
-    return server == "a";
+    if (server == "far") return DrainOrder::kElsewhere;
+    return server == "a" ? DrainOrder::kTaken : DrainOrder::kUnknown;
   }
   std::string reload() override { return complaints; }
   AdminSnapshot now;
@@ -139,7 +140,8 @@ TEST_F(AdminTest, DrainNamesAServer) {
   EXPECT_EQ(ask("POST", "/drain", "server=a").status, 200);
   EXPECT_EQ(ask("POST", "/drain", "server=a&on=false").status, 200);
   EXPECT_EQ(ask("POST", "/drain", "server=b").status, 404);
-  EXPECT_EQ(target.drained, "a+a+a-b+");
+  EXPECT_EQ(ask("POST", "/drain", "server=far").status, 409);
+  EXPECT_EQ(target.drained, "a+a+a-b+far+");
   EXPECT_EQ(ask("POST", "/drain").status, 400);
   EXPECT_EQ(ask("POST", "/drain", "server=a&on=maybe").status, 400);
 }

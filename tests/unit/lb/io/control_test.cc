@@ -207,9 +207,9 @@ TEST_F(ControlTest, OtherKeysAreInForceForThoseWhoComeNext) {
 TEST_F(ControlTest, DrainReachesTheServer) {
   FakeServer& a = server("a");
   ASSERT_TRUE(until([&] { return online("a"); }));
-  EXPECT_TRUE(cluster_->set_drain("a", true));
+  EXPECT_EQ(cluster_->set_drain("a", true), DrainOrder::kTaken);
   EXPECT_TRUE(until([&] { return a.draining; }));
-  EXPECT_FALSE(cluster_->set_drain("nobody", true));
+  EXPECT_EQ(cluster_->set_drain("nobody", true), DrainOrder::kUnknown);
 }
 
 }  // namespace
