@@ -38,7 +38,8 @@ class FailoverModes {
 
   // Is it to be left alone?
   bool avoids(std::string_view server) const;
-  // A try of it, by a call or a probe, has failed: no connection, or a broken one.
+  // A try of it, by a call or a probe, has failed: no connection, a broken one, or silence where
+  // it was asked how it is.
   [[nodiscard]] Notice on_failure(std::string_view server, Instant now);
   // It has answered, whatever the status.
   [[nodiscard]] Notice on_answer(std::string_view server);

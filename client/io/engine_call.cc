@@ -68,6 +68,7 @@ bool EngineCall::needs_map() {
 
 void EngineCall::validate() {
   stage_ = Stage::kValidating;
+  asked_at_ = engine_.loop_.now();
   const auto head = validation_->head(engine_.errands_->avoids());
   exchange_ = engine_.transport_->start(
       validation_->to(), head, validation_->body(), http::Method::kPost, validate_by_,
@@ -75,6 +76,7 @@ void EngineCall::validate() {
 }
 
 void EngineCall::on_validated(Outcome outcome) {
+  const Instant heard = exchange_->heard();
   end_exchange();
   bytes_received_ += outcome.bytes_received;
   const Instant now = engine_.loop_.now();
@@ -82,7 +84,7 @@ void EngineCall::on_validated(Outcome outcome) {
     engine_.errands_->on_answer(validation_->to());
     validation_->on_response(*outcome.response, now, engine_.loop_.unix_now());
   } else {
-    if (!outcome.failure.ours) (void)engine_.errands_->on_failure(validation_->to());
+    (void)blame(validation_->to(), outcome.failure, heard);
     validation_->on_failure(now);
   }
   if (!validation_->finished()) return validate();
@@ -95,14 +97,17 @@ void EngineCall::on_validated(Outcome outcome) {
 void EngineCall::attempt() {
   stage_ = Stage::kSending;
   call_.begin_attempt(engine_.errands_->avoids());
-  watch_.begin(engine_.loop_.now(), call_.may_leave());
+  asked_at_ = engine_.loop_.now();
+  watch_.begin(asked_at_, call_.may_leave());
   timer_.set(watch_.next_deadline());
   exchange_ = engine_.transport_->start(
       call_.to(), call_.head(), call_.body(), call_.method(), call_.deadline(),
       [this](Outcome outcome) { on_outcome(std::move(outcome)); });
+  engine_.errands_->look_in_doubt(call_.to(), watch_.look_patience());
 }
 
 void EngineCall::on_outcome(Outcome outcome) {
+  const Instant heard = exchange_->heard();
   watch_.end();
   end_exchange();
   bytes_received_ += outcome.bytes_received;
@@ -111,10 +116,20 @@ void EngineCall::on_outcome(Outcome outcome) {
     engine_.errands_->on_answer(call_.to());
     call_.on_response(std::move(*outcome.response), now, engine_.loop_.unix_now());
   } else {
-    const bool left_alone = !outcome.failure.ours && engine_.errands_->on_failure(call_.to());
+    const bool left_alone = blame(call_.to(), outcome.failure, heard);
     call_.on_failure(std::move(outcome.failure), now, left_alone);
   }
   go_on();
+}
+
+// A server of which nothing came in the time of the call may be slow, or may be dead: whoever asks
+// it next looks. True: it has just been left alone.
+bool EngineCall::blame(const Destination& at, const AttemptFailure& failure, Instant heard) {
+  if (failure.blames_server()) return engine_.errands_->on_failure(at);
+  if (failure.failure == ClientFailure::kTimeout && heard < asked_at_) {
+    engine_.errands_->doubt(at);
+  }
+  return false;
 }
 
 // --- a server that is silent -------------------------------------------------------------------

@@ -44,6 +44,7 @@ class EngineCall final : public Disposable {
   void on_validated(Outcome outcome);
   void on_outcome(Outcome outcome);
   void on_timer();
+  bool blame(const Destination& at, const AttemptFailure& failure, Instant heard);
   void watch(AttemptWatch::Action action);
   void leave();
   void end_exchange();
@@ -60,6 +61,7 @@ class EngineCall final : public Disposable {
   bool validated_ = false;
   std::optional<CacheValidation> validation_;
   Instant validate_by_{};
+  Instant asked_at_{};  // when the exchange began
   std::unique_ptr<Exchange> exchange_;
   AttemptWatch watch_;
   std::uint64_t bytes_received_ = 0;

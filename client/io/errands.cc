@@ -59,6 +59,7 @@ void Errands::on_map_answer(const Outcome& outcome, unsigned tries) {
     if (const auto listing = parse_server_list(outcome.response->body)) {
       ++counts_.maps_fetched;
       state_.locator.on_map(*listing);
+      forget_who_is_gone();
       if (state_.locator.wants_types() && tries + 1 < kMapTriesMax) {
         state_.locator.on_map_begin(loop_.now());
         return ask_for_map(tries + 1);
@@ -69,6 +70,15 @@ void Errands::on_map_answer(const Outcome& outcome, unsigned tries) {
   if (tries + 1 < kMapTriesMax) return ask_for_map(tries + 1);
   state_.locator.on_no_map();
   told_.map();
+}
+
+void Errands::forget_who_is_gone() {
+  if (!state_.locator.has_map()) return;
+  const auto exists = [this](std::string_view server) {
+    return state_.locator.find(server).has_value();
+  };
+  book_->forget_unless(exists);
+  std::erase_if(doubts_, [&](const std::string& server) { return !exists(server); });
 }
 
 // --- failover ----------------------------------------------------------------------------------
@@ -86,7 +96,9 @@ bool Errands::on_failure(const Destination& at) {
 }
 
 void Errands::on_answer(const Destination& from) {
-  if (from.direct()) notify(book_->on_answer(from.server), from.server);
+  if (!from.direct()) return;
+  if (!doubts_.empty()) doubts_.erase(from.server);
+  notify(book_->on_answer(from.server), from.server);
 }
 
 void Errands::notify(Notice notice, std::string_view server) {
@@ -107,7 +119,10 @@ void Errands::notify(Notice notice, std::string_view server) {
 void Errands::probe() {
   while (const auto server = book_->take_probe(loop_.now())) {
     const auto at = state_.locator.find(*server);
-    if (!at) continue;  // it has left the cluster
+    if (!at) {  // our map is old, or there is none yet
+      book_->put_back(*server, loop_.now());
+      continue;
+    }
     start(others_, *at, "GET", std::string(kHealthPath), [this, at](const Outcome& outcome) {
       if (outcome.response && outcome.response->status == 200) {
         on_answer(*at);
@@ -130,6 +145,14 @@ void Errands::look(const Destination& at, Duration patience) {
     told_.look(at.server, answers);
   };
   start(others_, at, "GET", std::string(kHealthPath), done, patience);
+}
+
+void Errands::doubt(const Destination& at) {
+  if (at.direct()) doubts_.insert(at.server);
+}
+
+void Errands::look_in_doubt(const Destination& at, Duration patience) {
+  if (doubts_.erase(at.server) > 0) look(at, patience > Duration{0} ? patience : kPatience);
 }
 
 void Errands::watch() { timer_.set(book_->next_deadline()); }

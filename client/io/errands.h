@@ -50,6 +50,9 @@ class Errands {
   bool on_failure(const Destination& at);
   // Asks the server how it is, for so long; one look at a time for each. A silent one has failed.
   void look(const Destination& at, Duration patience);
+  // Nothing has come from it, and it was not asked how it is: look_in_doubt() will look, once.
+  void doubt(const Destination& at);
+  void look_in_doubt(const Destination& at, Duration patience);  // 0: kPatience
   void on_answer(const Destination& from);
 
   // Are there notices under way?
@@ -64,6 +67,7 @@ class Errands {
              std::function<void(const Outcome&)> done, Duration patience = kPatience);
   void ask_for_map(unsigned tries);
   void on_map_answer(const Outcome& outcome, unsigned tries);
+  void forget_who_is_gone();
   void notify(FailoverModes::Notice notice, std::string_view server);
   void probe();
 
@@ -74,8 +78,9 @@ class Errands {
   Told told_;
   Timer timer_;
   ErrandCounts counts_;
-  List others_;                               // map, probes, looks
-  std::set<std::string, std::less<>> looks_;  // servers that are being looked at
+  List others_;                                // map, probes, looks
+  std::set<std::string, std::less<>> looks_;   // servers that are being looked at
+  std::set<std::string, std::less<>> doubts_;  // ... that shall be; servers of the map
   List notices_;
 };
 

@@ -41,6 +41,18 @@ std::optional<std::string> FailoverBook::take_probe(Instant now) {
   return modes_.take_probe(now);
 }
 
+void FailoverBook::put_back(std::string_view server, Instant now) {
+  const std::lock_guard lock(mutex_);
+  modes_.put_back(server, now);
+}
+
+void FailoverBook::forget_unless(const std::function<bool(std::string_view)>& exists) {
+  if (!trouble_.load(std::memory_order_relaxed)) return;
+  const std::lock_guard lock(mutex_);
+  modes_.forget_unless(exists);
+  trouble_.store(modes_.known() > 0, std::memory_order_relaxed);
+}
+
 Instant FailoverBook::next_deadline() const {
   if (!trouble_.load(std::memory_order_relaxed)) return kNever;
   const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -26,6 +27,8 @@ class FailoverBook {
   FailoverModes::Notice on_failure(std::string_view server, Instant now);
   FailoverModes::Notice on_answer(std::string_view server);
   std::optional<std::string> take_probe(Instant now);
+  void put_back(std::string_view server, Instant now);
+  void forget_unless(const std::function<bool(std::string_view)>& exists);
   Instant next_deadline() const;
   std::uint64_t entered() const;
   std::uint64_t left() const;

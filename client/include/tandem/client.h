@@ -48,7 +48,9 @@ struct ClientOptions {
   bool by_type = false;
   // Direct, for each server and the whole process: after so many failed tries in a row it is left
   // alone (failover mode), another is asked, and the master is told; after `retry_after`, and each
-  // time again, it is probed, and once it answers the master is told that as well.
+  // time again, it is probed, and once it answers the master is told that as well. A try has failed
+  // if there is no connection, or a broken one, or if the server does not say how it is either; an
+  // answer that is too late or too large is no failure of the server.
   unsigned retries = 2;
   std::chrono::milliseconds retry_after{10'000};
 

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 // A balancer and two servers: every session is on `a`, its alternate is `b`.
 class Site {
  public:
-  enum class Mood { kWell, kSlow, kFrozen };  // of a
+  enum class Mood { kWell, kSlow, kBusy, kFrozen };  // of a
 
   Site() : balancer_(*this, ""), a_(*this, "a"), b_(*this, "b") {
     thread_ = std::thread([this] { loop_.run(); });
@@ -35,11 +35,12 @@ class Site {
             .timeout = 10s,
             .attempt_timeout = 1s};
   }
-  // Slow: it answers for the first time after so many looks. Frozen: not at all.
+  // Slow: it answers for the first time after so many looks. Busy: looks alone. Frozen: not at all.
   void a_is(Mood mood) { mood_ = mood; }
   int requests_of_a() const { return requests_of_a_; }
   int looks_at_a() const { return looks_at_a_; }
   static constexpr int kLooks = 2;
+  static constexpr std::size_t kLargeBytes = 4 << 10;  // of /large
 
  private:
   struct Server final : HttpServerHandler, HttpExchangeHandler {
@@ -68,25 +69,29 @@ class Site {
 
   void serve(Server& at, HttpExchange& exchange, std::string_view path) {
     if (path == kServerListPath) return exchange.respond(200, {}, list());
-    if (&at != &a_ || mood_ == Mood::kWell) return answer(at, exchange);
+    if (&at != &a_ || mood_ == Mood::kWell) {
+      return answer(at, exchange, path == "/large" ? std::string(kLargeBytes, 'x') : "");
+    }
     const bool look = path == kHealthPath;
     ++(look ? looks_at_a_ : requests_of_a_);
     if (mood_ == Mood::kFrozen) return;
+    if (!look && mood_ == Mood::kBusy) return;
     if (!look) {
       a_.waiting = &exchange;
       return;
     }
     exchange.respond(200, {}, "ok\n");
-    if (looks_at_a_ == kLooks && a_.waiting != nullptr) answer(a_, *a_.waiting);
+    if (mood_ == Mood::kSlow && looks_at_a_ == kLooks && a_.waiting != nullptr)
+      answer(a_, *a_.waiting);
   }
 
-  void answer(const Server& by, HttpExchange& exchange) {
+  void answer(const Server& by, HttpExchange& exchange, std::string body = {}) {
     const std::string name = by.name.empty() ? "a" : by.name;
     exchange.respond(
         200,
         "Tandem-Session: T\r\nTandem-Server: " + name +
             "\r\nTandem-Where: view=1;primary=" + (name == "a" ? "a;alternate=b" : "b") + "\r\n",
-        "from " + name);
+        body.empty() ? "from " + name : std::move(body));
   }
 
   std::string list() const {
@@ -148,6 +153,44 @@ TEST(SilentServer, WhatIsNotIdempotentHasTheWholeTimeAndIsNotSentAgain) {
   EXPECT_EQ(reply.attempts, 1u);
   EXPECT_GE(reply.elapsed, 1s);
   EXPECT_EQ(site.looks_at_a(), 0);
+}
+
+// The call's own limits say nothing about who serves it.
+TEST(SilentServer, WhoseAnswersAreTooLargeOrTakeTooLongIsNotLeftAlone) {
+  Site site;
+  ClientOptions options = site.options();
+  options.retries = 1;
+  options.timeout = 500ms;
+  options.attempt_timeout = 2s;
+  options.body_bytes_max = Site::kLargeBytes - 1;
+  Client client(options);
+  ASSERT_EQ(client.get("/").body(), "from a");
+  EXPECT_EQ(client.get("/large").failure, ClientFailure::kProtocol);
+  EXPECT_EQ(client.get("/").body(), "from a");
+  site.a_is(Site::Mood::kBusy);
+  EXPECT_EQ(client.get("/x").failure, ClientFailure::kTimeout);
+  EXPECT_EQ(client.post("/x", "body").failure, ClientFailure::kTimeout);
+  EXPECT_EQ(client.post("/x", "body").failure, ClientFailure::kTimeout);
+  site.a_is(Site::Mood::kWell);
+  EXPECT_EQ(client.get("/").body(), "from a");
+  EXPECT_EQ(client.stats().failovers_entered, 0u);
+}
+
+// A request that may not be sent again is not left; the next one finds out.
+TEST(SilentServer, WhereNoAnswerCameInTimeTheNextCallLooks) {
+  Site site;
+  ClientOptions options = site.options();
+  options.retries = 1;
+  options.timeout = 500ms;
+  options.attempt_timeout = 200ms;
+  Client client(options);
+  ASSERT_EQ(client.get("/").body(), "from a");
+  site.a_is(Site::Mood::kFrozen);
+  EXPECT_EQ(client.post("/x", "body").failure, ClientFailure::kTimeout);
+  EXPECT_EQ(client.stats().failovers_entered, 0u);
+  EXPECT_EQ(client.post("/x", "body").failure, ClientFailure::kTimeout);
+  EXPECT_EQ(client.stats().failovers_entered, 1u);
+  EXPECT_EQ(client.post("/x", "body").body(), "from b");
 }
 
 }  // namespace
