@@ -32,7 +32,7 @@ struct ItemRequest {
   bool chunked = false;      // ... as the head says
   // Contents that the asker has: if the answer is one of these, its body needs not be sent.
   std::vector<Validator> held = {};
-  // Of a write to a database, for the one that acts: since which view, as the asker knows it. 0: it
+  // Of a write, for the one that acts: since which view, as the asker knows it. 0: it
   // is none, or the asker is an older one.
   std::uint64_t since = 0;
 

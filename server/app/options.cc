@@ -59,7 +59,6 @@ TypeSourceOptions type_options(const Conf& conf) {
   // On a machine where even the living take long, views do, too.
   options.access.patience = conf.data.ask_timeout / 4;
   options.access.write_patience = 5 * conf.data.ask_timeout;
-  options.fenced_writes = conf.source.url.kind != SourceKind::kHttp;
   options.access.asks_max = options.answers_max = conf.data.asks_max;
   options.answer_timeout = conf.source.response_timeout + conf.data.ask_timeout;
   options.compare_bytes_max = conf.source.validate_body_max;

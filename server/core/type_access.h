@@ -12,12 +12,12 @@
 // in the whole group. A server that was silent is not asked for a while (mistrust), but by one
 // request now and then.
 //
-// A write to a database is done by the one that acts for the type, or by nobody: that one alone may
-// pass the fence (server/core/write_fence.h). It is never asked on, and asked of another server
-// only when a newer view names one; until then it waits (write_patience). Each says since which
-// view the asked one acts; it is refused if that one acts anew, since somebody else may have
-// written meanwhile. Who acts tells the asker since when it does, so that the refused one is asked
-// again.
+// A write is done by the one that acts for the type, or by nobody: that one alone may pass a
+// database's fence (server/core/write_fence.h), and drops what it has cached. It is never asked on,
+// and asked of another server only when a newer view names one; until then it waits
+// (write_patience). Each says since which view the asked one acts; it is refused if that one acts
+// anew, since somebody else may have written meanwhile. Who acts tells the asker since when it
+// does, so that the refused one is asked again.
 //
 // What is processed here for a type that is another's is temporary: when another acts for the type
 // again, or answers for it again, what is kept of it is to be forgotten (take_forgotten()). So is
@@ -68,8 +68,8 @@ class TypeAccess {
   };
   // How a request comes.
   struct Origin {
-    std::uint32_t hops = 0;   // servers that have been asked already
-    bool write = false;       // to a database
+    std::uint32_t hops = 0;  // servers that have been asked already
+    bool write = false;
     std::uint64_t since = 0;  // ItemRequest::since
   };
   struct Step {

@@ -33,14 +33,13 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
  public:
   FencedCall(FencedSource& source, HttpRequest request, HttpCallHandler& handler)
       : source_(source), path_(path_of(request.head)), handler_(handler) {
-    if (source_.database_ != nullptr) {
-      claim_ = source_.guard_.claim(source_.type_of(path_));
-      if (!claim_) {
-        refuse();
-        return;
-      }
-      source_.calls_.insert(this);
+    const TypeId type = source_.type_of(path_);
+    if (source_.database_ != nullptr) claim_ = source_.guard_.claim(type);
+    if (source_.database_ != nullptr ? !claim_ : source_.another_acts(type)) {
+      refuse();
+      return;
     }
+    if (claim_) source_.calls_.insert(this);
     call_ = source_.inner_.start(std::move(request), *this);
   }
   ~FencedCall() override {
@@ -73,7 +72,9 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
   }
   void resume() override {
     paused_ = false;
-    if (held_.empty() && call_ != nullptr) call_->resume();
+    if (!held_.empty() || call_ == nullptr) return;
+    if (early_.empty() && !complete_) return call_->resume();
+    later([this] { deliver_rest(); });
   }
   HttpCall::Tunnel take_tunnel() override {
     return call_ == nullptr ? HttpCall::Tunnel{} : call_->take_tunnel();
@@ -83,15 +84,24 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
   // It may be said now.
   void release() {
     write_ = 0;
-    source_.loop_.defer([this, alive = alive_] {
-      if (*alive) deliver();
-    });
+    later([this] { deliver(); });
   }
 
  private:
+  template <class Work>
+  void later(Work work) {
+    source_.loop_.defer([alive = alive_, work] {
+      if (*alive) work();
+    });
+  }
+
   void on_response(const http::ResponseHead& head, const http::Framing& framing) override {
     answered_ = true;
     if (head.status() >= 400 && head.status() < 500) return handler_.on_response(head, framing);
+    if (framing.kind == http::BodyKind::kTunnel) {  // what comes of it nobody holds back
+      source_.changed(path_, nullptr);
+      return handler_.on_response(head, framing);
+    }
     http::HeadEdit edit;
     edit.begin(head);
     edit.append_to(held_);
@@ -100,23 +110,35 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
     source_.changed(path_, this);
   }
   void on_interim(const http::ResponseHead& head) override { handler_.on_interim(head); }
-  void on_body(std::string_view bytes) override { handler_.on_body(bytes); }
-  void on_complete() override { handler_.on_complete(); }
+  // What has come with the head, in spite of the pause: an answer without a body ends at once.
+  void on_body(std::string_view bytes) override {
+    if (!holds_back()) return handler_.on_body(bytes);
+    early_.append(bytes);
+  }
+  void on_complete() override {
+    if (!holds_back()) return handler_.on_complete();
+    complete_ = true;
+  }
   void on_failure(const HttpFailure& failure) override {
     if (!std::exchange(answered_, true) && failure.sent) source_.changed(path_, nullptr);
+    if (write_ != 0) source_.writing_.erase(std::exchange(write_, 0));
+    held_.clear();
+    early_.clear();
     handler_.on_failure(failure);
   }
   void on_writable() override { handler_.on_writable(); }
 
   void refuse() {
-    source_.loop_.defer([this, alive = alive_] {
-      if (!*alive) return;
+    later([this] {
       handler_.on_failure({HttpFailure::Kind::kShortage, false,
                            Error::peer("another server acts for the item's type")});
     });
   }
 
+  bool holds_back() const { return !held_.empty() || !early_.empty() || complete_; }
+
   void deliver() {
+    if (held_.empty()) return;  // it has failed meanwhile
     const std::string text = std::exchange(held_, {});
     http::HeadParser parser({.start_line_bytes_max = text.size(),
                              .head_bytes_max = text.size(),
@@ -125,18 +147,30 @@ class FencedCall final : public SourceCall, private HttpCallHandler {
     TANDEM_CHECK(parser.parse(text, head) == http::Progress::kDone);
     auto alive = alive_;
     handler_.on_response(head, framing_);
-    if (*alive && !paused_) call_->resume();
+    if (*alive) deliver_rest();
+  }
+
+  void deliver_rest() {
+    if (paused_) return;
+    auto alive = alive_;
+    const std::string bytes = std::exchange(early_, {});
+    if (!bytes.empty()) handler_.on_body(bytes);
+    if (!*alive || paused_) return;
+    if (std::exchange(complete_, false)) return handler_.on_complete();
+    if (call_ != nullptr) call_->resume();
   }
 
   FencedSource& source_;
   std::string path_;
   HttpCallHandler& handler_;
-  std::string held_;  // the head of the answer, until it may be given
+  std::string held_;   // the head of the answer, until it may be given
+  std::string early_;  // of its body
   http::Framing framing_;
   std::optional<OwnerClaim> claim_;
   std::uint64_t write_ = 0;  // that is waited for
   bool answered_ = false;
   bool paused_ = false;
+  bool complete_ = false;  // and the handler is yet to be told
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::unique_ptr<SourceCall> call_;  // null: refused
 };
@@ -163,6 +197,12 @@ void FencedSource::on_view(const ViewPtr& view) {
   guard_.on_view(*view);
   cut_outdated();
   settle();
+}
+
+// It would go on with what it has cached.
+bool FencedSource::another_acts(TypeId type) const {
+  const ServerId acting = ownership_.acting(type);
+  return acting && acting != driver_.node().self();
 }
 
 void FencedSource::cut_outdated() {

@@ -56,6 +56,7 @@ class FencedSource final : public Source, public PeerListener, public ItemWriter
  private:
   friend class FencedCall;
   TypeId type_of(std::string_view path) const { return ownership_.types().type_of(path); }
+  bool another_acts(TypeId type) const;
   // What it may still write would be under another epoch than it was meant for.
   void cut_outdated();
   // The item may have changed. `call` is told when that may be said; null: nobody waits.

@@ -51,7 +51,7 @@ std::unique_ptr<SourceCall> TypeSource::start(HttpRequest request, HttpCallHandl
                             request.head.size() <= kItemHeadBytesMax;
   if (!can_be_asked) return inner_.start(std::move(request), handler);
   TypeAccess::Request type;
-  origin.write = options_.fenced_writes && !http::is_safe(request.method);
+  origin.write = !http::is_safe(request.method);
   const TypeAccess::Step step = machine_.begin(loop_.now(), target_of(request.head), origin, type);
   std::unique_ptr<SourceCall> call;
   if (step.as == TypeAccess::As::kAsk || step.as == TypeAccess::As::kWait) {

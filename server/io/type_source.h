@@ -28,7 +28,6 @@ struct TypeSourceOptions {
   std::vector<TypeRule> rules;
   std::uint32_t virtual_types = Types::kVirtualTypesDefault;
   TypeAccessOptions access;
-  bool fenced_writes = false;  // behind it is a database: who does not act must not write
   // From when the asked one has the request to the head of its answer.
   Duration answer_timeout = 62s;
   std::uint32_t answers_max = 4096;  // under way for one server; over it: refused

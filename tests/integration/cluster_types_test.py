@@ -18,7 +18,7 @@ class CountingOrigin:
 
     def __init__(self):
         origin = self
-        self.fetched = {}
+        self.fetched, self.written = {}, {}
         self.lock = threading.Lock()
         self.gate = threading.Event()  # /slow/ waits for it
         self.gate.set()
@@ -42,6 +42,13 @@ class CountingOrigin:
                 except OSError:
                     pass  # whoever asked has been killed
 
+            def do_PUT(self):
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                with origin.lock:
+                    origin.written[self.path] = origin.written.get(self.path, 0) + 1
+                self.send_response(204)
+                self.end_headers()
+
             def log_message(self, *_):
                 pass
 
@@ -62,12 +69,12 @@ class CountingOrigin:
             return sum(n for path, n in self.fetched.items() if path.startswith(prefix))
 
 
-def fetch(port, path, connection=None):
+def fetch(port, path, connection=None, method="GET"):
     """(status, body, the server that answered)."""
     once = connection is None
     connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
-        connection.request("GET", path)
+        connection.request(method, path)
         response = connection.getresponse()
         return response.status, response.read(), response.headers.get("Tandem-Server")
     finally:
@@ -148,6 +155,20 @@ class Types(Case):
         victim.start()
         self.cluster.lb.wait_online({"a", "b", "c"})
         self.wait_linked()
+
+    def test_2_a_write_that_is_answered_without_a_body(self):
+        """Through the owner and through another; who has cached the item fetches it anew."""
+        path = "/b/written"
+        for number, name in enumerate("bab", 1):
+            for reader in "abcabc":
+                self.assertEqual(fetch(self.server(reader).port, path)[:2], (200, expected(path)))
+            self.assertEqual(self.origin.count(path), 3 * number, "once for each host")
+            status, body, by = fetch(self.server(name).port, path, method="PUT")
+            self.assertEqual((status, body, by), (204, b"", name))
+            self.assertEqual(self.origin.written[path], number)
+        answered = self.server("b").metric("tandem_types_answered_total")
+        self.assertEqual(fetch(self.server("c").port, path, method="PUT")[0], 204)
+        self.assertEqual(self.server("b").metric("tandem_types_answered_total"), answered + 1)
 
     def misses(self, path, ports, meanwhile=lambda: None):
         """What was wrong with the answers to MISSES requests, sent before the origin answers."""

@@ -283,7 +283,7 @@ TEST_F(TypeAccessTest, AnOwnTypeForWhichAnotherActedIsForgotten) {
   EXPECT_TRUE(forgets("/a/1"));
 }
 
-// --- writes to a database ---
+// --- writes ---
 
 TEST_F(TypeAccessTest, AWriteWhoseOwnerIsSilentWaitsForWhoActsInItsStead) {
   Request request;
