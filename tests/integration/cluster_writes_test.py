@@ -188,7 +188,7 @@ class KilledOwner(WritesCase):
     writers = 4
 
     def test_no_write_fails_and_none_is_lost(self):
-        """Each writes an item of its own through one of the others, and reads it through the other."""
+        """Each writes an item of its own by one of the others, and reads it by the other."""
         stop, returns = threading.Event(), threading.Event()
         wrong, done, kept = [], [0] * self.writers, {}
 
