@@ -188,6 +188,7 @@ DataCache::FlightId DataCache::begin(const Asked& asked, const CacheKey& key, St
   flight.selecting = store_.selecting(key, asked.head);
   flight.asked = asked.now;
   flight.version = asked.version;
+  flight.undated = asked.has_versions && !asked.version;
   flight.validates = std::move(validates);
   flight.outcome.forwarded = Forwarded::kStale;
   flight.joinable = joinable && joinable_.try_emplace({key, flight.selecting}, id).second;
@@ -217,7 +218,10 @@ DataCache::Landing DataCache::on_response(FlightId id, Instant now, UnixSeconds 
   flight.outcome.forwarded_status = response.status();
   if (response.status() == 304) return on_not_modified(id, now, wall, request, response);
   const CacheTimes times{flight.asked, now, wall};
-  const auto terms = terms_to_store(options_.rules, request, response, times, flight.version);
+  std::optional<CacheTerms> terms;
+  if (!flight.undated) {
+    terms = terms_to_store(options_.rules, request, response, times, flight.version);
+  }
   const bool failed = is_source_error(response.status());
   if (failed && flight.validates != nullptr) {
     Death death = on_failure(id, now, request);
@@ -230,7 +234,7 @@ DataCache::Landing DataCache::on_response(FlightId id, Instant now, UnixSeconds 
     return relay(id, now, Release::kDied);
   }
   auto vary = vary_text(response, request);
-  if (flight.detached) return relay(id, now, Release::kLanded);
+  if (flight.detached || flight.undated) return relay(id, now, Release::kLanded);
   if (!terms || !vary || !fits(framing, options_.item_bytes_max)) {
     if (flight.validates != nullptr) store_.drop(flight.key);  // it is that no more
     return relay(id, now, Release::kAlone);
@@ -269,7 +273,8 @@ DataCache::Landing DataCache::on_not_modified(FlightId id, Instant now, UnixSeco
   const CacheTimes times{flight.asked, now, wall};
   const auto terms = terms_to_store(options_.rules, request, head, times, flight.version);
   auto vary = vary_text(head, request);
-  const bool stores = terms && vary && !flight.detached;
+  const bool keeps = !flight.detached && !flight.undated;
+  const bool stores = terms && vary && keeps;
   CacheTerms for_one;  // it answers this request, and no other
   for_one.received = now;
   for_one.initial_age = stated_age(head);
@@ -283,15 +288,15 @@ DataCache::Landing DataCache::on_not_modified(FlightId id, Instant now, UnixSeco
   if (stores) {
     store_.put(flight.key, request, fresh);
     for_others = cache_use(*terms, {}, false, now, flight.version) == CacheUse::kFresh;
-  } else if (!flight.detached) {
+  } else if (keeps) {
     store_.drop(flight.key);
   }
   if (for_others) {
     forget_pass(flight.key);
-  } else {
+  } else if (!flight.undated) {
     remember_pass(now, flight);
   }
-  landing.waiters.release = for_others || flight.detached ? Release::kLanded : Release::kAlone;
+  landing.waiters.release = for_others || !keeps ? Release::kLanded : Release::kAlone;
   landing.waiters.tickets = land(id);
   return landing;
 }

@@ -69,7 +69,8 @@ class DataCache {
   struct Asked {
     Instant now{};
     const http::RequestHead& head;
-    std::optional<std::uint64_t> version;  // of the source
+    std::optional<std::uint64_t> version = {};  // of the source
+    bool has_versions = false;  // it has: if it does not tell it now, what it says is not stored
   };
   // Why a waiter asks again.
   enum class Release : std::uint8_t {
@@ -164,6 +165,7 @@ class DataCache {
     std::string selecting;  // what the request is selected by, as far as it was known
     bool joinable = false;  // who asks for the same may wait for it
     bool detached = false;  // invalidated meanwhile
+    bool undated = false;   // the source has versions, and did not tell this one
     Instant asked{};
     std::optional<std::uint64_t> version;
     Stored validates;

@@ -47,7 +47,8 @@ CachedCall::~CachedCall() {
 
 void CachedCall::begin() {
   ticket_ = ++source_.last_ticket_;
-  const DataCache::Asked asked{source_.loop_.now(), head_, source_.source_.version()};
+  Source& source = source_.source_;
+  const DataCache::Asked asked{source_.loop_.now(), head_, source.version(), source.has_versions()};
   act(source_.cache_.on_request(asked, ticket_, attempt_));
 }
 

@@ -225,7 +225,9 @@ std::unique_ptr<SourceCall> FencedSource::start(HttpRequest request, HttpCallHan
   if (database_ == nullptr || database_->available()) {
     const std::string path = path_of(request.head);
     const bool may = guard_.may_use(monotonic_now(), type_of(path), out_);
-    if (!may) inner_.invalidate(ItemKey::of(path));
+    // What is cached under the source's version is used while that is its version, whoever writes:
+    // it needs no leave, and may yet be used if the source fails.
+    if (!may && !inner_.has_versions()) inner_.invalidate(ItemKey::of(path));
     settle();
   }
   return inner_.start(std::move(request), handler);

@@ -37,6 +37,7 @@ class FencedSource final : public Source, public PeerListener, public ItemWriter
 
   std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler) override;
   std::optional<std::uint64_t> version() override { return inner_.version(); }
+  bool has_versions() const override { return inner_.has_versions(); }
   bool knows_our_tags() const override { return inner_.knows_our_tags(); }
   void invalidate(ItemKey item) override { inner_.invalidate(item); }
   void forget(const Targets& targets) override { inner_.forget(targets); }

@@ -6,10 +6,10 @@
 namespace tandem::server {
 
 FreshNote::FreshNote(Freshness& freshness, Instant now, const http::RequestHead& request,
-                     ItemKey key, std::optional<std::uint64_t> version)
+                     ItemKey key, std::optional<std::uint64_t> version, bool has_versions)
     : freshness_(&freshness),
       key_(key),
-      counts_(counts_for_others(request)),
+      counts_(counts_for_others(request) && (version || !has_versions)),
       changes_(!http::is_safe(request.method())),
       promised_{now, freshness.mark(), Freshness::host_of(request.authority()), {{}, version}} {
   if (changes_) freshness.invalidate(now, key);

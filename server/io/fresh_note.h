@@ -13,8 +13,9 @@ class FreshNote {
  public:
   FreshNote() = default;
   // Before the source is asked, of which `version` is the state. An unsafe method invalidates.
+  // `has_versions`: if it does not tell it now, nothing that it promises counts.
   FreshNote(Freshness& freshness, Instant now, const http::RequestHead& request, ItemKey key,
-            std::optional<std::uint64_t> version);
+            std::optional<std::uint64_t> version, bool has_versions = false);
 
   void on_response(Instant now, const http::ResponseHead& response);
   // No response will come, or not all of it: what was to change may have changed.

@@ -45,7 +45,7 @@ void FrontRequest::start(const http::RequestHead& head, const http::Framing& fra
   key_ = ItemKey::of(head.path());
   upgrade_ = head.upgrades() && framing.kind == http::BodyKind::kNone;
   fresh_ = FreshNote(front_.driver_.node().freshness(), front_.loop_.now(), head, key_,
-                     front_.source_.version());
+                     front_.source_.version(), front_.source_.has_versions());
   const bool has_body = framing.kind != http::BodyKind::kNone;
   HttpRequest request;
   request.head = source_head(head, framing);

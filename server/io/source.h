@@ -39,6 +39,9 @@ class Source {
   // Another number whenever any item may have changed, by whomever. Nothing: this source does not
   // know (an HTTP origin), or cannot say now.
   virtual std::optional<std::uint64_t> version() { return std::nullopt; }
+  // Does it have such numbers at all? What it says while it cannot tell its number is of an unknown
+  // time, so nobody keeps it.
+  virtual bool has_versions() const { return false; }
   // Does it decide conditions on writes by our own entity tags?
   virtual bool knows_our_tags() const { return false; }
 

@@ -33,6 +33,7 @@ class SourceGuard final : public Source {
 
   std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler) override;
   std::optional<std::uint64_t> version() override { return source_.version(); }
+  bool has_versions() const override { return source_.has_versions(); }
   bool knows_our_tags() const override { return source_.knows_our_tags(); }
   void invalidate(ItemKey item) override { source_.invalidate(item); }
   void forget(const Targets& which) override { source_.forget(which); }

@@ -45,6 +45,7 @@ class SqliteSource final : public Source {
 
   std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler) override;
   std::optional<std::uint64_t> version() override { return database_.version(); }
+  bool has_versions() const override { return true; }
   bool knows_our_tags() const override { return true; }
 
  private:

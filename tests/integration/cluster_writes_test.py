@@ -150,6 +150,9 @@ class Writes(WritesCase):
         for end in ("-wal", "-shm", ""):
             os.rename(self.path + ".away" + end, self.path + end)
         until(lambda: self.read("a", "/t/gone") == b"kept", "the file to be found")
+        with contextlib.closing(sqlite3.connect(self.path)) as other, other:
+            other.execute("UPDATE items SET body = 'theirs' WHERE key = 'gone'")
+        self.assertEqual([self.read(one, "/t/gone") for one in self.names], [b"theirs"] * 3)
         self.write("a", "/t/gone", b"again")
 
 

@@ -37,7 +37,7 @@ class DataCacheTest : public ::testing::Test {
   }
   DataCache::Verdict ask(const std::string& target, DataCache::Ticket ticket,
                          DataCache::Attempt attempt = {}, const std::string& fields = "") {
-    return cache_.on_request({now_, get(target, fields), version_}, ticket, attempt);
+    return cache_.on_request({now_, get(target, fields), version_, versioned_}, ticket, attempt);
   }
   DataCache::Landing answer(DataCache::FlightId flight, const std::string& target,
                             const std::string& fields, int status = 200,
@@ -65,6 +65,7 @@ class DataCacheTest : public ::testing::Test {
 
   Instant now_ = Instant{} + 1000s;
   std::optional<std::uint64_t> version_;
+  bool versioned_ = false;
   std::list<std::string> texts_;
   std::list<http::RequestHead> requests_;
   DataCache cache_{options()};
@@ -325,6 +326,28 @@ TEST_F(DataCacheTest, WithVersionsOfTheSourceAnItemIsFreshWhileItIsTheSame) {
   EXPECT_EQ(ask("/a", 2).what, Do::kFetch);
   version_.reset();
   EXPECT_EQ(ask("/a", 3).what, Do::kWait) << "the source cannot say";
+}
+
+// By the time it would be served long after the source has another version.
+TEST_F(DataCacheTest, WhatCameWhileTheSourceCouldNotTellItsVersionIsNotStored) {
+  versioned_ = true;
+  version_ = 7;
+  store("/a", "Cache-Control: max-age=60, stale-if-error=60\r\nETag: \"1\"\r\n");
+  version_.reset();
+  const auto first = ask("/a", 1), other = ask("/b", 2);
+  ASSERT_EQ(first.what, Do::kFetch);
+  EXPECT_EQ(ask("/b", 3).what, Do::kWait);
+  EXPECT_EQ(answer(first.flight, "/a", "ETag: \"1\"\r\n", 304).what, LandingDo::kServe);
+  const auto landing = answer(other.flight, "/b", kForAll);
+  EXPECT_EQ(landing.what, LandingDo::kRelay);
+  EXPECT_EQ(landing.waiters.tickets, Tickets{3});
+  EXPECT_EQ(landing.waiters.release, Release::kLanded);
+  version_ = 8;
+  EXPECT_EQ(ask("/a", 4).what, Do::kFetch);
+  EXPECT_EQ(ask("/b", 5).what, Do::kFetch);
+  EXPECT_EQ(ask("/b", 6).what, Do::kWait) << "it is for others";
+  version_ = 7;
+  EXPECT_EQ(ask("/a", 7).what, Do::kServe) << "that one was not dropped either";
 }
 
 TEST_F(DataCacheTest, WhatHadTheSourcesVersionIsStaleOnlySinceTheSourceIsGone) {

@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 
 #include "common/net/http_fetch.h"
+#include "server/io/source_cached.h"
 #include "server/io/source_http.h"
 #include "tests/support/blocking.h"
 
@@ -82,22 +84,15 @@ ServerRecord record(const std::string& name) {
   return made;
 }
 
-struct Fenced {
-  explicit Fenced(const std::string& answer)
-      : origin([this, answer](Talk& talk, int) {
-          while (!talk.head().empty()) {
-            ++asked;
-            if (!talk.send(answer) || field(answer, "Connection") == "close") return;
-          }
-        }),
-        source(loop, resolver, HttpDestination{Address{"127.0.0.1", origin.port()}}, {}),
-        fenced(loop, driver, ownership(), source, nullptr, {}) {
-    fenced.set_peers(&sent);
-    View view;
-    view.version = 1;
-    view.servers = {record("a"), record("b")};
-    fenced.on_view(std::make_shared<const View>(view));
-  }
+View view() {
+  View made;
+  made.version = 1;
+  made.servers = {record("a"), record("b")};
+  return made;
+}
+
+// On one loop, which runs while something is awaited.
+struct Bench {
   void run_until(const std::function<bool()>& condition) {
     const Instant give_up = loop.now() + 20s;
     std::unique_ptr<Timer> look;
@@ -109,6 +104,24 @@ struct Fenced {
     loop.run();
     EXPECT_TRUE(condition()) << "in vain";
   }
+  EventLoop loop;
+  Sent sent;
+  NodeDriver driver{loop, node_options()};
+};
+
+struct Fenced : Bench {
+  explicit Fenced(const std::string& answer)
+      : origin([this, answer](Talk& talk, int) {
+          while (!talk.head().empty()) {
+            ++asked;
+            if (!talk.send(answer) || field(answer, "Connection") == "close") return;
+          }
+        }),
+        source(loop, resolver, HttpDestination{Address{"127.0.0.1", origin.port()}}, {}),
+        fenced(loop, driver, ownership(), source, nullptr, {}) {
+    fenced.set_peers(&sent);
+    fenced.on_view(std::make_shared<const View>(view()));
+  }
   void ask(Client& client, const char* method, const char* target) {
     client.call = fenced.start(make_request(method, target, Address{"h", 80}), client);
   }
@@ -119,12 +132,62 @@ struct Fenced {
   }
   std::atomic<int> asked = 0;
   Origin origin;
-  EventLoop loop;
   Resolver resolver{loop};
-  Sent sent;
-  NodeDriver driver{loop, node_options()};
   HttpSource source;
   FencedSource fenced;
+};
+
+// Before a cache and a database. Leases are over as soon as they are given.
+struct FencedDatabase : Bench {
+  FencedDatabase() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "tandem-XXXXXX").string();
+    folder = ::mkdtemp(pattern.data());
+    ItemDatabase::Options options;
+    options.path = folder / "items.db";
+    options.retry = 0ms;
+    auto opened = ItemDatabase::open(loop, options);
+    TANDEM_CHECK(opened.has_value());
+    database = std::move(*opened);
+    source.emplace(loop, *database, SqliteSource::Options{true, "max-age=0, stale-if-error=60"});
+    cached.emplace(loop, *source, CachedSource::Options{"a", {}});
+    ItemGuardOptions guard;
+    guard.lease = 1ns;
+    fenced.emplace(loop, driver, ownership(), *cached, &*database, guard);
+    source->set_writer(&*fenced);
+    fenced->set_peers(&sent);
+    fenced->on_view(std::make_shared<const View>(view()));
+  }
+  ~FencedDatabase() {
+    fenced.reset();
+    cached.reset();
+    source.reset();
+    database.reset();
+    std::filesystem::remove_all(folder);
+  }
+  void start(Client& client, const char* method, const char* target, const char* body = "") {
+    HttpRequest request = make_request(method, target, Address{"h", 80});
+    request.body = body;
+    client.call = fenced->start(std::move(request), client);
+  }
+  Client ask(const char* method, const char* target, const char* body = "") {
+    Client client;
+    start(client, method, target, body);
+    run_until([&] { return client.done; });
+    client.call.reset();
+    return client;
+  }
+  std::uint64_t count(std::string_view name) const {
+    for (const auto& one : database->counts()) {
+      if (one.name == name) return one.value;
+    }
+    ADD_FAILURE() << name;
+    return 0;
+  }
+  std::filesystem::path folder;
+  std::unique_ptr<ItemDatabase> database;
+  std::optional<SqliteSource> source;
+  std::optional<CachedSource> cached;
+  std::optional<FencedSource> fenced;
 };
 
 TEST(FencedSource, AnAnswerWithoutABodyIsGivenInItsOrder) {
@@ -188,6 +251,34 @@ TEST(FencedSource, NothingIsWrittenForWhichAnotherActs) {
   fenced.ask(reader, "GET", "/b/x");
   fenced.run_until([&] { return reader.done; });
   EXPECT_EQ(reader.status, 204);
+}
+
+// The cache proves by the database's version what may be used.
+TEST(FencedSource, WithoutALeaseManyThatWantOneItemAreStillOneRead) {
+  FencedDatabase fenced;
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "one").status, 201);
+  const std::uint64_t before = fenced.count("database_reads_total");
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) {
+    fenced.start(*clients.emplace_back(std::make_unique<Client>()), "GET", "/a/x");
+  }
+  fenced.run_until([&] {
+    return std::all_of(clients.begin(), clients.end(), [](const auto& one) { return one->done; });
+  });
+  for (const auto& one : clients) EXPECT_EQ(one->body, "one");
+  EXPECT_EQ(fenced.count("database_reads_total"), before + 1);
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "two").status, 204);
+  EXPECT_EQ(fenced.ask("GET", "/a/x").body, "two");
+}
+
+TEST(FencedSource, WithoutALeaseWhatIsCachedIsServedSinceTheFileIsGone) {
+  FencedDatabase fenced;
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "one").status, 201);
+  EXPECT_EQ(fenced.ask("GET", "/a/x").body, "one");
+  for (const auto& file : std::filesystem::directory_iterator(fenced.folder)) {
+    std::filesystem::rename(file.path(), file.path().string() + ".away");
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(fenced.ask("GET", "/a/x").body, "one") << i;
 }
 
 }  // namespace

@@ -28,6 +28,24 @@ TEST(FreshNote, AWriteOfUnknownOutcomeEndsWhatWasPromisedMeanwhile) {
   EXPECT_FALSE(freshness.current(kNow, 7, item, std::nullopt));
 }
 
+TEST(FreshNote, ASourceThatCannotTellItsVersionPromisesNothing) {
+  Freshness freshness(10);
+  http::HeadParser parser;
+  http::ResponseHead answer;
+  ASSERT_EQ(
+      parser.parse("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nETag: \"a\"\r\n\r\n", answer),
+      http::Progress::kDone);
+  const std::string_view text = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+  const auto promises = [&](std::optional<std::uint64_t> version, bool has_versions) {
+    FreshNote note(freshness, kNow, request(text), ItemKey{1}, version, has_versions);
+    note.on_response(kNow, answer);
+    return note.promised().has_value();
+  };
+  EXPECT_FALSE(promises(std::nullopt, true));
+  EXPECT_TRUE(promises(7, true));
+  EXPECT_TRUE(promises(std::nullopt, false));
+}
+
 TEST(FreshNote, AReadThatFailsEndsNothing) {
   Freshness freshness(10);
   const std::string_view text = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
