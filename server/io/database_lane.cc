@@ -1,5 +1,6 @@
 #include "server/io/database_lane.h"
 
+#include <mutex>
 #include <utility>
 
 #include "common/base/log.h"
@@ -23,6 +24,18 @@ struct DatabaseLane::Keeper {
 
   Result<void> provide();
   std::pair<End, Result<DatabaseReply>> perform(const Work& work, Instant until);
+};
+
+// Work that the thread has not begun yet.
+struct DatabaseLane::Cell {
+  explicit Cell(Work of) : work(std::move(of)) {}
+  Work take() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(work, nullptr);
+  }
+
+  std::mutex mutex;
+  Work work;
 };
 
 // The table, opened again if its file was replaced.
@@ -69,23 +82,26 @@ DatabaseLane::DatabaseLane(EventLoop& loop, std::shared_ptr<Keeper> keeper, cons
 
 DatabaseLane::~DatabaseLane() { *alive_ = false; }
 
-void DatabaseLane::ask(Work work, Done done) {
+void DatabaseLane::ask(Work work, Done done, std::size_t bytes) {
   ++counts_.asked;
-  if (waiting_.size() >= options_.queue_max) {
+  const bool too_large = waiting_bytes_ > 0 && waiting_bytes_ + bytes > options_.queue_bytes_max;
+  if (waiting_.size() >= options_.queue_max || (bytes > 0 && too_large)) {
     ++counts_.refused;
     return refuse(std::move(done), "too many requests wait for the database");
   }
   const std::uint64_t number = ++last_number_;
   const Instant until = loop_.now() + options_.patience;
-  waiting_[number] = {until, std::move(done)};
+  const auto cell = std::make_shared<Cell>(std::move(work));
+  waiting_[number] = {until, std::move(done), bytes, cell};
+  waiting_bytes_ += bytes;
   if (!timer_.armed()) timer_.set(until);
-  thread_.ask(
-      [this, keeper = keeper_, number, until, work = std::move(work)]() -> SideThread::Reply {
-        auto [end, answer] = keeper->perform(work, until);
-        return [this, number, end = end, answer = std::move(answer)]() mutable {
-          on_answer(number, end, std::move(answer));
-        };
-      });
+  thread_.ask([this, keeper = keeper_, number, until, cell]() -> SideThread::Reply {
+    const Work taken = cell->take();
+    auto [end, answer] = keeper->perform(taken, taken == nullptr ? Instant{} : until);
+    return [this, number, end = end, answer = std::move(answer)]() mutable {
+      on_answer(number, end, std::move(answer));
+    };
+  });
 }
 
 void DatabaseLane::refuse(Done done, std::string why) {
@@ -97,12 +113,13 @@ void DatabaseLane::refuse(Done done, std::string why) {
 void DatabaseLane::on_answer(std::uint64_t number, End end, Result<DatabaseReply> answer) {
   note(end, answer);
   const auto at = waiting_.find(number);
-  if (at == waiting_.end()) {
+  const Done done = std::move(at->second.done);
+  waiting_bytes_ -= at->second.bytes;
+  waiting_.erase(at);
+  if (done == nullptr) {
     if (answer && on_late_) on_late_();
     return;
   }
-  const Done done = std::move(at->second.done);
-  waiting_.erase(at);
   if (end == End::kLate) ++counts_.late;
   done(std::move(answer));
 }
@@ -110,15 +127,20 @@ void DatabaseLane::on_answer(std::uint64_t number, End end, Result<DatabaseReply
 // The database hangs: nobody waits for ever.
 void DatabaseLane::on_timer() {
   const Instant now = loop_.now();
-  while (!waiting_.empty() && waiting_.begin()->second.until <= now) {
-    const Done done = std::move(waiting_.begin()->second.done);
-    waiting_.erase(waiting_.begin());
+  auto at = waiting_.lower_bound(in_time_);
+  for (; at != waiting_.end() && at->second.until <= now; ++at) {
+    in_time_ = at->first + 1;
+    const Done done = std::exchange(at->second.done, nullptr);
+    // Begun work keeps its bytes, and they count until it is done.
+    if (at->second.cell->take() != nullptr) {
+      waiting_bytes_ -= std::exchange(at->second.bytes, 0);
+    }
     ++counts_.late;
     const Result<DatabaseReply> answer = fail(Error::system("it did not answer in time"));
     note(End::kFailed, answer);
     refuse(done, answer.error().message);
   }
-  timer_.set(waiting_.empty() ? kNever : waiting_.begin()->second.until);
+  timer_.set(at == waiting_.end() ? kNever : at->second.until);
 }
 
 // In the log: that it is away, why, and that it is back.

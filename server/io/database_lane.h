@@ -2,8 +2,10 @@
 // order, and its answer comes back to the loop. So the loop of all requests never waits for a disk
 // or a lock. ItemDatabase has two lanes, so that reading does not wait for writing.
 //
-// Bounded: no more than queue_max wait, and none for longer than `patience`. After a failure of the
-// database work fails at once for a while, instead of waiting for the same lock one after another.
+// Bounded: no more than queue_max wait, with so many bytes of work, and no asker for longer than
+// `patience`. What the thread has not done yet counts, though its asker may have been told. After a
+// failure of the database work fails at once for a while, instead of waiting for the same lock one
+// after another.
 #pragma once
 
 #include <cstdint>
@@ -37,9 +39,10 @@ class DatabaseLane {
     std::string path;
     ItemTable::Options table;  // to open it again; a file that is gone is never made anew
     std::size_t queue_max = 1024;
-    Duration patience = 60s;  // of work, until it has been answered
-    Duration retry = 200ms;   // so long after a failure nothing is tried
-    Duration farewell = 2s;   // the end waits no longer for the thread
+    std::size_t queue_bytes_max = 256 * 1024 * 1024;  // unless it is a single one
+    Duration patience = 60s;                          // of work, until it has been answered
+    Duration retry = 200ms;                           // so long after a failure nothing is tried
+    Duration farewell = 2s;                           // the end waits no longer for the thread
   };
   // The loop must outlive the lane.
   DatabaseLane(EventLoop& loop, ItemTable table, Options options);
@@ -48,7 +51,8 @@ class DatabaseLane {
 
   // `done` is called once, never before this returns. An answer of side kSystem (or kOperator):
   // the database is not to be had now. What was under way when patience ended may happen yet.
-  void ask(Work work, Done done);
+  // `bytes`: that the work holds. Whoever is late before it has begun: it is let go.
+  void ask(Work work, Done done, std::size_t bytes = 0);
   // Told of work that ended, well, after its asker had been told that it was late.
   void set_on_late(std::function<void()> on_late) { on_late_ = std::move(on_late); }
 
@@ -56,7 +60,7 @@ class DatabaseLane {
   struct Counts {
     std::size_t waiting = 0;
     std::uint64_t asked = 0;
-    std::uint64_t refused = 0;   // over queue_max
+    std::uint64_t refused = 0;   // over queue_max or queue_bytes_max
     std::uint64_t late = 0;      // over patience
     std::uint64_t failures = 0;  // of the database, or of those that failed at once after one
     Duration unavailable{};      // 0: the last answer was none of these
@@ -65,9 +69,12 @@ class DatabaseLane {
 
  private:
   struct Keeper;
+  struct Cell;
   struct Waiting {
     Instant until{};
-    Done done;
+    Done done;  // null: told that it is late
+    std::size_t bytes = 0;
+    std::shared_ptr<Cell> cell;
   };
   enum class End : std::uint8_t { kDone, kLate, kFailed };
   DatabaseLane(EventLoop& loop, std::shared_ptr<Keeper> keeper, const Options& options);
@@ -80,7 +87,9 @@ class DatabaseLane {
   Options options_;
   Keeper* keeper_;                            // the thread's
   std::map<std::uint64_t, Waiting> waiting_;  // by number, and so by `until`
+  std::size_t waiting_bytes_ = 0;
   std::uint64_t last_number_ = 0;
+  std::uint64_t in_time_ = 1;  // those before have been told that they are late
   Counts counts_;
   bool away_ = false;  // and the log says so
   Instant away_since_{};

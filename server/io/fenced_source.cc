@@ -272,7 +272,7 @@ void FencedSource::ask(const ItemGuard::Check& check) {
     if (!outcome) {
       guard_.on_check_failed(check.type);
     } else if (outcome->kind == WriteOutcome::Kind::kFenced) {
-      log::info("another server has become the owner of {}", check.claim.name);
+      TANDEM_WARN_LIMITED("another server has become the owner of {}", check.claim.name);
       guard_.on_refused(check.type, check.claim.epoch);
     } else {
       guard_.on_passed(monotonic_now(), asked, check.type, check.claim.epoch, outcome->stored,

@@ -20,6 +20,14 @@ std::string_view target_of(std::string_view head) {
   return head.substr(from, head.find(' ', from) - from);
 }
 
+bool has_conditions(const std::string& text) {
+  http::HeadParser parser(limits_of(text));
+  http::RequestHead head;
+  if (parser.parse(text, head) != http::Progress::kDone) return true;
+  return head.has(http::FieldId::kIfMatch) || head.has(http::FieldId::kIfNoneMatch) ||
+         head.has(http::FieldId::kIfUnmodifiedSince);
+}
+
 }  // namespace
 
 class ItemAsk::Body final : public ItemOutgoing {
@@ -113,10 +121,11 @@ void ItemAsk::process_here() {
   });
 }
 
-// Whoever has no part of the answer may have another's.
+// Whoever has no part of the answer may have another's. A write with conditions that has been done
+// would fail by what it has done itself.
 bool ItemAsk::may_be_done_again() const {
-  if (answered_ || !replayable_) return false;
-  return http::is_idempotent(request_.method);
+  if (answered_ || !replayable_ || !http::is_idempotent(request_.method)) return false;
+  return http::is_safe(request_.method) || !has_conditions(request_.head);
 }
 
 void ItemAsk::fail_asking(TypeAccess::Failure why, std::uint64_t since) {

@@ -50,6 +50,7 @@ void ItemDatabase::read(ItemName name, OnItem then) {
 
 void ItemDatabase::write(ItemWrite write, OnWritten then) {
   std::string type = write.claim ? write.claim->name : std::string();
+  const std::size_t bytes = write.item ? write.item->body.size() : 0;
   writing_->ask(
       [write = std::move(write)](ItemTable& table) -> Result<DatabaseReply> {
         auto outcome = table.write(write);
@@ -67,7 +68,8 @@ void ItemDatabase::write(ItemWrite write, OnWritten then) {
                               type);
         }
         then(reply->outcome);
-      });
+      },
+      bytes);
 }
 
 void ItemDatabase::claim(OwnerClaim claim, OnWritten then) {
@@ -118,8 +120,9 @@ std::vector<AdminSnapshot::Count> ItemDatabase::counts() const {
     const std::string start = "database_" + name + "_";
     counts.push_back({start + "total", "Questions to the database.", of.asked});
     counts.push_back({start + "waiting", "Questions that wait for the database.", of.waiting});
-    counts.push_back(
-        {start + "refused_total", "Questions refused over source.queue_max.", of.refused});
+    counts.push_back({start + "refused_total",
+                      "Questions refused over source.queue_max, or 256 MiB of bodies.",
+                      of.refused});
     counts.push_back({start + "late_total", "Questions not answered in time.", of.late});
     counts.push_back(
         {start + "failures_total", "Questions that the database failed.", of.failures});

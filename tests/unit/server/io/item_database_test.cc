@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <future>
 
 namespace tandem::server {
 namespace {
@@ -54,6 +55,16 @@ class ItemDatabaseTest : public testing::Test {
     });
     loop_.run();
     return std::move(*got);
+  }
+
+  void run_until(const std::function<bool()>& condition) {
+    std::unique_ptr<Timer> look;
+    look = std::make_unique<Timer>(loop_, [&] {
+      if (condition()) return loop_.stop();
+      look->set_after(1ms);
+    });
+    look->set_after(0ns);
+    loop_.run();
   }
 
   EventLoop loop_;
@@ -117,6 +128,46 @@ TEST_F(ItemDatabaseTest, WhoHasWaitedForTooLongIsTold) {
   ASSERT_TRUE(lock->commit());
   loop_.run();
   EXPECT_TRUE(late) << "and it was done nevertheless";
+}
+
+// A disk that hangs: askers come and are told, and their work must not gather behind it.
+TEST_F(ItemDatabaseTest, WhatHangsCountsAfterItsAskerHasGoneAndTheRestIsLetGo) {
+  auto table = ItemTable::open(options_.path, {});
+  ASSERT_TRUE(table);
+  DatabaseLane::Options how;
+  how.path = options_.path;
+  how.queue_max = 3;
+  how.queue_bytes_max = 100;
+  how.patience = 20ms;
+  std::promise<void> begun, goes_on;
+  DatabaseLane lane(loop_, std::move(*table), how);
+  int told = 0;
+  const auto ask = [&](std::size_t bytes, DatabaseLane::Work work) {
+    lane.ask(
+        std::move(work), [&](const Result<DatabaseReply>&) { ++told; }, bytes);
+  };
+  ask(60, [&](ItemTable&) -> Result<DatabaseReply> {
+    begun.set_value();
+    goes_on.get_future().wait();
+    return DatabaseReply{};
+  });
+  begun.get_future().wait();
+  const auto payload = std::make_shared<int>();
+  const auto work = [payload](ItemTable&) -> Result<DatabaseReply> { return DatabaseReply{}; };
+  ask(41, work);
+  EXPECT_EQ(lane.counts().refused, 1U) << "too many bytes";
+  ask(40, work);
+  run_until([&] { return told == 3; });
+  EXPECT_EQ(lane.counts().late, 2U);
+  EXPECT_EQ(payload.use_count(), 2) << "it will never be done, and is here and in our lambda only";
+  EXPECT_EQ(lane.counts().waiting, 2U);
+  ask(40, work);
+  EXPECT_EQ(lane.counts().refused, 1U) << "what was let go counts no bytes";
+  ask(0, work);
+  EXPECT_EQ(lane.counts().refused, 2U) << "three are with the thread";
+  goes_on.set_value();
+  run_until([&] { return lane.counts().waiting == 0; });
+  EXPECT_EQ(told, 5);
 }
 
 TEST_F(ItemDatabaseTest, AfterAFailureAllFailAtOnceForAWhile) {

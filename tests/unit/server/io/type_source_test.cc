@@ -384,6 +384,30 @@ TEST_F(TypeSourceTest, IfTheOwnerDiesTheStandInFetchesOnceMoreAndItIsDroppedLate
   EXPECT_EQ(a.inner.forgotten, "/b/1 ");
 }
 
+// It may have been done, and would fail by itself: 412 for a write that is in.
+TEST_F(TypeSourceTest, AWriteWithConditionsIsNotDoneAgain) {
+  link();
+  b.inner.holds = true;
+  Client plain, conditional;
+  const auto put = [&](Client& client, const std::string& fields) {
+    HttpRequest request = make_request("PUT", "/b/1", Address{"h", 80});
+    request.head.insert(request.head.size() - 2, fields);
+    client.call = a.types.start(std::move(request), client);
+  };
+  put(plain, "");
+  put(conditional, "If-Match: \"1\"\r\n");
+  run_until([&] { return b.inner.calls.size() == 2; });
+  ServerRecord record = b.record(false);
+  b_lives = false;
+  b.peers.stop();
+  run_until([&] { return !a.balancers.reports.empty(); });
+  tell({a.record(), record});
+  run_until([&] { return plain.done && conditional.done; });
+  EXPECT_EQ(plain.status, 200);
+  EXPECT_EQ(conditional.failed, HttpFailure::Kind::kReset);
+  EXPECT_EQ(a.inner.seen.size(), 1U);
+}
+
 TEST_F(TypeSourceTest, ASilentOwnerIsNotWaitedForAndTheMasterIsTold) {
   Member c(loop, resolver, "c", 30ms);
   b.peers.remove_listener(b.types);  // it hears, and says nothing
