@@ -243,7 +243,7 @@ void FencedSource::write(std::string_view path, ItemWrite write, ItemDatabase::O
   }
   const ActingEpoch epoch = write.claim->epoch;
   const Instant asked = monotonic_now();
-  database_->write(std::move(write), [this, type, epoch, asked,
+  database_->write(std::move(write), [this, type, epoch, asked, path = std::string(path),
                                       then = std::move(then)](Result<WriteOutcome> outcome) {
     using Kind = WriteOutcome::Kind;
     if (outcome && outcome->kind == Kind::kFenced) {
@@ -252,7 +252,13 @@ void FencedSource::write(std::string_view path, ItemWrite write, ItemDatabase::O
       guard_.on_passed(monotonic_now(), asked, type, epoch, outcome->stored, out_);
     }
     settle();
+    const bool done =
+        outcome && (outcome->kind == Kind::kCreated || outcome->kind == Kind::kReplaced ||
+                    outcome->kind == Kind::kRemoved);
+    const std::uint64_t before = last_write_;
     then(std::move(outcome));
+    // Whoever answers tells the others within that; if nobody does, it is told here.
+    if (done && last_write_ == before) changed(path, nullptr);
   });
 }
 

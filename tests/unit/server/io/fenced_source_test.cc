@@ -271,6 +271,24 @@ TEST(FencedSource, WithoutALeaseManyThatWantOneItemAreStillOneRead) {
   EXPECT_EQ(fenced.ask("GET", "/a/x").body, "two");
 }
 
+TEST(FencedSource, TheOthersAreToldOfAWriteAfterItIsDoneThoughItsAskerHasGone) {
+  FencedDatabase fenced;
+  auto other = Database::open(fenced.folder / "items.db");
+  auto lock = Transaction::begin(*other);
+  ASSERT_TRUE(lock);
+  Client client;
+  fenced.start(client, "PUT", "/a/x", "one");
+  fenced.run_until([&] { return fenced.count("database_writes_waiting") == 1; });
+  client.call.reset();
+  const std::size_t before = fenced.sent.messages.size();
+  ASSERT_TRUE(lock->commit());
+  fenced.run_until([&] { return fenced.count("database_writes_waiting") == 0; });
+  ASSERT_EQ(fenced.sent.messages.size(), before + 1);
+  EXPECT_TRUE(std::holds_alternative<Invalidate>(fenced.sent.messages.back()));
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "two").status, 204);
+  EXPECT_EQ(fenced.sent.messages.size(), before + 2) << "once for each write";
+}
+
 TEST(FencedSource, WithoutALeaseWhatIsCachedIsServedSinceTheFileIsGone) {
   FencedDatabase fenced;
   EXPECT_EQ(fenced.ask("PUT", "/a/x", "one").status, 201);
