@@ -33,7 +33,7 @@ class ItemDatabase {
 
   // Each answer comes once, never before the call returns, and not after the database is destroyed.
   // An error: it is not to be had now. A write that failed has changed nothing, unless it took
-  // longer than `patience`: then nobody knows.
+  // longer than `patience`, or the file was moved away meanwhile: then nobody knows.
   void read(ItemName name, OnItem then);
   void write(ItemWrite write, OnWritten then);
   void claim(OwnerClaim claim, OnWritten then);
