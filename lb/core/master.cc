@@ -189,13 +189,14 @@ void Master::on_deadline(Instant now, MasterOrders& orders) {
     if (subject.live.next_probe() <= now) contact(now, *server, subject, orders);
     wake(now, *server, subject);
   }
+  if (now >= roll_call_until()) end_roll_call(now, orders);
   carry_out_rounds(now, orders);
   judge_most(now, orders);
   if (rounds_.idle()) ring_.mend(dice_);
 }
 
 Instant Master::next_deadline() const {
-  Instant next = std::min(deadlines_.next(), rounds_.next_deadline());
+  Instant next = std::min({deadlines_.next(), rounds_.next_deadline(), roll_call_until()});
   if (most_ && !gone_.empty()) next = std::min(next, gone_.front() + options_.window);
   return next;
 }
@@ -342,16 +343,39 @@ void Master::carry_out_rounds(Instant now, MasterOrders& orders) {
     for (const ServerId server : round.remove) {
       go(now, server, *find(server), ServerState::kOffline, orders);
     }
-    for (const ServerId server : round.verify) {
-      Subject& subject = *find(server);
-      suspect(now, server, subject);
-      suspects_.erase(server);
-      subject.live.examine(now);
-      if (subject.live.next_probe() <= now) contact(now, server, subject, orders);
-      wake(now, server, subject);
-    }
+    if (round.call) call_roll(now, orders);
+    for (const ServerId server : round.verify) verify_for_round(now, server, orders);
   }
   counts_.transactions = rounds_.transactions();
+}
+
+void Master::verify_for_round(Instant now, ServerId server, MasterOrders& orders) {
+  Subject& subject = *find(server);
+  suspect(now, server, subject);
+  suspects_.erase(server);
+  subject.live.examine(now);
+  if (subject.live.next_probe() <= now) contact(now, server, subject, orders);
+  wake(now, server, subject);
+}
+
+void Master::call_roll(Instant now, MasterOrders& orders) {
+  called_at_ = now;
+  for (const auto& [server, subject] : subjects_) {
+    if (!subject.online || !subject.live.connected() || subject.confirmed) continue;
+    ++counts_.calls;
+    orders.emplace_back(std::in_place_type<Call>, Call{server, next_serial()});
+  }
+}
+
+// Any word will do, not only the answer. Who has no control connection is verified in any case.
+void Master::end_roll_call(Instant now, MasterOrders& orders) {
+  std::vector<ServerId> absent;
+  for (const auto& [server, subject] : subjects_) {
+    const bool heard = subject.live.connected() && subject.live.heard() > called_at_;
+    if (subject.online && !subject.confirmed && !heard) absent.push_back(server);
+  }
+  called_at_ = kNever;
+  for (const ServerId server : rounds_.absent(absent)) verify_for_round(now, server, orders);
 }
 
 }  // namespace tandem

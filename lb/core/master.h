@@ -19,12 +19,15 @@
 // 4 then end; who is not dead by 1 or 2 stays online, and that is said loudly. For rule 4 those
 // whose data ports began to fail count as well: they are about to be deaf.
 //
-// The dead leave the ring in transactions (lb/core/rounds). Offline servers are looked at ever more
-// rarely, and one that answers returns, into another place on the ring. One that was believed dead
-// and comes back, the same process, is held back, unless it has done so `returns_free` times at
-// most, or most are offline anyway: it has to be well for a while before it counts again. The first
-// time for twice as long as it was away, within kHoldLeast and `hold_back`; then for twice
-// `hold_back`, doubled each time.
+// The dead leave the ring in transactions (lb/core/rounds). With the first of them all who are
+// online are called, once: one ping each. Who is not heard of within a verification's time is
+// suspected, and judged as any.
+//
+// Offline servers are looked at ever more rarely, and one that answers returns, into another place
+// on the ring. One that was believed dead and comes back, the same process, is held back, unless it
+// has done so `returns_free` times at most, or most are offline anyway: it has to be well for a
+// while before it counts again. The first time for twice as long as it was away, within kHoldLeast
+// and `hold_back`; then for twice `hold_back`, doubled each time.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +58,11 @@ struct Contact {
   std::uint64_t serial = 0;
   Duration timeout = 0s;  // 0: the usual one
 };
+// Ping its control connection, no more: does it answer the roll call?
+struct Call {
+  ServerId server;
+  std::uint64_t serial = 0;
+};
 struct AskWitness {
   ServerId witness;
   Look look;
@@ -75,7 +83,7 @@ struct Alarm {
   MembershipEvent::Kind kind = MembershipEvent::Kind::kMostLooksDead;
   std::string text;
 };
-using MasterOrder = std::variant<Contact, AskWitness, Ruling, Remark, Alarm>;
+using MasterOrder = std::variant<Contact, Call, AskWitness, Ruling, Remark, Alarm>;
 using MasterOrders = std::vector<MasterOrder>;
 
 class Master {
@@ -103,6 +111,7 @@ class Master {
     std::uint64_t contradicted = 0;      // a witness reached it
     std::uint64_t unjudged = 0;          // nobody could be asked, or most looked dead
     std::uint64_t looks = 0;
+    std::uint64_t calls = 0;  // of a server, in a roll call
     std::uint64_t held_back = 0;
     std::uint64_t transactions = 0;  // removals from the ring
     Duration detection_total = 0s;   // of the confirmed, from the first sign to the ruling
@@ -201,6 +210,12 @@ class Master {
   Duration look_time() const { return options_.liveness.timeout * kLookTimeouts; }
   bool most_with(std::size_t more) const;
   void carry_out_rounds(Instant now, MasterOrders& orders);
+  void verify_for_round(Instant now, ServerId server, MasterOrders& orders);
+  void call_roll(Instant now, MasterOrders& orders);
+  void end_roll_call(Instant now, MasterOrders& orders);
+  Instant roll_call_until() const {
+    return called_at_ == kNever ? kNever : called_at_ + options_.liveness.timeout;
+  }
   void judge_most(Instant now, MasterOrders& orders);
 
   Options options_;
@@ -209,6 +224,7 @@ class Master {
   Deadlines<ServerId> deadlines_;
   Ring ring_;
   Rounds rounds_{ring_};
+  Instant called_at_ = kNever;   // the roll, and not all have answered
   std::set<ServerId> suspects_;  // undecided, and no round waits for them
   std::set<ServerId> unjudged_;  // failed, but for want of a witness
   std::set<ServerId> failing_;   // online and heard of, but the last probe failed

@@ -209,6 +209,10 @@ void Membership::carry_out(Instant now, MembershipActions& actions) {
   for (MasterOrder& order : std::exchange(orders_, {})) {
     if (const auto* wanted = std::get_if<Contact>(&order)) {
       contact(*wanted, actions);
+    } else if (const auto* call = std::get_if<Call>(&order)) {
+      const Member* member = find(call->server);
+      if (member == nullptr || member->connection == 0) continue;
+      actions.push_back(SendMessage{member->connection, Ping{call->serial}});
     } else if (auto* ask = std::get_if<AskWitness>(&order)) {
       const Member* suspect = find(ask->look.server);
       const Member* witness = find(ask->witness);

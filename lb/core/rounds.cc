@@ -1,6 +1,5 @@
 #include "lb/core/rounds.h"
 
-#include <iterator>
 #include <utility>
 
 namespace tandem {
@@ -9,12 +8,12 @@ void Rounds::confirm(Instant now, ServerId server, bool may_wait) {
   if (gathered_.count(server) != 0 || found_.count(server) != 0) return;
   ++held_;
   const auto awaited = awaited_.find(server);
-  if (awaited == awaited_.end() && may_wait && !rounds_.empty()) {
-    const auto last = std::prev(rounds_.end());
-    last->second.dead.insert(server);
-    last->second.walks.push_back({server, false, 1});
-    last->second.walks.push_back({server, true, 1});
-    found_.emplace(server, last->first);
+  if (awaited == awaited_.end() && may_wait && calling_ != 0) {
+    Round& round = rounds_.find(calling_)->second;
+    round.dead.insert(server);
+    round.walks.push_back({server, false, 1});
+    round.walks.push_back({server, true, 1});
+    found_.emplace(server, calling_);
     return;
   }
   if (awaited == awaited_.end()) {
@@ -41,12 +40,26 @@ void Rounds::settle(ServerId server) {
   awaited_.erase(awaited);
 }
 
+std::vector<ServerId> Rounds::absent(const std::vector<ServerId>& servers) {
+  std::vector<ServerId> verify;
+  const auto it = rounds_.find(std::exchange(calling_, 0));
+  if (it == rounds_.end()) return verify;
+  for (const ServerId server : servers) {
+    if (gathered_.count(server) != 0 || found_.count(server) != 0 || awaits(server)) continue;
+    if (!it->second.seen.insert(server).second) continue;  // judged already, for a walk
+    it->second.awaited.insert(server);
+    awaited_.emplace(server, it->first);
+    verify.push_back(server);
+  }
+  return verify;
+}
+
 Rounds::Orders Rounds::next(Instant now, bool others) {
   Orders orders;
   if (!gathered_.empty() && (!others || now >= gather_until_)) first_transaction(orders);
   for (auto it = rounds_.begin(); it != rounds_.end();) {
     Round& round = it->second;
-    if (!round.awaited.empty() || go_on(it->first, round, orders)) {
+    if (!round.awaited.empty() || go_on(it->first, round, orders) || it->first == calling_) {
       ++it;
       continue;
     }
@@ -75,6 +88,10 @@ void Rounds::first_transaction(Orders& orders) {
     round.walks.push_back({closing.after, true, 1});
   }
   const std::uint64_t number = ++last_;
+  if (calling_ == 0) {
+    calling_ = number;
+    orders.call = true;
+  }
   wave(number, rounds_.emplace(number, std::move(round)).first->second, orders);
 }
 

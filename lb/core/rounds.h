@@ -8,6 +8,10 @@
 // died at once is gone after two transactions and about log2(k) waves, though nobody but the two at
 // its ends was missed by a living buddy.
 //
+// Elsewhere on the ring others may have died with them: a round begins with a *roll call* of all
+// who are online. Whoever does not answer is verified for the round, too. One call is under way at
+// a time, and serves every round that begins meanwhile.
+//
 // Pure. Knows of servers only what it is told; its owner verifies and removes.
 #pragma once
 
@@ -30,18 +34,21 @@ class Rounds {
   struct Orders {
     std::vector<ServerId> verify;  // at once; then confirm() or settle()
     std::vector<ServerId> remove;  // one transaction
+    bool call = false;             // everybody; then absent()
 
-    bool empty() const { return verify.empty() && remove.empty(); }
+    bool empty() const { return verify.empty() && remove.empty() && !call; }
   };
 
   explicit Rounds(Ring& ring) : ring_(ring) {}
 
-  // It is dead. It is held until its transaction: its own round's; where it `may_wait`, that of a
-  // round under way (of what died together some is noticed later); or else the next first one.
+  // It is dead. It is held until its transaction: its own round's; where it `may_wait`, that of the
+  // round that calls (of what died together some is noticed later); or else the next first one.
   void confirm(Instant now, ServerId server, bool may_wait);
   // Nothing (more) is to be expected of it: it lives, or cannot be judged, or has left. Also of one
   // that was confirmed and not removed yet.
   void settle(ServerId server);
+  // The roll call is over, and these did not answer it. Those to verify, as by next().
+  std::vector<ServerId> absent(const std::vector<ServerId>& servers);
   // Call it after everything above; `others` are being verified, and no round waits for them.
   Orders next(Instant now, bool others);
   Instant next_deadline() const { return gathered_.empty() ? kNever : gather_until_; }
@@ -77,6 +84,7 @@ class Rounds {
   std::map<ServerId, std::uint64_t> awaited_;  // which round waits
   std::map<ServerId, std::uint64_t> found_;    // dead, of which round
   std::uint64_t last_ = 0;
+  std::uint64_t calling_ = 0;  // the round whose roll call is under way
   std::size_t held_ = 0;
   std::uint64_t transactions_ = 0;
 };

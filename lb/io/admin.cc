@@ -77,6 +77,8 @@ void write_verdicts(MetricsText& text, const AdminSnapshot& snapshot) {
       .value(counts.unjudged);
   text.metric("false_suspicions_total", "Reported, and alive").value(counts.false_suspicions);
   text.metric("witnesses_asked_total", "Servers that were to look at another").value(counts.looks);
+  text.metric("roll_call_pings_total", "To servers online, when another was found dead")
+      .value(counts.calls);
   text.metric("held_back_total", "Servers that came back too often").value(counts.held_back);
   text.metric("ring_removals_total", "Transactions that closed the ring")
       .value(counts.transactions);

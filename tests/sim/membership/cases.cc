@@ -170,7 +170,7 @@ std::string any_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed) {
   const std::vector<ServerId> order = cluster.ring().in_order();
   std::set<ServerId> victims;
   while (victims.size() < dead) victims.insert(order[cluster.dice().below(n)]);
-  return titled(n, dead, seed, die(cluster, order, victims, dead));
+  return titled(n, dead, seed, die(cluster, order, victims, kTransactionsMost));
 }
 
 std::vector<std::string> all_neighbours_die(std::uint32_t most, std::uint64_t seed) {
@@ -182,6 +182,24 @@ std::vector<std::string> all_neighbours_die(std::uint32_t most, std::uint64_t se
     }
   }
   return complaints;
+}
+
+std::vector<std::string> any_of_few_die(std::uint32_t most, std::uint64_t seed) {
+  std::vector<std::string> complaints;
+  for (std::uint32_t n = 2; n <= most; ++n) {
+    for (std::uint32_t dead = 1; dead < n; ++dead) {
+      std::string wrong = any_die(n, dead, seed + 100 * n + dead);
+      if (!wrong.empty()) complaints.push_back(std::move(wrong));
+    }
+  }
+  return complaints;
+}
+
+std::string any_of_many_die(std::uint64_t seed) {
+  Random dice(seed);
+  const auto n = static_cast<std::uint32_t>(13 + dice.below(188));
+  const auto dead = static_cast<std::uint32_t>(1 + dice.below(n - 1));
+  return any_die(n, dead, dice.next());
 }
 
 std::string many_neighbours_die(std::uint64_t seed) {

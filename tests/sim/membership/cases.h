@@ -12,19 +12,22 @@
 
 namespace tandem::sim {
 
-constexpr std::uint64_t kTransactionsMost = 2;  // in which a run of neighbours leaves the ring
+constexpr std::uint64_t kTransactionsMost = 2;  // in which all that die at once leave the ring
 
 // `dead` neighbours of n, from a random place on the ring on, fall silent at one instant: no
 // channel closes, no host refuses. They are offline once each, nobody else is, and those who are
 // left are a whole ring in the order of before; all in two transactions.
 std::string neighbours_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed);
-// The same, of servers anywhere on the ring: each gap closes when it is found.
+// The same, of servers anywhere on the ring, with several gaps.
 std::string any_die(std::uint32_t n, std::uint32_t dead, std::uint64_t seed);
 
 // Every number of neighbours in every ring of 2 to `most`; the complaints.
 std::vector<std::string> all_neighbours_die(std::uint32_t most, std::uint64_t seed);
 // A random number in a ring of 13 to 1000; all but a few of them, every fourth time.
 std::string many_neighbours_die(std::uint64_t seed);
+// Any of 2 to `most`, as many as may be; and a random number of 13 to 200.
+std::vector<std::string> any_of_few_die(std::uint32_t most, std::uint64_t seed);
+std::string any_of_many_die(std::uint64_t seed);
 
 // One server of several is ill for half an hour: three times as long as its returns are remembered.
 enum class Illness : std::uint8_t {

@@ -1,4 +1,4 @@
-// What one server or a run of neighbours suffers: who is marked offline, and how often.
+// What one server suffers, or many at once: who is marked offline, and how often.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -26,9 +26,16 @@ TEST(Neighbours, ASoleSurvivorOfALargeRingIsLeftInTwoTransactions) {
   EXPECT_EQ(neighbours_die(1000, 999, 1), "");
 }
 
-TEST(Anybody, WhoeverDieAtOnceLeaveAWholeRing) {
-  for (std::uint32_t n = 2; n <= 12; ++n) {
-    for (std::uint32_t dead = 1; dead < n; ++dead) EXPECT_EQ(any_die(n, dead, n * dead), "");
+TEST(Anybody, WhoeverDieAtOnceLeaveInTwoTransactions) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    EXPECT_EQ(any_of_few_die(12, 10'000 * seed), Complaints{});
+  }
+}
+
+TEST(Anybody, WhoeverOfManyDieAtOnceLeaveInTwoTransactions) {
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) EXPECT_EQ(any_of_many_die(seed), "");
+  for (const std::uint32_t dead : {2U, 5U, 20U, 50U, 80U, 99U}) {
+    EXPECT_EQ(any_die(100, dead, dead), "");
   }
 }
 

@@ -248,6 +248,8 @@ void RingCluster::pump() {
     for (const MasterOrder& order : std::exchange(orders_, {})) {
       if (const auto* contact = std::get_if<Contact>(&order)) {
         carry_out(*contact);
+      } else if (const auto* call = std::get_if<Call>(&order)) {
+        send_reliably({.kind = Kind::kToServer, .type = kPing, .server = index(call->server)});
       } else if (const auto* ask = std::get_if<AskWitness>(&order)) {
         send_reliably({.kind = Kind::kToServer,
                        .type = kLook,

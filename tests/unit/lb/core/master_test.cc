@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
+#include "common/base/random.h"
 #include "tests/unit/lb/core/master_world.h"
 
 namespace tandem {
@@ -42,6 +46,65 @@ TEST(Master, AnyNumberOfNeighboursThatAreKilledAtOnceLeaveInTwoTransactions) {
 TEST(Master, AnyNumberOfNeighboursThatFallSilentAtOnceLeaveInTwoTransactions) {
   for (std::size_t n = 2; n <= 12; ++n) {
     for (std::size_t dead = 1; dead < n; ++dead) neighbours_die(n, dead, false, n + dead);
+  }
+}
+
+// Anywhere on the ring: there are several gaps, most of them not missed yet.
+TEST(Master, WhoeverFallSilentAtOnceLeaveInTwoTransactions) {
+  for (std::size_t n = 2; n <= 12; ++n) {
+    for (std::size_t dead = 1; dead < n; ++dead) {
+      MasterWorld world(100 * n + dead);
+      Random dice(n + 100 * dead);
+      for (std::size_t i = 0; i < n; ++i) {  // they report at different times
+        world.enter(name(i));
+        world.run(dice.below(300) * 1ms);
+      }
+      std::set<std::string> victims;
+      while (victims.size() < dead) victims.insert(name(dice.below(n)));
+      for (const std::string& victim : victims) world.freeze(victim, true, dice.chance(0.5));
+      world.run(20s);
+      ASSERT_TRUE(world.whole());
+      ASSERT_LE(world.master().counts().transactions, 2U) << dead << " of " << n;
+      for (std::size_t i = 0; i < n; ++i) {
+        ASSERT_EQ(world.of(name(i)).offlines, victims.count(name(i))) << dead << " of " << n;
+      }
+    }
+  }
+}
+
+TEST(Master, ARollIsCalledOfEverybodyOnceWhenSomebodyIsDead) {
+  MasterWorld world;
+  fill(world, 10);
+  world.run(60s);
+  EXPECT_EQ(world.master().counts().calls, 0U);
+  world.kill("s3");
+  world.run(50ms);
+  EXPECT_EQ(world.master().counts().calls, 9U);
+  world.kill("s7");  // the call that is under way serves for both
+  world.run(10s);
+  EXPECT_EQ(world.master().counts().calls, 9U);
+  EXPECT_EQ(world.ring().size(), 8U);
+  EXPECT_LE(world.master().counts().verifications,
+            6U);  // of who answers, but beside the gaps, none
+}
+
+TEST(Master, WhoMissesTheRollCallAndIsHeardLaterStaysOnline) {
+  MasterWorld world;
+  fill(world, 10);
+  const std::string victim = "s3";
+  world.kill(victim);
+  for (std::size_t i = 0; i < 10; ++i) {
+    if (name(i) != victim) world.freeze(name(i), true, false);
+  }
+  world.run(300ms);
+  for (std::size_t i = 0; i < 10; ++i) {
+    if (name(i) != victim) world.freeze(name(i), false);
+  }
+  world.run(10s);
+  EXPECT_GE(world.master().counts().verifications, 10U);
+  EXPECT_EQ(world.ring().size(), 9U);
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(world.of(name(i)).offlines, name(i) == victim ? 1U : 0U) << name(i);
   }
 }
 

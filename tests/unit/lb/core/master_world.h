@@ -195,11 +195,9 @@ class MasterWorld {
                                                            : ProbeResult::kRefused;
         drive([&] { master_.on_probe_result(now_, id, serial, result, "", orders_); });
       });
-      if (!hears(server) || server.deaf) return;
-      after(kTrip, [this, id] {
-        if (!hears(servers_.at(id))) return;
-        drive([&] { master_.on_heard(now_, id, true, orders_); });
-      });
+      ping(id);
+    } else if (const auto* call = std::get_if<Call>(&order)) {
+      ping(call->server);
     } else if (const auto* ask = std::get_if<AskWitness>(&order)) {
       on_line("asks " + servers_.at(ask->witness).name + " to look at " +
               servers_.at(ask->look.server).name);
@@ -215,6 +213,14 @@ class MasterWorld {
     } else if (const auto* alarm = std::get_if<Alarm>(&order)) {
       on_line(alarm->text);
     }
+  }
+  void ping(ServerId id) {
+    const Server& server = servers_.at(id);
+    if (!hears(server) || server.deaf) return;
+    after(kTrip, [this, id] {
+      if (!hears(servers_.at(id))) return;
+      drive([&] { master_.on_heard(now_, id, true, orders_); });
+    });
   }
   void look(const AskWitness& ask) {
     if (!hears(servers_.at(ask.witness))) return;
