@@ -119,12 +119,19 @@ void Channel::on_stream(bool, bool) {
   if (stream_ != nullptr) read_some();
 }
 
+// The kernel is asked until it says that there is no more: a reset that came together with the last
+// bytes is told only then, and whoever died must be known to be dead at once.
 void Channel::read_some() {
   const StreamTurn turn(loop_, *stream_);
+  bool asked_again = false;
   while (stream_ != nullptr && !turn.over()) {
     const auto scratch = loop_.scratch();
     const IoResult got = stream_->read(scratch);
-    if (got.would_block()) return;
+    if (got.would_block()) {
+      if (std::exchange(asked_again, true)) return;
+      stream_->recheck();
+      continue;
+    }
     if (got.end()) return end(Error::peer("has closed the connection"));
     if (got.failed()) return end(stream_->error());
     if (closing_) continue;

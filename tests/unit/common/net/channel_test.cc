@@ -150,6 +150,22 @@ TEST_F(ChannelTest, AFullQueueClosesTheChannel) {
   EXPECT_EQ(client_notes.reason, "takes messages too slowly: the queue is full");
 }
 
+// Whoever closes without having read all resets; that comes together with its last words here.
+TEST_F(ChannelTest, AResetRightAfterTheLastWordsIsSeen) {
+  auto client = client_named("client");
+  run_until([&] { return client->channel() != nullptr && server_notes.last != nullptr; });
+  run_until([&] { return client->channel()->is_open(); });
+  loop.post([&] {
+    server_notes.last->send(Drain{true});  // never read
+    server_notes.last->flush();
+    client->channel()->send(StatusReport{Status{.sequence = 1}});
+    client->channel()->flush();
+    client->stop();
+  });
+  run_until([&] { return server_notes.log == "open(client) closed "; });
+  EXPECT_EQ(server_notes.messages.size(), 1u);
+}
+
 TEST_F(ChannelTest, LastWordsAreSentBeforeADrop) {
   auto client = client_named("client");
   run_until([&] { return client->channel() != nullptr && server_notes.last != nullptr; });
