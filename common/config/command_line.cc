@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <iterator>
 
@@ -34,6 +35,26 @@ std::vector<std::string> option_names(const CLI::App& app) {
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
   }
   return names;
+}
+
+// Tokens may begin with '-', and no option has so long a name.
+bool is_long_word(const std::string& argument) {
+  constexpr std::size_t kOptionLengthMax = 32;
+  return argument.starts_with('-') && argument.size() > kOptionLengthMax &&
+         argument.find_first_of("=:/ ") == std::string::npos;
+}
+
+// Long words come last, behind "--", where CLI11 takes none for an option.
+std::vector<std::string> with_long_words_last(const std::vector<std::string>& arguments) {
+  const auto mark = std::find(arguments.begin(), arguments.end(), "--");
+  std::vector<std::string> sorted, words;
+  std::partition_copy(arguments.begin(), mark, std::back_inserter(words),
+                      std::back_inserter(sorted), is_long_word);
+  if (words.empty()) return arguments;
+  sorted.emplace_back("--");
+  sorted.insert(sorted.end(), words.begin(), words.end());
+  if (mark != arguments.end()) sorted.insert(sorted.end(), mark + 1, arguments.end());
+  return sorted;
 }
 
 }  // namespace
@@ -136,7 +157,8 @@ CommandLine::Exit CommandLine::mistake(const std::string& what) const {
 
 // What CLI11 left for us: unknown options and words, missing arguments.
 std::optional<CommandLine::Exit> CommandLine::mistakes(const std::string& command) const {
-  const auto extras = state_->app->remaining();
+  auto extras = state_->app->remaining();
+  std::erase(extras, "--");  // CLI11 counts the mark of the last options among what is left
   if (!extras.empty()) {
     const std::string& extra = extras.front();
     if (extra.starts_with('-')) {
@@ -168,7 +190,9 @@ std::optional<CommandLine::Exit> CommandLine::parse(const std::vector<std::strin
   if (state_->footer) app.footer(state_->footer);
   if (!state_->commands.empty()) app.require_subcommand(0, 1);
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    std::vector<std::string> reversed = with_long_words_last(arguments);
+    std::reverse(reversed.begin(), reversed.end());
+    app.parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
     return Exit{0, (chosen.empty() ? app : *chosen.front()).help(), ""};

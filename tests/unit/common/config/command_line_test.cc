@@ -104,6 +104,24 @@ TEST(CommandLine, Commands) {
   EXPECT_TRUE(f.undo);
 }
 
+// A token is base64url, which has '-' among its letters.
+TEST(CommandLine, ALongWordThatBeginsWithADashIsNoOption) {
+  for (const std::string word : {"-", "--", "-h", "--json"}) {
+    const std::string token = word + std::string(80, 'x');
+    WithCommands before, after, marked;
+    EXPECT_EQ(before.mistake({"drain", token, "--undo"}), "");
+    EXPECT_EQ(before.name, token);
+    EXPECT_TRUE(before.undo);
+    EXPECT_EQ(after.mistake({"drain", "--undo", token}), "");
+    EXPECT_EQ(after.name, token);
+    EXPECT_EQ(marked.mistake({"drain", "--undo", "--", token}), "");
+    EXPECT_EQ(marked.name, token);
+  }
+  const std::string nobodys = "--" + std::string(80, 'x');
+  EXPECT_TRUE(WithCommands().mistake({"status", nobodys}).starts_with("ctl: unknown option"));
+  EXPECT_TRUE(mistake_of({nobodys}).starts_with("prog: unknown option"));
+}
+
 TEST(CommandLine, CommandsComplain) {
   EXPECT_EQ(WithCommands().mistake({}), "ctl: a command is missing");
   EXPECT_EQ(WithCommands().mistake({"drian", "a"}),
