@@ -44,7 +44,8 @@ Table<UpstreamConf> upstream_table() {
                "The head of the response must come so long after the end of the request; else the "
                "client gets 504.");
   table.option("idle_timeout", &UpstreamConf::idle_timeout, duration(10ms, 24h),
-               "An idle connection to a server is closed after this time.");
+               "An idle connection to a server is closed after this time, one to a tandem-server "
+               "after 5s if that is less.");
   table.option("idle_connections_max", &UpstreamConf::idle_connections_max, integer(0, 100000),
                "The most idle connections kept for each server, in each worker.");
   table.option("retry_buffer", &UpstreamConf::retry_buffer, size(0, 64 * 1024 * 1024),

@@ -23,8 +23,9 @@ struct UpstreamOptions {
   Duration connect_timeout = 3s;
   Duration response_timeout = 60s;  // from the request's end to the response's head
   Duration idle_timeout = 30s;      // of a pooled connection
-  // A tandem-server's keepalive_timeout is longer than this: a connection that has been idle for
-  // less and breaks is a failure of the server, not its wish to close it.
+  // A tandem-server's keepalive_timeout is longer than this, and connections to it that have been
+  // idle for longer are not used again. So one that breaks is a failure of the server, not its wish
+  // to close it, and the request need not be tried there once more.
   Duration surely_kept = 5s;
   std::uint32_t idle_connections_max = 64;  // pooled, for each server and worker
   std::size_t retry_buffer = 64 * 1024;     // bytes of a request's body kept for a resend

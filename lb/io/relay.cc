@@ -233,9 +233,9 @@ void Relay::attempt(ServerPool::Want want) {
   stage_ = Stage::kConnecting;
   const auto got = pool_->acquire(*this, want);
   upstream_ = got.upstream;
-  // A tandem-server announces its leave; what else may make it close is that nothing has come.
+  // A tandem-server announces its leave, and keeps what is used again here.
   exchange_.on_attempt(pool_->id(), upstream_ != nullptr && upstream_->reused(),
-                       pool_->is_tandem() && got.idled <= state_.options.upstream.surely_kept);
+                       pool_->is_tandem());
   if (upstream_ == nullptr) {
     on_upstream_failed(got.fault);
     return;

@@ -1,5 +1,6 @@
 #include "lb/io/server_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tandem {
@@ -46,13 +47,12 @@ ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
       drop_idle(last);
       continue;
     }
-    const Duration idled = state_.loop.now() - last.idle_since;
-    if (want == Want::kRecent && idled > kRecent) break;
+    if (state_.loop.now() - last.idle_since > usable_for(want)) break;
     put(active_, take(idle_, last));
     state_.counts.server_idle.sub();
     state_.counts.server_active.add();
     last.start(handler);
-    return {&last, UpstreamFault::kConnect, idled};
+    return {&last};
   }
   if (!address_) return {nullptr, UpstreamFault::kConnect};
   auto fresh = std::make_unique<Upstream>(state_, *this);
@@ -96,9 +96,16 @@ void ServerPool::close_idle() {
 }
 
 void ServerPool::sweep(Instant now) {
-  while (!idle_.empty() && now - idle_.front()->idle_since > state_.options.upstream.idle_timeout) {
+  while (!idle_.empty() && now - idle_.front()->idle_since > usable_for(Want::kAny)) {
     drop_idle(*idle_.front());
   }
+}
+
+// How long a connection may have been idle.
+Duration ServerPool::usable_for(Want want) const {
+  const UpstreamOptions& options = state_.options.upstream;
+  if (want == Want::kRecent) return kRecent;
+  return is_tandem() ? std::min(options.idle_timeout, options.surely_kept) : options.idle_timeout;
 }
 
 // From the idle list in order, so that it stays sorted by age; it is short. The active one may be

@@ -38,7 +38,6 @@ class ServerPool {
   struct Acquired {
     Upstream* upstream = nullptr;  // null: see fault
     UpstreamFault fault = UpstreamFault::kConnect;
-    Duration idled = {};  // before this
   };
   enum class Want : std::uint8_t {
     kAny,     // an idle connection if there is one
@@ -68,6 +67,7 @@ class ServerPool {
   static constexpr Duration kRecent = 1s;
 
   void close_idle();
+  Duration usable_for(Want want) const;
   std::unique_ptr<Upstream> take(List& list, Upstream& upstream);
   void put(List& list, std::unique_ptr<Upstream> upstream);
 
