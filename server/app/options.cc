@@ -129,12 +129,13 @@ SourceGuard::Options guard_options(const SourceConf& conf) {
   return options;
 }
 
-ItemDatabase::Options database_options(const SourceConf& conf) {
+ItemDatabase::Options database_options(const Conf& conf) {
   ItemDatabase::Options options;
-  options.path = conf.url.path;
-  options.lock_timeout = conf.lock_timeout;
-  options.patience = conf.response_timeout;
-  options.queue_max = conf.queue_max;
+  options.path = conf.source.url.path;
+  options.lock_timeout = conf.source.lock_timeout;
+  options.patience = conf.source.response_timeout;
+  options.queue_max = conf.source.queue_max;
+  options.queue_bytes_max = conf.data.queue_bytes_max;
   return options;
 }
 

@@ -23,7 +23,7 @@ FrontOptions front_options(const Conf& conf);
 HttpClientOptions client_options(const SourceConf& conf);
 CachedSource::Options cache_options(const Conf& conf);
 SourceGuard::Options guard_options(const SourceConf& conf);
-ItemDatabase::Options database_options(const SourceConf& conf);
+ItemDatabase::Options database_options(const Conf& conf);
 SqliteSource::Options sqlite_options(const SourceConf& conf);
 
 }  // namespace tandem::server

@@ -83,7 +83,7 @@ std::string Server::open_source() {
     source_ = std::move(guard);
     return {};
   }
-  auto items = ItemDatabase::open(loop_, database_options(conf_.source));
+  auto items = ItemDatabase::open(loop_, database_options(conf_));
   if (!items) return places_.complain("source.url", items.error().message);
   items_ = std::move(*items);
   auto sqlite = std::make_unique<SqliteSource>(loop_, *items_, sqlite_options(conf_.source));

@@ -129,7 +129,8 @@ Table<CacheConf> cache_table() {
 }
 
 Table<DataConf> data_table() {
-  Table<DataConf> table("How the data is shared out among the servers of a group.");
+  Table<DataConf> table(
+      "How the data is shared out among the servers of a group, and what may wait to be written.");
   table.option("partitioned", &DataConf::partitioned, boolean(),
                "Whether items have types, and each type an owner in the group, which alone asks "
                "the source for them; the others ask the owner. The same on all servers of a group. "
@@ -150,6 +151,10 @@ Table<DataConf> data_table() {
       "database, or from the server that acts for the type. A write waits for servers that "
       "do not answer, and a stand-in with its first write, for no longer. The same on all "
       "servers of a group.");
+  table.option("queue_bytes_max", &DataConf::queue_bytes_max, size(0, std::uint64_t{1} << 40),
+               "The most bytes of bodies that wait to be written to SQLite, whether the data is "
+               "shared out or not; over it clients get 503. One alone may always wait. "
+               "source.queue_max bounds their number.");
   return table;
 }
 

@@ -86,6 +86,7 @@ struct DataConf {
   Duration ask_timeout = 1s;
   std::uint32_t asks_max = 4096;
   Duration lease = 2s;  // so long is used what is cached, without a word from the database
+  std::uint64_t queue_bytes_max = 256 * 1024 * 1024;  // of bodies that wait for SQLite
 };
 
 struct TypeConf {

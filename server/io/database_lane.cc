@@ -159,6 +159,7 @@ void DatabaseLane::note(End end, const Result<DatabaseReply>& answer) {
 DatabaseLane::Counts DatabaseLane::counts() const {
   Counts counts = counts_;
   counts.waiting = waiting_.size();
+  counts.waiting_bytes = waiting_bytes_;
   if (away_) counts.unavailable = loop_.now() - away_since_;
   return counts;
 }

@@ -59,6 +59,7 @@ class DatabaseLane {
   bool available() const { return !away_; }
   struct Counts {
     std::size_t waiting = 0;
+    std::size_t waiting_bytes = 0;
     std::uint64_t asked = 0;
     std::uint64_t refused = 0;   // over queue_max or queue_bytes_max
     std::uint64_t late = 0;      // over patience

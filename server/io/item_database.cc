@@ -13,6 +13,7 @@ DatabaseLane::Options lane_options(const ItemDatabase::Options& options, std::st
   lane.path = options.path;
   lane.table.lock_timeout = options.lock_timeout;
   lane.queue_max = options.queue_max;
+  lane.queue_bytes_max = options.queue_bytes_max;
   lane.patience = options.patience;
   lane.retry = options.retry;
   return lane;
@@ -121,7 +122,7 @@ std::vector<AdminSnapshot::Count> ItemDatabase::counts() const {
     counts.push_back({start + "total", "Questions to the database.", of.asked});
     counts.push_back({start + "waiting", "Questions that wait for the database.", of.waiting});
     counts.push_back({start + "refused_total",
-                      "Questions refused over source.queue_max, or 256 MiB of bodies.",
+                      "Questions refused over source.queue_max or data.queue_bytes_max.",
                       of.refused});
     counts.push_back({start + "late_total", "Questions not answered in time.", of.late});
     counts.push_back(
@@ -132,6 +133,8 @@ std::vector<AdminSnapshot::Count> ItemDatabase::counts() const {
   };
   lane("reads", reading_->counts());
   lane("writes", writing_->counts());
+  counts.push_back({"database_writes_waiting_bytes", "Bytes of bodies that wait for the database.",
+                    writing_->counts().waiting_bytes});
   counts.push_back(
       {"database_preconditions_failed_total", "Writes answered 412.", preconditions_failed_});
   counts.push_back({"database_fenced_total",

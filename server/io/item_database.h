@@ -19,10 +19,11 @@ class ItemDatabase {
  public:
   struct Options {
     std::string path;
-    Duration lock_timeout = 1s;    // a write waits so long for another process's
-    Duration patience = 60s;       // any question, for its answer
-    std::size_t queue_max = 1024;  // questions that wait, of each kind
-    Duration retry = 200ms;        // so long after a failure all fail at once
+    Duration lock_timeout = 1s;                       // a write waits so long for another process's
+    Duration patience = 60s;                          // any question, for its answer
+    std::size_t queue_max = 1024;                     // questions that wait, of each kind
+    std::size_t queue_bytes_max = 256 * 1024 * 1024;  // of the bodies among them; one may always
+    Duration retry = 200ms;                           // so long after a failure all fail at once
   };
   using OnItem = std::function<void(Result<std::optional<Item>>)>;
   using OnWritten = std::function<void(Result<WriteOutcome>)>;

@@ -111,6 +111,32 @@ TEST_F(ItemDatabaseTest, TheQueueIsBounded) {
   EXPECT_EQ(count("database_reads_refused_total"), 3U);
 }
 
+TEST_F(ItemDatabaseTest, TheBytesThatWaitAreBounded) {
+  options_.lock_timeout = 10s;
+  options_.queue_bytes_max = 100;
+  open();
+  auto other = Database::open(options_.path);
+  auto lock = Transaction::begin(*other);
+  ASSERT_TRUE(lock);
+  int done = 0, refused = 0;
+  const auto on_written = [&](const Result<WriteOutcome>& outcome) {
+    ++(outcome ? done : refused);
+    loop_.stop();
+  };
+  database_->write(put("k", std::string(101, 'x')), on_written);  // alone it may
+  EXPECT_EQ(count("database_writes_waiting_bytes"), 101U);
+  database_->write(put("l", "y"), on_written);
+  loop_.run();
+  EXPECT_EQ(refused, 1);
+  EXPECT_EQ(count("database_writes_refused_total"), 1U);
+  EXPECT_EQ((*read("k")), std::nullopt) << "reading goes on";
+  ASSERT_TRUE(lock->commit());
+  loop_.run();
+  EXPECT_EQ(done, 1);
+  EXPECT_EQ(count("database_writes_waiting_bytes"), 0U);
+  EXPECT_TRUE(write(put("l", "y")));
+}
+
 TEST_F(ItemDatabaseTest, WhoHasWaitedForTooLongIsTold) {
   options_.lock_timeout = 10s;
   options_.patience = 20ms;
