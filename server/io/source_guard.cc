@@ -157,11 +157,11 @@ void SourceGuard::note(End end) {
 void SourceGuard::leave(End end) {
   note(end);
   --calls_;
-  if (queue_.empty() || calls_ >= options_.calls_max) return;
-  GuardedCall& next = *queue_.front();
-  queue_.pop_front();
-  ++calls_;
-  next.go();
+  while (!queue_.empty() && calls_ < options_.calls_max) {
+    GuardedCall& next = *queue_.front();
+    queue_.pop_front();
+    enter(next);  // it may be down by now
+  }
 }
 
 void SourceGuard::on_timer() {
