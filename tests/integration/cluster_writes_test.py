@@ -13,6 +13,7 @@ import unittest
 from case import Case, main
 from cluster import Balancer, Server, merged
 from process import PATIENCE, until
+from visitor import Visitor
 
 # A silent server is offline soon.
 FAST = {"control": {"status_interval": "100ms"}}
@@ -259,6 +260,60 @@ class SilentOwner(WritesCase):
         # What it had been asked for while it stood still is of no consequence.
         self.write("b", "/t/j", b"acts again")
         self.assertEqual([self.read(name, "/t/k") for name in self.names], [b"after"] * 3)
+
+
+class DirectWriter(WritesCase):
+    """A client of the library that asks each item of its owner, with no balancer between."""
+    conf = {"direct": True, "data": {"ask_timeout": "6s"}, "source": {"lock_timeout": "30s"}}
+    balancer = merged(FAST, {"front": {"server_list": True}})
+
+    def fence(self):
+        """(since which version of the view, who) of the server that last wrote /t/."""
+        with contextlib.closing(sqlite3.connect(self.path)) as other:
+            return other.execute("SELECT counter, server FROM owners WHERE name = '/t/'").fetchone()
+
+    def put(self, path, body):
+        reply = self.visitor.put(path, body)
+        self.assertEqual((reply["ok"], reply["status"] in (201, 204), reply["direct"]),
+                         (True, True, True), reply)
+        self.kept[path] = body.encode()
+        return reply["server"]
+
+    def check_kept(self, names):
+        for path, body in self.kept.items():
+            self.assertEqual([self.read(name, path) for name in names], [body] * len(names), path)
+
+    def test_the_owner_is_killed_and_its_stand_in_writes_under_a_newer_epoch(self):
+        self.kept = {}
+        self.visitor = self.shop.start(Visitor(self.shop.folder, f"http://127.0.0.1:{self.lb.port}",
+                                               "--direct", "--by-type", "--retry-after-ms", "300"))
+        for number in range(5):
+            self.assertEqual(self.put(f"/t/{number}", f"{number} by the owner"), "a")
+        asked = [self.servers[name].metric("tandem_types_asked_total") for name in self.names]
+        self.assertEqual(asked, [0, 0, 0], "no server had to ask another")
+        before = self.fence()
+        self.servers["a"].process.kill()
+
+        by = {self.put(f"/t/{number}", f"{number} by the stand-in") for number in range(1, 5)}
+        self.assertEqual(len(by), 1, by)
+        stand_in = by.pop()
+        self.assertIn(stand_in, ("b", "c"))
+        since, writer = self.fence()
+        self.assertGreater(since, before[0])
+        self.assertNotEqual(writer, before[1])
+        self.assertEqual(self.servers[stand_in].metric("tandem_types_claimed_total"), 1)
+        gone = self.visitor.remove("/t/4")
+        self.assertEqual((gone["status"], gone["server"]), (204, stand_in), gone)
+        del self.kept["/t/4"]
+        self.assertEqual([self.read(name, "/t/4") for name in "bc"], [404, 404])
+        self.check_kept("bc")
+
+        self.servers["a"].start()
+        self.lb.wait_online(self.names)
+        until(lambda: self.put("/t/0", "by the owner again") == "a", "the owner to be asked again")
+        self.assertGreater(self.fence()[0], since)
+        self.check_kept(self.names)
+        self.assertEqual(self.read("c", "/t/4"), 404)
 
 
 class FullDisk(WritesCase):

@@ -1,15 +1,28 @@
-// One client of the library, driven line by line: a target on standard input, what became of it as
-// a line of JSON on standard output; or "?servers", and what servers there are; or "?stats". For
-// integration tests. Not installed.
+// One client of the library, driven line by line: a target on standard input, "PUT TARGET BODY" or
+// "DELETE TARGET", what became of it as a line of JSON on standard output; or "?servers", and what
+// servers there are; or "?stats". For integration tests. Not installed.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include "client/include/tandem/client.h"
 #include "common/base/json_writer.h"
+
+namespace {
+
+tandem::Reply call(tandem::Client& client, const std::string& line) {
+  constexpr std::string_view kPut = "PUT ", kDelete = "DELETE ";
+  if (line.starts_with(kDelete)) return client.remove(line.substr(kDelete.size()));
+  if (!line.starts_with(kPut)) return client.get(line);
+  const auto blank = line.find(' ', kPut.size());
+  return client.put(line.substr(kPut.size(), blank - kPut.size()), line.substr(blank + 1));
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   tandem::ClientOptions options;
@@ -54,7 +67,7 @@ int main(int argc, char** argv) {
       std::fflush(stdout);
       continue;
     }
-    const tandem::Reply reply = client.get(target);
+    const tandem::Reply reply = call(client, target);
     tandem::JsonWriter json;
     json.begin_object().member("ok", static_cast<bool>(reply)).member("status", reply.status);
     json.member("message", reply.message).member("server", reply.server);

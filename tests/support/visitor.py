@@ -1,4 +1,4 @@
-"""One client of the library in a process of its own: it gets what it is told, one after another."""
+"""One client of the library in a process of its own: it does what it is told, one after another."""
 
 import json
 import os
@@ -25,7 +25,17 @@ class Visitor:
 
     def get(self, target):
         """What became of a get, as tandem-visitor says it."""
-        self.child.stdin.write(target + "\n")
+        return self._tell(target)
+
+    def put(self, target, body):
+        """The same of a put; the body is one line of text."""
+        return self._tell(f"PUT {target} {body}")
+
+    def remove(self, target):
+        return self._tell(f"DELETE {target}")
+
+    def _tell(self, line):
+        self.child.stdin.write(line + "\n")
         line = self.child.stdout.readline()
         if not line:
             raise RuntimeError(f"{self.name} ended\n{self.tail()}")
