@@ -279,10 +279,12 @@ void Call::give(Response response, UnixSeconds unix_now) {
 
 void Call::on_failure(AttemptFailure failure, Instant now, bool left_alone) {
   const bool idempotent = http::is_idempotent(method_);
-  const bool worth_it =
-      failure.failure == ClientFailure::kConnect || failure.failure == ClientFailure::kSend ||
-      failure.failure == ClientFailure::kTimeout || failure.failure == ClientFailure::kReceive;
-  state_.locator.on_failure(to_);
+  const bool untrusted = failure.failure == ClientFailure::kTls && to_.direct();
+  const bool worth_it = failure.failure == ClientFailure::kConnect ||
+                        failure.failure == ClientFailure::kSend ||
+                        failure.failure == ClientFailure::kTimeout ||
+                        failure.failure == ClientFailure::kReceive || untrusted;
+  untrusted ? state_.locator.on_untrusted(to_) : state_.locator.on_failure(to_);
   refer_token_.clear();
   if (state_.locator.has_map()) {
     // Another one is asked next, at once, and has tries of its own.
@@ -295,7 +297,7 @@ void Call::on_failure(AttemptFailure failure, Instant now, bool left_alone) {
       try_again({.attempts = spent(), .idempotent = idempotent, .bytes_sent = failure.bytes_sent},
                 now) &&
       (!failure.bytes_sent || state_.budget.take())) {
-    if (left_alone) next_attempt_ = now;
+    if (left_alone || untrusted) next_attempt_ = now;
     return;
   }
   give_up(failure.failure, std::move(failure.message));

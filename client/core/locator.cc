@@ -18,7 +18,7 @@ Destination Locator::map_source(unsigned tries, const Avoids& avoids) const {
   }
   if (!by_type_) line.emplace_back();
   for (const auto& [name, server] : servers_) {
-    if (server.online && name != primary_ && name != alternate_ && !avoids(name)) {
+    if (server.direct() && name != primary_ && name != alternate_ && !avoids(name)) {
       line.push_back({name, server.address});
     }
   }
@@ -36,7 +36,9 @@ void Locator::on_map(const ServerListing& listing) {
   version_ = listing.version;
   servers_.clear();
   for (const ListedServer& server : listing.servers) {
-    if (Address::parse(server.address)) servers_[server.name] = {server.address, server.online};
+    const std::string& address = tls_ ? server.tls_address : server.address;
+    const bool usable = Address::parse(address).has_value();
+    servers_[server.name] = {usable ? address : std::string(), server.online};
   }
   stale_ = servers_.empty();
   if (by_type_ && listing.types) {
@@ -72,7 +74,7 @@ std::optional<Destination> Locator::by_type(std::string_view target, const Avoid
   for (const ServerId id : owners_->order(owners_->types().type_of(target))) {
     const auto name = members_.find(id);
     const auto server = name == members_.end() ? servers_.end() : servers_.find(name->second);
-    if (server == servers_.end() || !server->second.online || avoids(server->first)) continue;
+    if (server == servers_.end() || !server->second.direct() || avoids(server->first)) continue;
     return Destination{server->first, server->second.address, true};
   }
   return std::nullopt;
@@ -82,14 +84,16 @@ void Locator::on_no_map() { fetching_ = false; }
 
 std::optional<Destination> Locator::find(std::string_view server) const {
   const auto known = servers_.find(server);
-  if (known == servers_.end()) return std::nullopt;
+  if (known == servers_.end() || known->second.address.empty()) return std::nullopt;
   return Destination{known->first, known->second.address};
 }
 
 std::optional<Destination> Locator::anyone(const Avoids& avoids, bool online) {
   std::vector<const decltype(servers_)::value_type*> fit;
   for (const auto& entry : servers_) {
-    if ((entry.second.online || !online) && !avoids(entry.first)) fit.push_back(&entry);
+    const Server& server = entry.second;
+    const bool fits = online ? server.direct() : !server.address.empty();
+    if (fits && !avoids(entry.first)) fit.push_back(&entry);
   }
   if (fit.empty()) return std::nullopt;
   const auto& [name, server] = *fit[dice_.below(fit.size())];
@@ -110,7 +114,8 @@ Destination Locator::choose(bool has_token, const Avoids& avoids, std::string_vi
   for (const std::string& name : {primary_, alternate_}) {
     const auto known = servers_.find(name);
     if (known == servers_.end() || !known->second.online || avoids(name)) continue;
-    return {name, known->second.address};
+    if (known->second.direct()) return {name, known->second.address};
+    if (!avoids({})) return balancer;
   }
   // Any server finds the session, or refers to who may.
   if (const auto any = anyone(avoids, true)) return *any;
@@ -139,6 +144,11 @@ void Locator::on_answer(const Destination& from, std::string_view server,
   for (const std::string& name : {primary_, alternate_}) {
     if (!name.empty() && servers_.count(name) == 0) stale_ = true;
   }
+}
+
+void Locator::on_untrusted(const Destination& at) {
+  const auto known = servers_.find(at.server);
+  if (known != servers_.end()) known->second.address.clear();
 }
 
 void Locator::on_failure(const Destination& at) {

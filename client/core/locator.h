@@ -10,6 +10,9 @@
 // Which types there are a server tells with the map. Until one does, and where the data is not
 // shared out, the session decides, as ever.
 //
+// A client that speaks TLS with the balancer does so with servers: those that do not are reached
+// through the balancer.
+//
 // A session begins through the balancer, which assigns it; if there is none, on a server of the
 // map, whose own admission has the last word. A client without a map goes through the balancer.
 #pragma once
@@ -52,6 +55,7 @@ class Locator {
       : direct_(direct), by_type_(by_type), dice_(seed) {}
 
   bool direct() const { return direct_; }
+  void use_tls() { tls_ = true; }  // before there is a map
 
   // --- the map ---
   bool has_map() const { return !servers_.empty(); }
@@ -67,7 +71,7 @@ class Locator {
   // Has nobody told yet how the data is shared out? Then servers are worth asking, too.
   bool wants_types() const { return by_type_ && !owners_; }
   bool fetching() const { return fetching_; }
-  // Where the server is; nothing: it is not in the map.
+  // Where the server is; nothing: it is not in the map, or is reached through the balancer.
   std::optional<Destination> find(std::string_view server) const;
 
   // --- the session ---
@@ -79,13 +83,18 @@ class Locator {
                  const std::optional<Whereabouts>& where);
   // A server did not answer: the map may be old.
   void on_failure(const Destination& at);
+  // It answered, but its certificate is not trusted: it is reached through the balancer, until
+  // there is another map.
+  void on_untrusted(const Destination& at);
   const std::string& primary() const { return primary_; }
   const std::string& alternate() const { return alternate_; }
 
  private:
   struct Server {
-    std::string address;
+    std::string address;  // empty: through the balancer
     bool online = false;
+
+    bool direct() const { return online && !address.empty(); }
   };
   std::optional<Destination> anyone(const Avoids& avoids, bool online);
 
@@ -94,6 +103,7 @@ class Locator {
 
   const bool direct_;
   const bool by_type_;
+  bool tls_ = false;
   Random dice_;
   std::map<std::string, Server, std::less<>> servers_;
   std::optional<ListedTypes> types_;

@@ -59,6 +59,7 @@ void Engine::begin(const ClientOptions& options) {
       return;
     }
     how.tls = std::move(*tls);
+    state_.locator.use_tls();
   }
   if (!options.cache_file.empty()) keep_on_disk(options.cache_file, url->origin());
   transport_ = std::make_unique<Transport>(loop_, *url, how);

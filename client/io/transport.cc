@@ -57,7 +57,7 @@ std::unique_ptr<Exchange> Transport::start(const Destination& to, std::string_vi
                                            Instant deadline, Exchange::Done done) {
   std::unique_ptr<Exchange> exchange(new Exchange(*this, std::move(done)));
   HttpDestination where = balancer_;
-  if (to.direct()) where = {Address::parse(to.address).value(), nullptr, {}};
+  if (to.direct()) where.address = Address::parse(to.address).value();
   exchange->timer_.set(deadline);
   exchange->call_ = http_.start(
       std::move(where), {.head = std::string(head), .method = method, .body = std::string(body)},

@@ -65,7 +65,7 @@ class Transport {
     std::size_t body_bytes_max = std::size_t{1} << 30;
     std::size_t connections_max = 4096;       // in all
     std::size_t idle_connections_max = 1;     // kept for each destination
-    std::shared_ptr<const TlsContext> tls{};  // for https, to the balancer
+    std::shared_ptr<const TlsContext> tls{};  // for https
   };
 
   // The loop must outlive it; and it the exchanges.

@@ -156,6 +156,8 @@ ListedServer read_server(Cursor& json) {
       server.name = json.text();
     } else if (name == "address") {
       server.address = json.text();
+    } else if (name == "tls_address") {
+      server.tls_address = json.text();
     } else if (name == "online") {
       server.online = json.truth();
     } else if (name == "group") {
@@ -226,6 +228,7 @@ std::string server_list_json(const View& view, const ListedTypes* types) {
     ++listed;
     json.begin_object().member("name", record.name).member("address", record.data_address);
     json.member("online", record.online);
+    if (!record.tls_address.empty()) json.member("tls_address", record.tls_address);
     if (types != nullptr) {
       json.member("group", record.group).member("capacity", record.status.capacity);
       json.member("left", record.left);

@@ -1,6 +1,7 @@
 // The list of active servers as clients get it: GET /.well-known/tandem/servers at a balancer,
 // JSON:
-//     {"version":7,"servers":[{"name":"a","address":"10.0.0.1:9101","online":true}]}
+//     {"version":7,"servers":[{"name":"a","address":"10.0.0.1:9101","online":true,
+//                              "tls_address":"a.example:9443"}]}
 // A server that shares out the data with its group says, too, by what clients can tell who owns an
 // item (ownership.h):
 //     {"version":7,"servers":[{...,"group":"default","capacity":1000,"left":false}],
@@ -38,6 +39,8 @@ struct ListedServer {
   std::string group{};
   std::uint32_t capacity = 0;
   bool left = false;
+
+  std::string tls_address{};  // where it serves HTTPS; empty: nowhere
 
   bool operator==(const ListedServer&) const = default;
 };

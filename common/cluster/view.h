@@ -48,9 +48,10 @@ struct ServerRecord {
   ServerId id;  // ServerId::of(name)
   std::string name;
   ServerKind kind = ServerKind::kTandem;
-  std::string data_address;  // host:port as seen by the other processes
-  std::string peer_address;  // empty for plain servers
-  std::string zone;          // empty: not named
+  std::string data_address;   // host:port as seen by the other processes
+  std::string tls_address{};  // the same over TLS, for direct clients; empty: there is none
+  std::string peer_address;   // empty for plain servers
+  std::string zone;           // empty: not named
   std::string group;
   std::uint64_t incarnation = 0;  // grows with every start of the server's process
   bool online = false;

@@ -48,6 +48,7 @@ struct Register {
   std::string zone;
   std::string group;
   Status status;
+  std::string tls_address{};  // empty: it has none
 
   bool operator==(const Register&) const = default;
 };

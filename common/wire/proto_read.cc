@@ -61,6 +61,7 @@ bool get(wire::ServerRecord& from, ServerRecord& to) {
   to.first_buddy = ServerId{from.first_buddy()};
   to.second_buddy = ServerId{from.second_buddy()};
   return take(*from.mutable_data_address(), to.data_address) &&
+         take(*from.mutable_tls_address(), to.tls_address) &&
          take(*from.mutable_peer_address(), to.peer_address) &&
          take(*from.mutable_zone(), to.zone) && take(*from.mutable_group(), to.group) &&
          get(from.status(), to.status);
@@ -123,6 +124,7 @@ bool get(wire::Hello& from, Hello& to) {
 
 bool get(wire::Register& from, Register& to) {
   return take(*from.mutable_data_address(), to.data_address) &&
+         take(*from.mutable_tls_address(), to.tls_address) &&
          take(*from.mutable_peer_address(), to.peer_address) &&
          take(*from.mutable_zone(), to.zone) && take(*from.mutable_group(), to.group) &&
          get(from.status(), to.status);

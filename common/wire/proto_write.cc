@@ -36,6 +36,7 @@ void put(const ServerRecord& from, wire::ServerRecord& to) {
   to.set_kind(from.kind == ServerKind::kPlain ? wire::ServerRecord::PLAIN
                                               : wire::ServerRecord::TANDEM);
   to.set_data_address(from.data_address);
+  if (!from.tls_address.empty()) to.set_tls_address(from.tls_address);
   to.set_peer_address(from.peer_address);
   to.set_zone(from.zone);
   to.set_group(from.group);
@@ -68,6 +69,7 @@ struct Writer {
   void operator()(const Register& from) const {
     wire::Register& to = *envelope.mutable_register_();
     to.set_data_address(from.data_address);
+    if (!from.tls_address.empty()) to.set_tls_address(from.tls_address);
     to.set_peer_address(from.peer_address);
     to.set_zone(from.zone);
     to.set_group(from.group);

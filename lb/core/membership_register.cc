@@ -154,6 +154,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   record.name = hello.name;
   record.kind = ServerKind::kTandem;
   record.data_address = message.data_address;
+  record.tls_address = message.tls_address;
   record.peer_address = message.peer_address;
   record.zone = message.zone;
   record.group = message.group;

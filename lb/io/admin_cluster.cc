@@ -139,6 +139,7 @@ void write_server(JsonWriter& json, const AdminSnapshot& snapshot,
   json.member("draining", record.status.draining).member("drained", server.drained);
   json.member("connected", server.connected);
   json.member("address", record.data_address).member("resolved", server.resolved);
+  if (!record.tls_address.empty()) json.member("tls_address", record.tls_address);
   json.member("peer_address", record.peer_address);
   json.member("zone", record.zone).member("group", record.group);
   json.member("first_buddy", name_of(snapshot, record.first_buddy));

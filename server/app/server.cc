@@ -120,6 +120,19 @@ std::string Server::open_front() {
     return places_.complain("listen", done.error().message);
   }
   log::info("listening on {} for HTTP", front_->address().text());
+  return conf_.tls_listen ? open_tls_front() : "";
+}
+
+std::string Server::open_tls_front() {
+  if (!conf_.direct) log::warn("tls_listen is of no use without direct = true");
+  auto context = TlsContext::server({conf_.certificates, true});
+  if (!context) return places_.complain("certificates", context.error().message);
+  const auto at = Resolver::resolve_now(*conf_.tls_listen);
+  if (!at) return places_.complain("tls_listen", at.error().message);
+  if (const auto done = front_->listen_tls(at->front(), std::move(*context)); !done) {
+    return places_.complain("tls_listen", done.error().message);
+  }
+  log::info("listening on {} for HTTPS", front_->tls_address().text());
   return {};
 }
 
@@ -176,6 +189,10 @@ BalancerLinksOptions Server::links_options() {
   options.self = self_;
   options.registration.data_address =
       conf_.advertise ? conf_.advertise->text() : front_->address().text();
+  if (front_->tls_address()) {
+    options.registration.tls_address =
+        conf_.tls_advertise ? conf_.tls_advertise->text() : front_->tls_address().text();
+  }
   options.registration.peer_address =
       conf_.peer_advertise ? conf_.peer_advertise->text() : peers_->address().text();
   options.registration.zone = conf_.zone;
@@ -331,6 +348,7 @@ AdminSnapshot Server::snapshot() {
   AdminSnapshot snapshot;
   snapshot.name = conf_.name;
   snapshot.listen = front_->address().text();
+  if (front_->tls_address()) snapshot.tls_listen = front_->tls_address().text();
   snapshot.peer_listen = peers_->address().text();
   snapshot.admin = admin_->address().text();
   snapshot.uptime_seconds = std::chrono::duration<double>(loop_.now() - started_).count();

@@ -53,6 +53,7 @@ class Server final : private AdminTarget, private ViewFollower {
   std::string open_source();
   void open_chain();
   std::string open_front();
+  std::string open_tls_front();
   std::string open_peers();
   std::string open_buddies();
   std::string open_admin();

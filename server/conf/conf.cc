@@ -268,6 +268,21 @@ Table<Conf> top_table() {
       .defaults_to("as listened on")
       .example("\"host.example:9101\"");
   table
+      .option("tls_listen", &Conf::tls_listen, maybe(listen_address()),
+              "Where clients of the library that come without a balancer reach the server with "
+              "HTTPS (TLS 1.2 and 1.3). Balancers use \"listen\".")
+      .example("\"127.0.0.1:9401\"");
+  table
+      .option("tls_advertise", &Conf::tls_advertise, maybe(address()),
+              "The address of \"tls_listen\" as clients see it. Its host must be one of a "
+              "certificate's names.")
+      .defaults_to("as listened on")
+      .example("\"host.example:9401\"");
+  table.option(
+      "certificates", &Conf::certificates, list(path()),
+      "PEM files, each with a certificate, its chain and its key. The client's server name "
+      "chooses one; the first serves all other names.");
+  table
       .option("peer_advertise", &Conf::peer_advertise, maybe(address()),
               "The address of \"peer_listen\" as others see it.")
       .defaults_to("as listened on")
@@ -331,6 +346,7 @@ bool listens_everywhere(const Address& address) {
 
 void settle_addresses(Conf& conf, Rules& rules) {
   std::vector<ListenPlace> listeners = {{"listen", conf.listen}, {"peer_listen", conf.peer_listen}};
+  if (conf.tls_listen) listeners.push_back({"tls_listen", *conf.tls_listen});
   if (conf.admin.listen) listeners.push_back({"admin.listen", *conf.admin.listen});
   complain_of_duplicates(listeners, rules);
   if (listens_everywhere(conf.listen) && !conf.advertise && rules.sound("advertise")) {
@@ -343,6 +359,21 @@ void settle_addresses(Conf& conf, Rules& rules) {
   }
   if (conf.balancers.empty() && rules.given("balancers") && rules.sound("balancers")) {
     rules.complain("balancers", "names none");
+  }
+}
+
+void settle_tls(Conf& conf, Rules& rules) {
+  if (!rules.sound("tls_listen") || !rules.sound("certificates")) return;
+  if (!conf.tls_listen) {
+    for (const char* key : {"certificates", "tls_advertise"}) {
+      if (rules.given(key)) rules.complain(key, "is of no use without tls_listen");
+    }
+    return;
+  }
+  if (conf.certificates.empty()) rules.complain("tls_listen", "needs certificates");
+  if (listens_everywhere(*conf.tls_listen) && !conf.tls_advertise && rules.sound("tls_advertise")) {
+    rules.complain("tls_listen",
+                   "listens on every address; set tls_advertise to the one for others");
   }
 }
 
@@ -381,8 +412,9 @@ void settle_types(Conf& conf, Rules& rules) {
 }  // namespace
 
 const Schema<Conf>& schema() {
-  static const Schema<Conf> schema{
-      "tandem-server.toml", top_table(), {settle_addresses, settle_numbers, settle_types}};
+  static const Schema<Conf> schema{"tandem-server.toml",
+                                   top_table(),
+                                   {settle_addresses, settle_tls, settle_numbers, settle_types}};
   return schema;
 }
 

@@ -98,7 +98,10 @@ struct Conf {
   std::string name;
   Address listen;
   Address peer_listen;
+  std::optional<Address> tls_listen;
+  std::vector<std::string> certificates;  // paths: PEM, chain and key in one file; chosen by SNI
   std::optional<Address> advertise;       // data address told to others; none: `listen` as bound
+  std::optional<Address> tls_advertise;   // the same for `tls_listen`
   std::optional<Address> peer_advertise;  // the same for `peer_listen`
   std::vector<Address> balancers;
   std::string key_file;  // path

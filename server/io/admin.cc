@@ -218,6 +218,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   json.member("serving", snapshot.serving).member("draining", snapshot.status.draining);
   json.member("source_down", snapshot.source_down);
   json.key("listeners").begin_object().member("data", snapshot.listen);
+  if (!snapshot.tls_listen.empty()) json.member("tls", snapshot.tls_listen);
   json.member("peer", snapshot.peer_listen).member("admin", snapshot.admin).end_object();
   write_keys(json, snapshot.keys);
   json.key("sessions").begin_object().member("primary", now.sessions_primary);

@@ -17,7 +17,8 @@ namespace tandem::server {
 // All that /metrics and /status tell, as of one moment.
 struct AdminSnapshot {
   std::string name;
-  std::string listen;  // as bound
+  std::string listen;      // as bound
+  std::string tls_listen;  // empty: none
   std::string peer_listen;
   std::string admin;
   double uptime_seconds = 0;

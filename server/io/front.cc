@@ -27,7 +27,8 @@ Front::Front(EventLoop& loop, NodeDriver& driver, Source& source, FrontOptions o
       codec_(keys),
       tokens_(codec_, {.ttl = options_.token_ttl}),
       waiting_(options_.waiting_max),
-      server_(loop, options_.http, static_cast<HttpServerHandler&>(*this)) {
+      server_(loop, options_.http, static_cast<HttpServerHandler&>(*this)),
+      tls_server_(loop, options_.http, static_cast<HttpServerHandler&>(*this)) {
   driver_.set_on_settled([this](SessionId session) { on_settled(session); });
 }
 
@@ -37,6 +38,13 @@ Result<void> Front::listen(const SocketAddress& at) {
   auto bound = server_.listen(at);
   if (!bound) return fail(std::move(bound.error()));
   address_ = *bound;
+  return {};
+}
+
+Result<void> Front::listen_tls(const SocketAddress& at, std::shared_ptr<const TlsContext> context) {
+  auto bound = tls_server_.listen(at, std::move(context));
+  if (!bound) return fail(std::move(bound.error()));
+  tls_address_ = *bound;
   return {};
 }
 
@@ -225,7 +233,8 @@ std::vector<AdminSnapshot::Count> Front::counts() const {
       {"requests_by_type_total", "Requests of direct clients for an item's type, with no session.",
        counts_.by_type},
       {"tunnels_total", "Connections upgraded.", counts_.tunnels},
-      {"connections_refused_total", "Connections over limits.connections_max.", server_.refused()},
+      {"connections_refused_total", "Connections over limits.connections_max.",
+       server_.refused() + tls_server_.refused()},
   };
 }
 

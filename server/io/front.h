@@ -61,16 +61,22 @@ class Front final : private HttpServerHandler {
   void set_keys(const ClusterKeys& keys) { codec_.replace_keys(keys); }
 
   Result<void> listen(const SocketAddress& at);
+  // For direct clients, as well; the balancers come in plain.
+  Result<void> listen_tls(const SocketAddress& at, std::shared_ptr<const TlsContext> context);
   const SocketAddress& address() const { return address_; }  // as bound
+  const SocketAddress& tls_address() const {
+    return tls_address_;
+  }  // the same; none: not listening
 
   // Accepts no more, closes what is idle; requests under way finish.
   void drain() {
     server_.drain([] {});
+    tls_server_.drain([] {});
   }
   std::size_t requests_in_flight() const {
     return requests_.size() + validations_.size() + waiting_.size();
   }
-  std::size_t connections() const { return server_.connections(); }
+  std::size_t connections() const { return server_.connections() + tls_server_.connections(); }
   std::vector<AdminSnapshot::Count> counts() const;
 
  private:
@@ -107,8 +113,8 @@ class Front final : private HttpServerHandler {
   std::unordered_map<FrontRequest*, std::unique_ptr<FrontRequest>> requests_;
   std::unordered_map<ValidationCall*, std::unique_ptr<ValidationCall>> validations_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Tunnel>> tunnels_;
-  HttpServer server_;  // after what its callbacks use
-  SocketAddress address_;
+  HttpServer server_, tls_server_;  // after what their callbacks use
+  SocketAddress address_, tls_address_;
 };
 
 }  // namespace tandem::server

@@ -5,7 +5,9 @@ import os
 import time
 
 from case import Case, main
+from certificates import certificate
 from cluster import Cluster, make_site, site_paths
+from ports import free_port
 from process import until
 from visitor import Visitor
 
@@ -18,15 +20,50 @@ class Direct(Case):
         cls.site = make_site(os.path.join(cls.shop.folder, "site"), files=ITEMS, bytes_max=5000)
         cls.paths = site_paths(cls.site)
 
-    def cluster(self, name, servers=3, **server):
+    def cluster(self, name, servers=3, each=None, tls=(), **server):
         folder = os.path.join(self.shop.folder, name)
         os.makedirs(folder)
         self.shop.folder, outer = folder, self.shop.folder
         try:
             return Cluster(self.shop, self.site, servers=servers, server={"direct": True, **server},
-                           balancer={"front": {"server_list": True}})
+                           balancer={"front": {"server_list": True}}, each=each, tls=tls)
         finally:
             self.shop.folder = outer
+
+    def test_a_client_of_https_goes_to_servers_over_tls(self):
+        """Not to c, which has none: to that through the balancer."""
+        file = certificate(self.shop.folder, "localhost")
+        each = {}
+        for name in "ab":
+            port = free_port()
+            each[name] = {"tls_listen": f"127.0.0.1:{port}", "tls_advertise": f"localhost:{port}",
+                          "certificates": [file]}
+        cluster = self.cluster("tls", each=each, tls=[file])
+        url = f"https://localhost:{cluster.lb.tls_port}"
+        visitors = [self.shop.start(Visitor(self.shop.folder, url, "--direct", "--cacert", file,
+                                            name=f"tls-{i}")) for i in range(3)]
+        servers = {self.fetch_all(visitor): visitor for visitor in visitors}
+        self.assertEqual(set(servers), set("abc"))  # round robin
+        for name, visitor in servers.items():
+            for path in self.paths[:3]:
+                reply = self.get(visitor, path)
+                self.assertEqual((reply["server"], reply["direct"]), (name, name != "c"), reply)
+            self.assertEqual(visitor.stats()["maps"], 1)
+
+        # Of a server with another's certificate nothing is taken: the balancer is there.
+        server = cluster.servers["a"]
+        server.process.kill()
+        cluster.lb.wait_online({"b", "c"})
+        server.write_conf({"certificates": [certificate(self.shop.folder, "other")]})
+        server.start()
+        cluster.lb.wait_online({"a", "b", "c"})
+        seen = []
+        for i in range(3):
+            stranger = self.shop.start(Visitor(self.shop.folder, url, "--direct", "--cacert", file,
+                                               name=f"tls-stranger-{i}"))
+            seen += [self.get(stranger, path) for path in self.paths]
+        self.assertIn("a", {reply["server"] for reply in seen})
+        self.assertEqual({reply["direct"] for reply in seen if reply["server"] == "a"}, {False})
 
     def visitor(self, cluster, name, *arguments):
         return self.shop.start(Visitor(self.shop.folder, cluster.url, "--direct", *arguments,

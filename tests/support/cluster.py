@@ -290,8 +290,8 @@ class Cluster:
     one site whose files differ in their modification times from origin to origin."""
 
     def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
-                 port=None, origins=None, each=None, hosts=None, here=LOCAL):
-        """balancer, server: changes to their conf files; each: {name: changes for that server};
+                 port=None, origins=None, each=None, hosts=None, here=LOCAL, tls=()):
+        """tls: certificates of the balancer; balancer, server: changes to their conf files; each: {name: changes for that server};
         port: the balancer's; nginx_conf: more of nginx's server block; origins: others instead of
         nginx, each with a url; hosts: {name: where the server and its nginx run}; here: where the
         balancer does."""
@@ -305,7 +305,7 @@ class Cluster:
             self.origins[name] = shop.start(Nginx(shop.folder, "nginx-" + name, root, nginx_conf,
                                                   (hosts or {}).get(name, LOCAL)))
         self.lb = shop.start(Balancer(shop.folder, balancer, key_file=self.key, port=port,
-                                      host=here))
+                                      host=here, tls=tls))
         self.servers = {
             name: shop.add(Server(shop.folder, name, [self.lb], self.key, self.origins[name].url,
                                   merged(merged({"source": {"etag": "content"}}, server or {}),

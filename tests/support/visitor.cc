@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   std::int64_t retry_after_ms = options.retry_after.count();
   app.add_flag("--direct", options.direct);
   app.add_flag("--by-type", options.by_type);
+  app.add_option("--cacert", options.ca_file);
   app.add_option("--retry-after-ms", retry_after_ms);
   std::int64_t attempt_timeout_ms = options.attempt_timeout.count();
   app.add_option("--attempt-timeout-ms", attempt_timeout_ms);

@@ -118,6 +118,28 @@ TEST_F(LocatorTest, AClientThatGetsNoMapGoesThroughTheBalancer) {
   EXPECT_TRUE(lost.wants_map(kStart + Locator::kMapPause)) << "an empty one is none";
 }
 
+TEST_F(LocatorTest, AClientThatSpeaksTlsReachesServersThatDoNotThroughTheBalancer) {
+  Locator with_tls{true, 1};
+  with_tls.use_tls();
+  ListedServer a{"a", "h:1", true}, b{"b", "h:2", true};
+  b.tls_address = "h:443";
+  with_tls.on_map_begin(kStart);
+  with_tls.on_map({7, {a, b}});
+  EXPECT_EQ(with_tls.find("a"), std::nullopt);
+  EXPECT_EQ(with_tls.find("b"), (Destination{"b", "h:443"}));
+  const Avoids nobody = [](std::string_view) { return false; };
+  with_tls.on_answer(kBalancer, "a", std::nullopt);
+  EXPECT_FALSE(with_tls.wants_map(kStart + 10s)) << "it knows of a";
+  EXPECT_EQ(with_tls.choose(true, nobody), kBalancer);
+  const Avoids the_balancer = [](std::string_view server) { return server.empty(); };
+  EXPECT_EQ(with_tls.choose(true, the_balancer).server, "b") << "which refers to whom it likes";
+  with_tls.on_answer(kBalancer, "b", std::nullopt);
+  EXPECT_EQ(with_tls.choose(true, nobody), (Destination{"b", "h:443"}));
+  with_tls.on_untrusted({"b", "h:443"});
+  EXPECT_EQ(with_tls.choose(true, nobody), kBalancer);
+  EXPECT_FALSE(with_tls.wants_map(kStart + 10s)) << "it would say the same";
+}
+
 TEST_F(LocatorTest, WhoDoesNotGoDirectKnowsNothing) {
   Locator through(false);
   EXPECT_FALSE(through.wants_map(kStart));

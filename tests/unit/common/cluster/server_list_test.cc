@@ -33,6 +33,15 @@ TEST(ServerList, ComesBackAsItWas) {
   EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false}));
 }
 
+TEST(ServerList, TellsWhereAServerSpeaksTls) {
+  View made = view();
+  made.servers[1].tls_address = "b.example:443";
+  const auto read = parse_server_list(server_list_json(made));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->servers[0].tls_address, "");
+  EXPECT_EQ(read->servers[1].tls_address, "b.example:443");
+}
+
 TEST(ServerList, TellsHowTheDataIsSharedOutWhereThatIsKnown) {
   View made = view();
   made.servers[0].group = "g";

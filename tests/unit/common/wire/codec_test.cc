@@ -29,6 +29,7 @@ class Maker {
             .name = named,
             .kind = flip() ? ServerKind::kPlain : ServerKind::kTandem,
             .data_address = text(),
+            .tls_address = text(),
             .peer_address = text(),
             .zone = text(),
             .group = text(),
@@ -90,7 +91,7 @@ class Maker {
       case 0:
         return Hello{u32() | 1, name(), flip(), u64(), u32(), u64()};
       case 1:
-        return Register{text(), text(), text(), text(), status()};
+        return Register{text(), text(), text(), text(), status(), text()};
       case 2:
         return Refused{text()};
       case 3:
