@@ -89,7 +89,9 @@ CacheAnswer answer_from_stored(std::string& head, const http::RequestHead& reque
   const auto age =
       std::chrono::duration_cast<std::chrono::seconds>(outcome.age.value_or(stored.terms.age(now)));
   builder.field("Age", static_cast<std::uint64_t>(std::max<std::int64_t>(age.count(), 0)));
-  builder.field("Cache-Status", cache_status(cache_name, outcome));
+  head += "Cache-Status: ";
+  append_cache_status(head, cache_name, outcome);
+  head += "\r\n";
   builder.finish();
   if (request.method() == http::Method::kHead) answer.content = {};
   return answer;

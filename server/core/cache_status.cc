@@ -42,8 +42,7 @@ void append_name(std::string& out, std::string_view name) {
 
 }  // namespace
 
-std::string cache_status(std::string_view name, const CacheOutcome& outcome) {
-  std::string out;
+void append_cache_status(std::string& out, std::string_view name, const CacheOutcome& outcome) {
   append_name(out, name);
   const std::string_view forwarded = text_of(outcome.forwarded);
   if (forwarded.empty()) {
@@ -62,6 +61,11 @@ std::string cache_status(std::string_view name, const CacheOutcome& outcome) {
     out += "; detail=";
     out += outcome.detail;
   }
+}
+
+std::string cache_status(std::string_view name, const CacheOutcome& outcome) {
+  std::string out;
+  append_cache_status(out, name, outcome);
   return out;
 }
 

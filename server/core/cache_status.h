@@ -31,6 +31,7 @@ struct CacheOutcome {
 };
 
 // The value: `name` is that of this cache.
+void append_cache_status(std::string& out, std::string_view name, const CacheOutcome& outcome);
 std::string cache_status(std::string_view name, const CacheOutcome& outcome);
 
 }  // namespace tandem

@@ -18,11 +18,10 @@ ItemGuardOptions numbered(ItemGuardOptions options, bool arbitrated) {
   return options;
 }
 
-// The path of the request that `head` is.
-std::string path_of(std::string_view head) {
+// The path of the request that `head` is, within it.
+std::string_view path_of(std::string_view head) {
   const auto from = head.find(' ') + 1;
-  std::string_view target = head.substr(from, head.find(' ', from) - from);
-  return std::string(target);
+  return head.substr(from, head.find(' ', from) - from);
 }
 
 }  // namespace
@@ -223,7 +222,7 @@ std::unique_ptr<SourceCall> FencedSource::start(HttpRequest request, HttpCallHan
   }
   // While the database is away, freshness and stale-if-error say what may be served.
   if (database_ == nullptr || database_->available()) {
-    const std::string path = path_of(request.head);
+    const std::string_view path = path_of(request.head);
     const bool may = guard_.may_use(monotonic_now(), type_of(path), out_);
     // What is cached under the source's version is used while that is its version, whoever writes:
     // it needs no leave, and may yet be used if the source fails.
