@@ -159,7 +159,7 @@ void ItemGuard::on_passed(Instant now, Instant asked, TypeId type, const ActingE
     // Leases of this process go on and are known; those of others, and of a process of this name
     // that has ended, are not.
     const bool known = authority.epoch.version != 0 && before == authority.epoch;
-    if (before && !known) authority.grace = now + whole_lease();
+    if (before && !known && options_.leased) authority.grace = now + whole_lease();
     authority.epoch = epoch;
     authority.verified = asked;
     forgotten_.push_back(type);

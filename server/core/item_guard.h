@@ -42,6 +42,9 @@ struct ItemGuardOptions {
   // Where the numbers of questions begin: at random, so that no answer to a former process of this
   // name is taken for ours.
   std::uint64_t first_number = 0;
+  // What is cached is used under leases. If not, the source's version proves it, nobody asks
+  // may_use(), and a new epoch need not wait for anybody's leases.
+  bool leased = true;
 };
 
 class ItemGuard {

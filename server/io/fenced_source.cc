@@ -12,8 +12,9 @@
 namespace tandem::server {
 namespace {
 
-ItemGuardOptions numbered(ItemGuardOptions options, bool arbitrated) {
+ItemGuardOptions guard_options(ItemGuardOptions options, bool arbitrated, bool leased) {
   options.arbitrated = arbitrated;
+  options.leased = leased;
   options.first_number = random_u64() >> 1;
   return options;
 }
@@ -181,7 +182,8 @@ FencedSource::FencedSource(EventLoop& loop, NodeDriver& driver, Ownership owners
       ownership_(std::move(ownership)),
       inner_(inner),
       database_(database),
-      guard_(driver.node().self(), ownership_, numbered(std::move(options), database != nullptr)),
+      guard_(driver.node().self(), ownership_,
+             guard_options(std::move(options), database != nullptr, !inner.has_versions())),
       timer_(loop, [this] {
         guard_.on_deadline(monotonic_now());
         settle();
@@ -220,13 +222,14 @@ std::unique_ptr<SourceCall> FencedSource::start(HttpRequest request, HttpCallHan
   if (!http::is_safe(request.method)) {
     return std::make_unique<FencedCall>(*this, std::move(request), handler);
   }
-  // While the database is away, freshness and stale-if-error say what may be served.
-  if (database_ == nullptr || database_->available()) {
+  // What is cached under the source's version is used while that is its version, whoever writes: it
+  // needs no leave. To ask for one would be to claim the type in the database, and that changes its
+  // version: everything that is cached of it in the group would be of no use any more.
+  if (!inner_.has_versions()) {
     const std::string_view path = path_of(request.head);
-    const bool may = guard_.may_use(monotonic_now(), type_of(path), out_);
-    // What is cached under the source's version is used while that is its version, whoever writes:
-    // it needs no leave, and may yet be used if the source fails.
-    if (!may && !inner_.has_versions()) inner_.invalidate(ItemKey::of(path));
+    if (!guard_.may_use(monotonic_now(), type_of(path), out_)) {
+      inner_.invalidate(ItemKey::of(path));
+    }
     settle();
   }
   return inner_.start(std::move(request), handler);

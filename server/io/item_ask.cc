@@ -50,10 +50,10 @@ ItemAsk::ItemAsk(TypeSource& source, HttpRequest request, HttpCallHandler& handl
       type_(of),
       body_ended_(!request_.streams) {
   number_ = source_.add(*this);
-  const auto* noted = source_.noted(ItemKey::of(target_of(request_.head)));
-  if (noted != nullptr && request_.method == http::Method::kGet) {
-    held_ = source_.contents_.find(noted->validator);
-    if (held_ != nullptr) held_as_ = noted->validator;
+  const auto* sent = source_.sent_content(ItemKey::of(target_of(request_.head)));
+  if (sent != nullptr && request_.method == http::Method::kGet) {
+    held_ = source_.contents_.find(sent->validator);
+    if (held_ != nullptr) held_as_ = sent->validator;
   }
   take(step);
 }
@@ -112,7 +112,7 @@ void ItemAsk::ask(const TypeAccess::Step& step) {
 void ItemAsk::process_here() {
   leave(false);
   over_ = true;
-  local_ = source_.inner_.start(std::move(request_), handler_);
+  local_ = source_.process_in_stead(std::move(request_), handler_);
   if (!replay_.empty()) local_->send_body(replay_);
   if (body_ended_ && body_sent_) local_->end_body();
   if (paused_) local_->pause();

@@ -3,14 +3,16 @@
 #include <utility>
 
 #include "common/base/log.h"
+#include "common/http/head_parser.h"
 #include "server/io/item_answer.h"
 #include "server/io/item_ask.h"
+#include "server/io/noted_call.h"
 
 namespace tandem::server {
 namespace {
 
 // What is known of contents of items: two per item of a busy site, and a few hundred KiB.
-constexpr std::size_t kNotedMax = 8192;
+constexpr std::size_t kSentMax = 8192;
 
 std::string_view target_of(std::string_view head) {
   const std::size_t from = head.find(' ') + 1;
@@ -31,7 +33,8 @@ TypeSource::TypeSource(EventLoop& loop, Source& inner, ContentStore& contents,
       options_(std::move(options)),
       machine_(ServerId::of(options_.name), ownership_of(options_), options_.access),
       timer_(loop, [this] { on_timer(); }),
-      noted_(kNotedMax) {}
+      sent_(kSentMax),
+      noted_(options_.noted) {}
 
 // Their calls may be asks, which are taken from our tables.
 TypeSource::~TypeSource() {
@@ -50,17 +53,87 @@ std::unique_ptr<SourceCall> TypeSource::start(HttpRequest request, HttpCallHandl
   const bool can_be_asked = !request.upgrade && request.method != http::Method::kConnect &&
                             request.head.size() <= kItemHeadBytesMax;
   if (!can_be_asked) return inner_.start(std::move(request), handler);
-  TypeAccess::Request type;
   origin.write = !http::is_safe(request.method);
+  const std::string_view target = target_of(request.head);
+  const ItemKey item = ItemKey::of(target);
+  if (origin.write) noted_.drop(item);
+  const TypeId type = ownership().types().type_of(target);
+  const bool to_note = origin.hops == 0 && !is_own(type);
+  const bool plain = (to_note || noted_.has(item)) && read_plain(request);
+  if (plain) {
+    if (auto call = answer_noted(request.method, handler, false)) return call;
+  }
+  if (!plain || !to_note) return process(std::move(request), handler, origin);
+  // Before the question: what changes while the answer is on its way is not taken for unchanged.
+  const auto version = inner_.version();
+  auto answer = version ? noted_.begin(plain_, {*version, ownership().epoch(type)}) : std::nullopt;
+  if (!answer) return process(std::move(request), handler, origin);
+  auto noting = std::make_unique<NotingCall>(*this, std::move(*answer), handler);
+  noting->set(process(std::move(request), noting->handler(), origin));
+  return noting;
+}
+
+bool TypeSource::is_own(TypeId type) const {
+  const ServerId self = ServerId::of(options_.name);
+  return ownership().owner(type) == self && ownership().acting(type) == self;
+}
+
+std::unique_ptr<SourceCall> TypeSource::process(HttpRequest request, HttpCallHandler& handler,
+                                                const TypeAccess::Origin& origin) {
+  TypeAccess::Request type;
   const TypeAccess::Step step = machine_.begin(loop_.now(), target_of(request.head), origin, type);
   std::unique_ptr<SourceCall> call;
-  if (step.as == TypeAccess::As::kAsk || step.as == TypeAccess::As::kWait) {
-    call = std::make_unique<ItemAsk>(*this, std::move(request), handler, type, step);
-  } else if (step.as != TypeAccess::As::kOutdated) {
-    call = inner_.start(std::move(request), handler);
+  switch (step.as) {
+    case TypeAccess::As::kAsk:
+    case TypeAccess::As::kWait:
+      call = std::make_unique<ItemAsk>(*this, std::move(request), handler, type, step);
+      break;
+    case TypeAccess::As::kOwn:
+    case TypeAccess::As::kStandIn:
+      call = inner_.start(std::move(request), handler);
+      break;
+    case TypeAccess::As::kOutdated:
+      break;
+    default:
+      call = process_in_stead(std::move(request), handler);
   }
   settle();
   return call;
+}
+
+bool TypeSource::read_plain(const HttpRequest& request) {
+  const bool may_be = request.method == http::Method::kGet || request.method == http::Method::kHead;
+  if (!may_be || request.streams || !inner_.has_versions()) return false;
+  http::HeadParser parser({.start_line_bytes_max = request.head.size(),
+                           .head_bytes_max = request.head.size(),
+                           .fields_max = http::kFieldsMax});
+  return parser.parse(request.head, plain_) == http::Progress::kDone &&
+         NotedAnswers::is_plain(plain_);
+}
+
+std::unique_ptr<SourceCall> TypeSource::answer_noted(http::Method method, HttpCallHandler& handler,
+                                                     bool in_stead) {
+  if (!noted_.has(ItemKey::of(plain_.path()))) return nullptr;
+  const TypeId type = ownership().types().type_of(plain_.path());
+  const NotedAnswer* answer = noted_.find(plain_, ownership().epoch(type), in_stead);
+  if (answer == nullptr) return nullptr;
+  ContentStore::Bytes content = contents_.find(answer->validator);
+  if (!noted_.may_use(*answer, inner_.version(), content != nullptr)) return nullptr;
+  return std::make_unique<NotedCall>(loop_, handler, method, noted_head(*answer, options_.name),
+                                     std::move(content));
+}
+
+std::unique_ptr<SourceCall> TypeSource::process_in_stead(HttpRequest request,
+                                                         HttpCallHandler& handler) {
+  if (read_plain(request)) {
+    if (auto call = answer_noted(request.method, handler, true)) return call;
+  }
+  return inner_.start(std::move(request), handler);
+}
+
+void TypeSource::invalidate(ItemKey item) {
+  noted_.drop(item);
+  inner_.invalidate(item);
 }
 
 std::uint64_t TypeSource::add(ItemAsk& ask) {
@@ -100,11 +173,14 @@ void TypeSource::settle() {
 }
 
 void TypeSource::note_content(ItemKey item, const Validator& validator) {
-  noted_[item.value % kNotedMax] = {item, validator};
+  sent_[item.value % kSentMax] = {item, validator};
+  if (coming_ && ItemKey::of(coming_->target) == item) {
+    noted_.put(std::move(*std::exchange(coming_, std::nullopt)), validator);
+  }
 }
 
-const TypeSource::Noted* TypeSource::noted(ItemKey item) const {
-  const Noted& one = noted_[item.value % kNotedMax];
+const TypeSource::SentContent* TypeSource::sent_content(ItemKey item) const {
+  const SentContent& one = sent_[item.value % kSentMax];
   return one.item == item ? &one : nullptr;
 }
 
@@ -243,6 +319,7 @@ std::vector<AdminSnapshot::Count> TypeSource::counts() const {
   const TypeAccess::Counters& machine = machine_.counters();
   const ServerId self = ServerId::of(options_.name);
   const Ownership& who = machine_.ownership();
+  const NotedAnswers::Counters& noted = noted_.counters();
   return {
       {"types_own_total", "Requests for items of types that this server owns.", machine.own},
       {"types_stood_in_total", "Requests processed in the stead of an owner that is offline.",
@@ -281,6 +358,17 @@ std::vector<AdminSnapshot::Count> TypeSource::counts() const {
       {"types_asks_waiting", "Requests that wait for a link, or for another view.",
        machine_.waiting()},
       {"types_answers_under_way", "Requests processed for others.", answers_.size()},
+      {"types_noted", "Answers of others that are noted.", noted_.size()},
+      {"types_noted_bytes", "Bytes of them, without their contents.", noted_.bytes()},
+      {"types_noted_dropped_total", "Noted answers dropped for want of room.", noted.dropped},
+      {"types_noted_used_total", "Requests answered by a noted answer: nobody was asked.",
+       noted.used},
+      {"types_noted_stale_total", "Noted answers not used since the source had changed.",
+       noted.stale},
+      {"types_noted_unversioned_total",
+       "Noted answers not used since the source did not tell its version.", noted.unversioned},
+      {"types_noted_lacking_total", "Noted answers not used since no mirror held the content.",
+       noted.lacking},
   };
 }
 

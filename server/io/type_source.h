@@ -1,11 +1,16 @@
 // The source that knows whose an item's type is: its own are processed by the sources behind it,
 // for others it asks the server that acts for the type, over the peer wire. It answers other
 // servers for its own. What it decides is server/core/type_access; one thread, the loop's.
+//
+// Answers of others are noted (server/core/noted_answers.h): when another acts for their type, or
+// asking fails, what the mirrors hold is given again as long as the source has not changed. What is
+// processed here in another's stead is noted too, since that one will be back with nothing.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,6 +19,7 @@
 #include "common/http/edit.h"
 #include "common/net/event_loop.h"
 #include "server/core/content_store.h"
+#include "server/core/noted_answers.h"
 #include "server/core/type_access.h"
 #include "server/io/admin.h"
 #include "server/io/buddies.h"
@@ -33,6 +39,7 @@ struct TypeSourceOptions {
   std::uint32_t answers_max = 4096;  // under way for one server; over it: refused
   // A body up to here is compared with what the asker holds.
   std::uint64_t compare_bytes_max = 1024 * 1024;
+  NotedAnswersOptions noted;
 };
 
 class ItemAsk;
@@ -54,7 +61,7 @@ class TypeSource final : public Source, public PeerListener {
   std::optional<std::uint64_t> version() override { return inner_.version(); }
   bool has_versions() const override { return inner_.has_versions(); }
   bool knows_our_tags() const override { return inner_.knows_our_tags(); }
-  void invalidate(ItemKey item) override { inner_.invalidate(item); }
+  void invalidate(ItemKey item) override;
   void forget(const Targets& targets) override { inner_.forget(targets); }
   void note_content(ItemKey item, const Validator& validator) override;
 
@@ -69,7 +76,8 @@ class TypeSource final : public Source, public PeerListener {
  private:
   friend class ItemAsk;
   friend class ItemAnswer;
-  struct Noted {
+  friend class NotingCall;
+  struct SentContent {
     ItemKey item;
     Validator validator;
   };
@@ -86,6 +94,16 @@ class TypeSource final : public Source, public PeerListener {
   // Null: refused, since it is outdated.
   std::unique_ptr<SourceCall> start(HttpRequest request, HttpCallHandler& handler,
                                     TypeAccess::Origin origin);
+  std::unique_ptr<SourceCall> process(HttpRequest request, HttpCallHandler& handler,
+                                      const TypeAccess::Origin& origin);
+  bool is_own(TypeId type) const;
+  // Into plain_, if it is a request that noted answers may have to do with.
+  bool read_plain(const HttpRequest& request);
+  // From memory; null: it is not there, or not to be used. After read_plain().
+  std::unique_ptr<SourceCall> answer_noted(http::Method method, HttpCallHandler& handler,
+                                           bool in_stead);
+  // By the sources behind, in another's stead.
+  std::unique_ptr<SourceCall> process_in_stead(HttpRequest request, HttpCallHandler& handler);
   std::uint64_t add(ItemAsk& ask);
   void remove(std::uint64_t number);
   void set_deadline(std::uint64_t number, Instant at);
@@ -97,7 +115,7 @@ class TypeSource final : public Source, public PeerListener {
   void answer(ServerId from, const ItemRequest& request);
   void remove(ItemAnswer& answer);
   void check_agreement();
-  const Noted* noted(ItemKey item) const;
+  const SentContent* sent_content(ItemKey item) const;
 
   EventLoop& loop_;
   Source& inner_;
@@ -112,7 +130,10 @@ class TypeSource final : public Source, public PeerListener {
   std::unordered_map<ServerId, std::uint32_t> answers_for_;
   Deadlines<std::uint64_t> deadlines_;
   Timer timer_;
-  std::vector<Noted> noted_;  // by the item's key; the last one has the place
+  std::vector<SentContent> sent_;  // by the item's key; the last one has the place
+  NotedAnswers noted_;
+  std::optional<NotedAnswer> coming_;  // whose content the front is about to name
+  http::RequestHead plain_;            // of read_plain()
   std::vector<ServerId> disagreeing_;
   http::HeadEdit edit_;
   Counts counts_;

@@ -139,7 +139,7 @@ struct Fenced : Bench {
 
 // Before a cache and a database. Leases are over as soon as they are given.
 struct FencedDatabase : Bench {
-  FencedDatabase() {
+  explicit FencedDatabase(Duration lease = 1ns) {
     std::string pattern = (std::filesystem::temp_directory_path() / "tandem-XXXXXX").string();
     folder = ::mkdtemp(pattern.data());
     ItemDatabase::Options options;
@@ -151,7 +151,7 @@ struct FencedDatabase : Bench {
     source.emplace(loop, *database, SqliteSource::Options{true, "max-age=0, stale-if-error=60"});
     cached.emplace(loop, *source, CachedSource::Options{"a", {}});
     ItemGuardOptions guard;
-    guard.lease = 1ns;
+    guard.lease = lease;
     fenced.emplace(loop, driver, ownership(), *cached, &*database, guard);
     source->set_writer(&*fenced);
     fenced->set_peers(&sent);
@@ -269,6 +269,32 @@ TEST(FencedSource, WithoutALeaseManyThatWantOneItemAreStillOneRead) {
   EXPECT_EQ(fenced.count("database_reads_total"), before + 1);
   EXPECT_EQ(fenced.ask("PUT", "/a/x", "two").status, 204);
   EXPECT_EQ(fenced.ask("GET", "/a/x").body, "two");
+}
+
+// A claim of the type would change the file, and end all that is cached under its version.
+TEST(FencedSource, ReadingFromADatabaseDoesNotChangeIt) {
+  FencedDatabase fenced;
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "one").status, 201);
+  const auto before = fenced.fenced->version();
+  ASSERT_TRUE(before);
+  View next = view();
+  next.version = 5;  // one was missed: it acts anew
+  fenced.fenced->on_view(std::make_shared<const View>(next));
+  EXPECT_EQ(fenced.ask("GET", "/a/x").body, "one");
+  EXPECT_EQ(fenced.ask("GET", "/a/none").status, 404);
+  fenced.run_until([&] { return fenced.count("database_writes_waiting") == 0; });
+  EXPECT_EQ(fenced.fenced->version(), before);
+  EXPECT_EQ(fenced.count("database_writes_total"), 1U);
+}
+
+// Whoever is served from a cache proves it by the version: there are no leases to wait for.
+TEST(FencedSource, ANewOwnersFirstWriteToADatabaseWaitsForNobody) {
+  FencedDatabase fenced(60s);
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "one").status, 201);
+  View next = view();
+  next.version = 5;
+  fenced.fenced->on_view(std::make_shared<const View>(next));
+  EXPECT_EQ(fenced.ask("PUT", "/a/x", "two").status, 204);
 }
 
 TEST(FencedSource, TheOthersAreToldOfAWriteAfterItIsDoneThoughItsAskerHasGone) {
