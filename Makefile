@@ -9,7 +9,8 @@ help:
 	@echo 'make swarm    simulated clusters with faults of all sorts, on all cores (MINUTES=5)'
 	@echo 'make sim-membership  how soon a dead server is known, and who is taken for dead in error,'
 	@echo '              beside a model of SWIM'
-	@echo 'make sim-data  ten million reads and writes of a group over one database, with faults of all sorts'
+	@echo 'make sim-data  ten million reads and writes of a group over one database, with faults of all sorts;'
+	@echo '              and what a death costs the database'
 	@echo 'make breakages  break the session code on purpose, and see that the tests notice'
 	@echo 'make format   lay the sources out with clang-format'
 	@echo 'make lint     clang-format check and clang-tidy'
@@ -45,7 +46,8 @@ sim-membership:
 sim-data:
 	@tools/packages build tests
 	@tools/build release tandem-sim-data
-	@exec build/release/bin/tandem-sim-data $(ARGS)
+	@build/release/bin/tandem-sim-data $(ARGS)
+	@exec build/release/bin/tandem-sim-data zipf
 
 breakages:
 	@tools/packages build tests
