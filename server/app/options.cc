@@ -135,7 +135,7 @@ ItemDatabase::Options database_options(const Conf& conf) {
   options.lock_timeout = conf.source.lock_timeout;
   options.patience = conf.source.response_timeout;
   options.queue_max = conf.source.queue_max;
-  options.queue_bytes_max = conf.data.queue_bytes_max;
+  options.queue_bytes_max = conf.source.queue_bytes_max;
   return options;
 }
 

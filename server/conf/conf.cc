@@ -101,6 +101,9 @@ Table<SourceConf> source_table() {
   table.option("queue_max", &SourceConf::queue_max, integer(1, 1000000),
                "The most reads, and the most writes, that wait for SQLite, and the most requests "
                "that wait for a connection to the origin; over it clients get 503.");
+  table.option("queue_bytes_max", &SourceConf::queue_bytes_max, size(0, std::uint64_t{1} << 40),
+               "The most bytes of bodies that wait to be written to SQLite; over it clients get "
+               "503. One alone may always wait.");
   table.option("cache_control", &SourceConf::cache_control, field_value(),
                "The Cache-Control of SQLite's items; \"max-age=0, stale-if-error=60\", say, lets "
                "what is cached be served for a minute while the database is unavailable.");
@@ -129,8 +132,7 @@ Table<CacheConf> cache_table() {
 }
 
 Table<DataConf> data_table() {
-  Table<DataConf> table(
-      "How the data is shared out among the servers of a group, and what may wait to be written.");
+  Table<DataConf> table("How the data is shared out among the servers of a group.");
   table.option("partitioned", &DataConf::partitioned, boolean(),
                "Whether items have types, and each type an owner in the group, which alone asks "
                "the source for them; the others ask the owner. The same on all servers of a group. "
@@ -151,10 +153,6 @@ Table<DataConf> data_table() {
       "database, or from the server that acts for the type. A write waits for servers that "
       "do not answer, and a stand-in with its first write, for no longer. The same on all "
       "servers of a group.");
-  table.option("queue_bytes_max", &DataConf::queue_bytes_max, size(0, std::uint64_t{1} << 40),
-               "The most bytes of bodies that wait to be written to SQLite, whether the data is "
-               "shared out or not; over it clients get 503. One alone may always wait. "
-               "source.queue_max bounds their number.");
   return table;
 }
 

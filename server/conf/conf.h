@@ -34,12 +34,13 @@ struct SourceConf {
   std::uint64_t validate_body_max = 1024 * 1024;  // larger bodies stream without a validator
   Duration connect_timeout = 3s;
   Duration response_timeout = 60s;
-  Duration idle_timeout = 30s;              // of a pooled connection to the origin
-  std::uint32_t idle_connections_max = 64;  // pooled
-  std::uint32_t connections_max = 1024;     // to the origin, in use
-  Duration lock_timeout = 1s;               // of an SQLite write, for another process's
-  std::uint32_t queue_max = 1024;           // reads, and writes, that wait for SQLite
-  std::string cache_control;                // of SQLite's items; empty: none
+  Duration idle_timeout = 30s;                        // of a pooled connection to the origin
+  std::uint32_t idle_connections_max = 64;            // pooled
+  std::uint32_t connections_max = 1024;               // to the origin, in use
+  Duration lock_timeout = 1s;                         // of an SQLite write, for another process's
+  std::uint32_t queue_max = 1024;                     // reads, and writes, that wait for SQLite
+  std::uint64_t queue_bytes_max = 256 * 1024 * 1024;  // of bodies that wait for SQLite
+  std::string cache_control;                          // of SQLite's items; empty: none
 };
 
 struct CacheConf {
@@ -86,7 +87,6 @@ struct DataConf {
   Duration ask_timeout = 1s;
   std::uint32_t asks_max = 4096;
   Duration lease = 2s;  // so long is used what is cached, without a word from the database
-  std::uint64_t queue_bytes_max = 256 * 1024 * 1024;  // of bodies that wait for SQLite
 };
 
 struct TypeConf {

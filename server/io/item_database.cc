@@ -122,7 +122,7 @@ std::vector<AdminSnapshot::Count> ItemDatabase::counts() const {
     counts.push_back({start + "total", "Questions to the database.", of.asked});
     counts.push_back({start + "waiting", "Questions that wait for the database.", of.waiting});
     counts.push_back({start + "refused_total",
-                      "Questions refused over source.queue_max or data.queue_bytes_max.",
+                      "Questions refused over source.queue_max or source.queue_bytes_max.",
                       of.refused});
     counts.push_back({start + "late_total", "Questions not answered in time.", of.late});
     counts.push_back(
