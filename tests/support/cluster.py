@@ -291,10 +291,10 @@ class Cluster:
 
     def __init__(self, shop, site, servers=4, balancer=None, server=None, nginx_conf="",
                  port=None, origins=None, each=None, hosts=None, here=LOCAL, tls=()):
-        """tls: certificates of the balancer; balancer, server: changes to their conf files; each: {name: changes for that server};
-        port: the balancer's; nginx_conf: more of nginx's server block; origins: others instead of
-        nginx, each with a url; hosts: {name: where the server and its nginx run}; here: where the
-        balancer does."""
+        """tls: certificates of the balancer; balancer, server: changes to their conf files;
+        each: {name: changes for that server}; port: the balancer's; nginx_conf: more of nginx's
+        server block; origins: others instead of nginx, each with a url; hosts: {name: where the
+        server and its nginx run}; here: where the balancer does."""
         self.shop = shop
         self.key = shop.key()
         self.names = [chr(ord("a") + i) for i in range(servers)]
