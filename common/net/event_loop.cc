@@ -219,10 +219,13 @@ void EventLoop::dispose(std::unique_ptr<Disposable> object) {
 bool EventLoop::Impl::round_end() {
   for (int pass = 0; pass < kRoundEndPassesMax; ++pass) {
     if (round_ends.empty() && deferred.empty() && disposed.empty()) return false;
-    for (std::size_t i = 0; i < round_ends.size(); ++i) {  // may grow, and be cancelled, meanwhile
+    // Those there are now, which may be cancelled meanwhile: one that asks again waits for the next
+    // pass, or it could go on for ever.
+    const std::size_t count = round_ends.size();
+    for (std::size_t i = 0; i < count; ++i) {
       if (RoundEnd* end = std::exchange(round_ends[i], nullptr)) end->on_round_end();
     }
-    round_ends.clear();
+    round_ends.erase(round_ends.begin(), round_ends.begin() + static_cast<std::ptrdiff_t>(count));
     std::vector<std::function<void()>> work;
     work.swap(deferred);
     for (auto& each : work) each();

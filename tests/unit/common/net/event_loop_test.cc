@@ -149,6 +149,31 @@ TEST(EventLoop, RoundEndsThenDeferredThenDisposed) {
   EXPECT_EQ(order, "rdex");
 }
 
+TEST(EventLoop, ARoundEndThatAsksForAnotherStarvesNobody) {
+  constexpr int kForever = 1'000'000;
+  EventLoop loop;
+  struct Busy final : RoundEnd {
+    explicit Busy(EventLoop& on) : loop(on) {}
+    void on_round_end() override {
+      if (++turns < kForever) loop.at_round_end(*this);
+    }
+    EventLoop& loop;
+    int turns = 0;
+  } busy(loop), late(loop);
+  late.turns = kForever;
+  Timer end(loop, [&] {
+    loop.at_round_end(late);  // behind the busy one, and heard all the same
+    loop.stop();
+  });
+  end.set_after(0ns);
+  loop.at_round_end(busy);
+  loop.run();
+  EXPECT_GT(busy.turns, 1);
+  EXPECT_LT(busy.turns, kForever);
+  EXPECT_EQ(late.turns, kForever + 1);
+  loop.cancel_round_end(busy);
+}
+
 TEST(EventLoop, TheTimeStandsStillWithinARound) {
   EventLoop loop;
   loop.post([&] {
