@@ -131,9 +131,14 @@ std::size_t HttpServerConnection::consume(std::string_view input) {
 // True: go on. False: more is needed, or the connection is closed or closing.
 bool HttpServerConnection::take_head(std::string_view input, std::size_t& consumed) {
   if (!parser_.started()) touch(server_.options_.header_timeout);
-  http::RequestHead head;
+  http::RequestHead whole;
+  auto half = std::exchange(half_head_, nullptr);
+  http::RequestHead& head = half != nullptr ? *half : whole;
   const auto progress = parser_.parse(input.substr(consumed), head);
-  if (progress == http::Progress::kNeedMore) return false;
+  if (progress == http::Progress::kNeedMore) {
+    half_head_ = half != nullptr ? std::move(half) : std::make_unique<http::RequestHead>(whole);
+    return false;
+  }
   if (progress == http::Progress::kError) {
     version_minor_ = 1;
     head_request_ = persists_ = false;
@@ -167,8 +172,9 @@ void HttpServerConnection::take_end() {
   ended_ = true;
   persists_ = false;
   if (state_ == State::kExchange) return abort_exchange();  // within a body
-  if (out_.empty()) return close();
+  if (out_.empty() && !stream_->has_unsent()) return close();
   state_ = State::kFlushing;
+  touch(server_.options_.body_timeout);
 }
 
 void HttpServerConnection::on_timeout() {
@@ -188,7 +194,11 @@ void HttpServerConnection::on_timeout() {
 void HttpServerConnection::drain() {
   draining_ = true;
   persists_ = false;
-  if (state_ == State::kHead && !parser_.started()) close();
+  if (state_ != State::kHead || parser_.started()) return;
+  if (out_.empty() && !stream_->has_unsent()) return close();
+  state_ = State::kFlushing;  // the answer before is still on its way
+  touch(server_.options_.body_timeout);
+  go_on_later();
 }
 
 // --- out
@@ -229,6 +239,7 @@ void HttpServerConnection::start_response(int status, std::string_view reason,
     head.field("Connection", "keep-alive");
   }
   head.finish();
+  go_on_later();  // the body may be long in coming
 }
 
 bool HttpServerConnection::send_body(std::string_view bytes) {
@@ -255,6 +266,7 @@ void HttpServerConnection::respond(int status, std::string_view fields, std::str
   with_date += "\r\n";
   with_date += fields;
   handler_ = nullptr;  // an answer in one piece reads no more of the request, and has to say so
+  if (!request_done_) persists_ = false;
   start_response(status, http::standard_reason(status), with_date, body.size());
   send_body(body);
   end_response();
@@ -285,7 +297,8 @@ bool HttpServerConnection::write(std::initializer_list<std::string_view> parts) 
     return false;
   }
   if (put.ok()) sent = put.bytes;
-  if (sent > 0) touch(server_.options_.body_timeout);
+  const bool sent_any = sent > 0;
+  if (sent_any) touch(server_.options_.body_timeout);
   const std::size_t of_out = std::min(sent, out_.size());
   sent -= of_out;
   out_.erase(0, of_out);
@@ -295,6 +308,9 @@ bool HttpServerConnection::write(std::initializer_list<std::string_view> parts) 
     out_ += part.substr(of_part);
   }
   if (out_.empty() && out_.capacity() > kBufferKept) out_ = std::string();
+  if (sent_any && out_.empty() && state_ == State::kHead && !parser_.started()) {
+    touch(server_.options_.keepalive_timeout);  // that was the end of an answer
+  }
   const bool full = out_.size() >= server_.options_.body_buffer_bytes;
   full_ = full_ || full;
   if (!out_.empty() && deadline_ == kNever) touch(server_.options_.body_timeout);
@@ -343,7 +359,8 @@ HttpExchange::Tunnel HttpServerConnection::take_tunnel(std::string_view fields) 
   out_ += fields;
   out_ += "\r\n";
   write({});
-  std::string early = rest_.empty() ? std::move(in_) : std::string(rest_);
+  // Within on_request() in_ may still hold the very head.
+  std::string early = rest_.data() == nullptr ? std::move(in_) : std::string(rest_);
   Tunnel tunnel{std::move(stream_), std::move(early), std::move(out_)};
   tunnel.stream->set_handler(nullptr);
   handler_ = nullptr;

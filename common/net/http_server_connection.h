@@ -74,6 +74,8 @@ class HttpServerConnection final : public Disposable,
 
   // The request.
   http::HeadParser parser_;
+  std::unique_ptr<http::RequestHead>
+      half_head_;  // while there is half a head: what it holds so far
   http::BodyReader body_;
   std::string in_;         // of a head, or what nobody wants yet
   std::string_view rest_;  // within on_request(): what came after the head, not yet in in_

@@ -1,10 +1,12 @@
 #include "common/net/http_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <functional>
 
 #include "common/net/http_fetch.h"
+#include "common/net/http_server_connection.h"
 
 namespace tandem {
 namespace {
@@ -19,6 +21,9 @@ struct App final : HttpServerHandler, HttpExchangeHandler {
     if (path == "/wait") {
       exchange.set_handler(this);
       if (waiting) waiting();
+    } else if (path == "/head") {
+      exchange.set_handler(this);
+      exchange.start_response(200, "OK", {}, std::nullopt);
     } else if (path == "/echo") {
       exchange.set_handler(this);
       echo = true;
@@ -55,6 +60,7 @@ struct App final : HttpServerHandler, HttpExchangeHandler {
       if (!current->send_body(std::string_view(part).substr(0, n))) return;
     }
     current->end_response();
+    if (ended) ended();
   }
   void on_aborted() override {
     aborted = true;
@@ -65,13 +71,16 @@ struct App final : HttpServerHandler, HttpExchangeHandler {
   HttpExchange::Tunnel tunnel;
   bool echo = false, aborted = false;
   std::size_t left = 0, largest_unsent = 0;
-  std::function<void()> waiting, on_abort;
+  std::function<void()> waiting, on_abort, ended;
 };
 
 // A raw client.
 struct Raw final : StreamHandler {
   Raw(EventLoop& on, const SocketAddress& to) : loop(on) {
     stream = *Stream::connect(loop, to, this);
+  }
+  Raw(EventLoop& on, Descriptor socket) : loop(on) {
+    stream = std::make_unique<Stream>(loop, std::move(socket), this);
   }
   void on_stream(bool, bool) override {
     if (!to_send.empty()) {
@@ -89,8 +98,10 @@ struct Raw final : StreamHandler {
     }
     if (check && check()) loop.stop();
   }
-  // Sends, and reads until the condition holds.
+  // Sends, and reads until the condition holds, or never does.
   void talk(std::string what, std::function<bool()> until) {
+    Timer patience(loop, [this] { loop.stop(); });
+    patience.set_after(5s);
     to_send += what;
     check = std::move(until);
     on_stream(true, true);
@@ -118,6 +129,12 @@ struct HttpServerTest : ::testing::Test {
     made.keepalive_timeout = 40ms;
     made.linger_timeout = 100ms;
     return made;
+  }
+  void rounds() {
+    for (int round = 0; round < 5; ++round) {
+      loop.post([&] { loop.stop(); });
+      loop.run();
+    }
   }
   EventLoop loop;
   App app;
@@ -149,6 +166,21 @@ TEST_F(HttpServerTest, EchoesABodyInPiecesWithContinue) {
       "3\r\nabc\r\n0\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n",
       [&] { return ends_with(client.text, "you asked for /next"); });
   EXPECT_NE(client.text.find("\r\n3\r\nabc\r\n0\r\n\r\n"), client.text.npos);
+}
+
+// What the first piece said holds: it says where the body ends.
+TEST_F(HttpServerTest, AHeadThatComesInPiecesIsWhole) {
+  Raw client(loop, at);
+  for (const char* piece : {"POST /ec", "ho HTTP/1.1\r\nHost: x\r\n", "Content-Length: 5\r\n"}) {
+    client.to_send = piece;
+    client.on_stream(true, true);
+    rounds();
+  }
+  client.talk("X-A: b\r\n\r\nhelloGET /next HTTP/1.1\r\nHost: x\r\n\r\n",
+              [&] { return client.ended || ends_with(client.text, "you asked for /next"); });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 200 ")) << client.text;
+  EXPECT_NE(client.text.find("\r\n\r\nhello"), std::string::npos) << client.text;
+  EXPECT_EQ(app.targets, "/echo /next ");
 }
 
 TEST_F(HttpServerTest, ALargeBodyWaitsForTheClient) {
@@ -278,6 +310,119 @@ TEST_F(HttpServerTest, DrainsRequestsUnderWay) {
   busy.on_stream(true, true);
   EXPECT_NE(busy.text.find("Connection: close"), busy.text.npos);
   EXPECT_TRUE(ends_with(busy.text, "done"));
+}
+
+TEST_F(HttpServerTest, ADrainLetsAnAnswerOutThatHasJustEnded) {
+  Raw client(loop, at);
+  bool drained = false;
+  app.waiting = [&] {
+    app.current->respond(204, {}, {});
+    server.drain([&] {
+      drained = true;
+      loop.stop();
+    });
+  };
+  client.talk("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", [&] { return client.ended; });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 204 ")) << client.text;
+  client.stream.reset();
+  if (!drained) loop.run();
+}
+
+TEST_F(HttpServerTest, ADrainLetsTheLastPartOfALargeAnswerOut) {
+  Raw client(loop, at);
+  app.ended = [&] { server.drain([] {}); };
+  client.talk("GET /large HTTP/1.1\r\nHost: x\r\n\r\n", [&] { return client.ended; });
+  EXPECT_GT(client.text.size(), std::size_t{20} << 20);
+  EXPECT_TRUE(ends_with(client.text, "0\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, AHeadDoesNotWaitForItsBody) {
+  Raw client(loop, at);
+  client.talk("GET /head HTTP/1.1\r\nHost: x\r\n\r\n",
+              [&] { return ends_with(client.text, "\r\n\r\n"); });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 200 ")) << client.text;
+}
+
+TEST_F(HttpServerTest, IdleAfterAnAnswerWithoutABodyIsIdle) {
+  Raw client(loop, at);  // body_timeout is far longer
+  client.talk("HEAD /a HTTP/1.1\r\nHost: x\r\n\r\n", [&] { return client.ended; });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 200 ")) << client.text;
+  EXPECT_TRUE(client.ended);
+}
+
+TEST_F(HttpServerTest, AnAnswerWithinTheRequestsBodySaysThatTheConnectionEnds) {
+  Raw client(loop, at);
+  app.waiting = [&] {
+    app.current->resume_body();
+    loop.defer([&] { app.current->respond(413, {}, "too much"); });
+  };
+  client.talk("POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf",
+              [&] { return ends_with(client.text, "too much"); });
+  EXPECT_NE(client.text.find("Connection: close\r\n"), std::string::npos) << client.text;
+}
+
+// Nothing but the head has come, in two pieces: the head is not what comes behind it.
+TEST_F(HttpServerTest, ATunnelBeginsBehindItsHead) {
+  Raw client(loop, at);
+  client.to_send = "GET /upgrade HTTP/1.1\r\nHost: x\r\n";
+  rounds();
+  client.talk("Connection: Upgrade\r\nUpgrade: x\r\n\r\n",
+              [&] { return ends_with(client.text, "\r\n\r\n"); });
+  EXPECT_TRUE(client.text.starts_with("HTTP/1.1 101 ")) << client.text;
+  EXPECT_EQ(app.tunnel.early, "");
+}
+
+// --- TLS: what is sealed, and waits for the socket
+// ------------------------------------------------
+
+// A connection whose socket takes a little of an answer, and the whole of it is sealed.
+struct SealedAnswer : HttpServerTest {
+  SealedAnswer() : tls_server(loop, patient(), app) {
+    const TlsPsk key{"k", std::string(32, 'k')};
+    EXPECT_TRUE(tls_server.listen(SocketAddress::loopback(0), TlsContext::psk_server({key})));
+    psk = TlsContext::psk_client(key);
+    int ends[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    const int small = 4096;
+    ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    connection = std::make_unique<HttpServerConnection>(tls_server, Descriptor(ends[0]),
+                                                        SocketAddress::loopback(1));
+    client = std::make_unique<Raw>(loop, Descriptor(ends[1]));
+    client->stream->start_tls(*psk);
+    app.waiting = [this] {
+      app.current->respond(200, {}, body);
+      client->hold = true;
+      loop.stop();
+    };
+    client->talk("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", [] { return false; });
+    rounds();
+  }
+  static HttpServerOptions patient() {
+    HttpServerOptions made = options();
+    made.keepalive_timeout = made.header_timeout = 10s;
+    return made;
+  }
+  void expect_all() {
+    rounds();
+    client->hold = false;
+    client->talk("", [&] { return client->ended; });
+    EXPECT_TRUE(ends_with(client->text, body)) << client->text.size();
+  }
+  const std::string body = std::string(60'000, 'b');
+  std::shared_ptr<const TlsContext> psk;
+  HttpServer tls_server;
+  std::unique_ptr<HttpServerConnection> connection;
+  std::unique_ptr<Raw> client;
+};
+
+TEST_F(SealedAnswer, IsSentBeforeADrainCloses) {
+  connection->drain();
+  expect_all();
+}
+
+TEST_F(SealedAnswer, IsSentThoughTheClientHasEndedItsSide) {
+  client->stream->shutdown_write();
+  expect_all();
 }
 
 }  // namespace
