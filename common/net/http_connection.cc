@@ -223,7 +223,8 @@ void HttpConnection::on_end(const Error* error) {
     if (to_.tls && !stream_->ready() && !wrote_) return fail(HttpFailure::Kind::kTls, before);
     return fail(HttpFailure::Kind::kReset, before);
   }
-  if (error == nullptr && head_done_ && body_.finish()) {
+  // Once writing has failed the end may be that of a reset, and says nothing of a body's.
+  if (error == nullptr && head_done_ && !stream_->write_failed() && body_.finish()) {
     persists_ = false;
     return finish();
   }
@@ -288,7 +289,8 @@ void HttpConnection::fail(HttpFailure::Kind kind, Error error) {
 }
 
 void HttpConnection::finish() {
-  const bool whole = out.empty() && call_->body_ended_ && !write_failed_;
+  // What may be read now would be out of turn.
+  const bool whole = out.empty() && call_->body_ended_ && !write_failed_ && !stream_->may_read();
   HttpCall* call = let_go();
   if (persists_ && whole) {
     idle_since_ = loop_.now();

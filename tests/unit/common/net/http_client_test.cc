@@ -37,6 +37,7 @@ struct Scripted final : AcceptHandler {
         if (resets) {
           stream->reset_on_close();
           stream.reset();
+          if (told) told();
           return;
         }
         if (answer.find("Connection: close") != answer.npos) stream->shutdown_write();
@@ -53,6 +54,7 @@ struct Scripted final : AcceptHandler {
     const std::vector<std::string>* answers = nullptr;
     std::size_t next = 0;
     bool resets = false;
+    std::function<void()> told;
   };
   explicit Scripted(EventLoop& on) : loop(on) {
     listener = *Listener::open(loop, SocketAddress::loopback(0), {}, *this);
@@ -61,13 +63,15 @@ struct Scripted final : AcceptHandler {
     auto connection = std::make_unique<Connection>();
     if (connections.size() < scripts.size()) connection->answers = &scripts[connections.size()];
     connection->resets = resets;
+    connection->told = told;
     connection->stream = std::make_unique<Stream>(loop, std::move(socket), connection.get());
     connections.push_back(std::move(connection));
   }
   EventLoop& loop;
   std::unique_ptr<Listener> listener;
   std::vector<std::vector<std::string>> scripts;
-  bool resets = false;  // right after the first answer
+  bool resets = false;         // right after the first answer
+  std::function<void()> told;  // ... has happened
   std::vector<std::unique_ptr<Connection>> connections;
 };
 
@@ -192,6 +196,40 @@ TEST_F(HttpClientTest, AResetHiddenByAShortReadIsFound) {
   const auto call = client.start(to, make_request("GET", "/", to.address), calls);
   loop.run();
   EXPECT_EQ(calls.failure.kind, HttpFailure::Kind::kCut);
+}
+
+// Writing meets the reset first, and reading then an end without an error: of a body that only the
+// connection's end completes it must not be taken for that.
+TEST_F(HttpClientTest, AResetThatWritingHasMetIsNoBodysEnd) {
+  server.scripts = {{"HTTP/1.1 200 OK\r\n\r\npart"}};
+  server.resets = true;
+  Calls calls;
+  calls.done = [&] { loop.stop(); };
+  HttpRequest request;
+  request.head = "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  request.method = http::Method::kPut;
+  request.streams = request.chunked = true;
+  auto call = client.start(to, std::move(request), calls);
+  server.told = [&] { call->send_body("more"); };
+  loop.run();
+  EXPECT_EQ(calls.log, "200 failed");
+  EXPECT_EQ(calls.failure.kind, HttpFailure::Kind::kCut);
+}
+
+// The response ends where the read does, and more lies behind it.
+TEST_F(HttpClientTest, WhatTalksOutOfTurnIsNotReused) {
+  const auto response = [](std::size_t size) {
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: ";
+    std::size_t body = size - head.size() - 4;
+    body -= std::to_string(body).size();
+    return head + std::to_string(body) + "\r\n\r\n" + std::string(body, 'x');
+  };
+  const std::string junk = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\njunk";
+  // The first makes the socket's buffer grow, so that the second is there at once.
+  server.scripts = {{response(8 << 20), response(EventLoop::kScratchBytes) + junk, kOk}, {kOk}};
+  EXPECT_GT(get().size(), std::size_t{8} << 19);
+  EXPECT_GT(get().size(), EventLoop::kScratchBytes / 2);
+  EXPECT_EQ(get(), "200 ok");
 }
 
 TEST_F(HttpClientTest, InterimResponsesAndTunnels) {
