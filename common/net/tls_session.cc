@@ -167,7 +167,11 @@ IoResult TlsSession::read(std::span<char> into) {
     }
     const int error = SSL_get_error(ssl_, 0);
     if (error == SSL_ERROR_WANT_READ) blocked_ = true;  // what is pending is part of a record
-    if (total > 0 || error == SSL_ERROR_WANT_READ) break;
+    if (error == SSL_ERROR_WANT_READ) break;
+    if (total > 0) {
+      stream_.may_read_ = true;  // the end or the error, which the next read tells
+      break;
+    }
     // Without close_notify the end may be an attacker's cut, but HTTP and frames have lengths, and
     // half the world ends TLS like that.
     if (error == SSL_ERROR_ZERO_RETURN || (end_ && stream_.errno_ == 0)) {

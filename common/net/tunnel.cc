@@ -65,7 +65,11 @@ bool Tunnel::move(Side& from, Side& to) {
 void Tunnel::pump() {
   if (!done_) return;
   if (!move(left_, right_) || !move(right_, left_)) return finish();
-  if (left_.shut && right_.shut) finish();
+  // Sealed bytes would be lost with their stream; on_stream() tells when they have left.
+  const auto owed = [](const Side& side) {
+    return side.stream->has_unsent() && !side.stream->write_failed();
+  };
+  if (left_.shut && right_.shut && !owed(left_) && !owed(right_)) finish();
 }
 
 void Tunnel::finish() {

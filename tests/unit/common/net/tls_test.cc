@@ -175,6 +175,38 @@ TEST(TlsPsk, TheSameKeyConnects) {
   EXPECT_EQ(pair.client.stream->tls_version(), "TLSv1.3");
 }
 
+// Data and the end in one flight, and the TCP side stays open: the read that brings the data leaves
+// the end to be asked for.
+TEST(TlsPsk, AnEndRightBehindDataIsSeen) {
+  const TlsPsk key{"k", std::string(32, 'k')};
+  Pair pair(TlsContext::psk_server({key}), TlsContext::psk_client(key), "");
+  ASSERT_EQ(pair.exchange("x"), "x");
+  struct Asks final : StreamHandler {
+    void on_stream(bool, bool) override {
+      char buffer[1000];
+      while (stream->may_read() && !ended) {
+        const IoResult got = stream->read(buffer);
+        if (got.ok()) text.append(buffer, got.bytes);
+        if (got.would_block()) break;
+        ended = got.end();
+      }
+    }
+    Stream* stream = nullptr;
+    std::string text;
+    bool ended = false;
+  } asks;
+  asks.stream = pair.client.stream.get();
+  pair.client.stream->set_handler(&asks);
+  pair.server.stream->write("last words");
+  pair.server.stream->shutdown_write();
+  for (int round = 0; round < 5; ++round) {
+    pair.loop.post([&] { pair.loop.stop(); });
+    pair.loop.run();
+  }
+  EXPECT_EQ(asks.text, "last words");
+  EXPECT_TRUE(asks.ended);
+}
+
 TEST(TlsPsk, AnotherKeyIsRefused) {
   const TlsPsk key{"k", std::string(32, 'a')}, same_name{"k", std::string(32, 'b')};
   Pair wrong_key(TlsContext::psk_server({key}), TlsContext::psk_client(same_name), "");
