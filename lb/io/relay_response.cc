@@ -134,6 +134,9 @@ void Relay::refer(std::string_view token, bool complete) {
 void Relay::answer(int status, std::string_view text) {
   if (upstream_ != nullptr) upstream_->abandon();
   upstream_ = nullptr;
+  unsent_.clear();  // nobody is owed the rest: what is promised here depends on the client alone
+  unsent_at_ = 0;
+  write_broken_ = false;
   state_.counts.answers_own.add();
   status_ = status;
   keep_ = client_persists_ && !state_.draining && request_body_.done();

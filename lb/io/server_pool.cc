@@ -15,6 +15,7 @@ bool ServerPool::update(const ServerRecord& server, const SocketAddress& address
   address_text_ = server.data_address;
   if (!(address == address_)) {
     address_ = address;
+    ++address_generation_;
     close_idle();
   }
   const bool was_online = std::exchange(online_, server.online);
@@ -62,6 +63,7 @@ ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
     return {nullptr, ours ? UpstreamFault::kShortage : UpstreamFault::kConnect};
   }
   Upstream& upstream = *fresh;
+  upstream.address_generation = address_generation_;
   put(active_, std::move(fresh));
   state_.counts.server_active.add();
   upstream.start(handler);
@@ -69,7 +71,8 @@ ServerPool::Acquired ServerPool::acquire(UpstreamHandler& handler, Want want) {
 }
 
 void ServerPool::put_back(Upstream& upstream) {
-  if (!online_ || idle_.size() >= state_.options.upstream.idle_connections_max) {
+  const bool moved = upstream.address_generation != address_generation_;
+  if (!online_ || moved || idle_.size() >= state_.options.upstream.idle_connections_max) {
     close(upstream);
     return;
   }

@@ -19,8 +19,9 @@ class ServerPool {
   ServerPool(FrontState& state, const ServerRecord& server);
   ~ServerPool();
 
-  // What the view says now. Another address closes what is idle; so does going offline, and then
-  // those exchanges that are under way are to be told: `true`, unless the server announced it.
+  // What the view says now. Another address closes what is idle, and what is under way once its
+  // exchange has ended; so does going offline close what is idle, and then those exchanges that are
+  // under way are to be told: `true`, unless the server announced it.
   bool update(const ServerRecord& server, const SocketAddress& address);
   // Tells them, which take others' connections: once all servers are as the view says.
   void tell_offline();
@@ -77,6 +78,7 @@ class ServerPool {
   std::string address_text_;
   ServerKind kind_;
   SocketAddress address_;
+  std::uint32_t address_generation_ = 0;  // grows with each change of the address
   bool online_ = false;
   Instant reported_ = {};
   List idle_;  // the least recently used first

@@ -84,7 +84,8 @@ class Upstream final : private StreamHandler, public Disposable {
   // It is to be disposed of: what still happens on its connection this round concerns nobody.
   void fall_silent() { stream_->set_handler(nullptr); }
   Instant idle_since = {};
-  std::size_t place = 0;  // in the pool's list that it is on
+  std::uint32_t address_generation = 0;  // of the pool's address that it is connected to
+  std::size_t place = 0;                 // in the pool's list that it is on
 
  private:
   enum class Phase : std::uint8_t {

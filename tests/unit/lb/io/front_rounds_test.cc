@@ -187,6 +187,47 @@ TEST_F(FrontRounds, ATakeoverGoesToWhereTheSameViewSaysThatTheAlternateIs) {
   EXPECT_FALSE(b_.asked());
 }
 
+// A connection that carried an exchange meanwhile goes to the old address, too.
+TEST_F(FrontRounds, NoRequestIsSentToAServersFormerAddress) {
+  Origin moved{"a"};
+  serve({&a_});
+  Peer client = this->client();
+  client.send(get("/1"));
+  Peer server = accept(a_);
+  head(server);
+  show({&moved});
+  server.send(ok("1"));
+  EXPECT_TRUE(response(client).ends_with("\r\n\r\n1"));
+  client.send(get("/2"));
+  Peer other = accept(moved);
+  head(other);
+  other.send(ok("2"));
+  EXPECT_TRUE(response(client).ends_with("\r\n\r\n2"));
+}
+
+// --- answers of our own
+// -------------------------------------------------------------------------
+
+// What the broken server has not taken of the request says nothing of the client, which has sent
+// all of it: the next request is not dropped.
+TEST_F(FrontRounds, AKeptPromiseAfterAServerThatBroke) {
+  serve({&a_});
+  Peer client = this->client();
+  client.send("POST /1 HTTP/1.1\r\nHost: s\r\nContent-Length: 10\r\n\r\n01234");
+  Peer server = accept(a_);
+  head(server);
+  EXPECT_EQ(server.read(5), "01234");
+  client.send("56789" + get("/2"));
+  server.reset();
+  const std::string answer = response(client);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 502 ")) << answer;
+  EXPECT_EQ(field(answer, "Connection"), "");
+  server = accept(a_);
+  EXPECT_TRUE(head(server).starts_with("GET /2 "));
+  server.send(ok("2"));
+  EXPECT_TRUE(response(client).ends_with("\r\n\r\n2"));
+}
+
 // --- the scratch buffer
 // -------------------------------------------------------------------------
 
