@@ -66,7 +66,7 @@ void ClientConnection::process() {
 // --- requests -----------------------------------------------------------------------------------
 
 bool ClientConnection::read_request() {
-  if (blocked()) return false;  // the response before goes out first
+  if (owes()) return false;  // the response before goes out first
   if (!input().empty()) return parse_request(input(), true);
   if (!stream_->may_read()) return nothing_came();
   const std::span<char> buffer = state_.scratch().subspan(kHeadRoom);
@@ -281,7 +281,8 @@ void ClientConnection::response_done(bool keep, bool unread) {
   recycle_relay();
   if (keep && !(input_ended_ && input().empty())) {
     phase_ = Phase::kRequest;
-    deadline_ = state_.loop.now() + state_.options.limits.keepalive_timeout;
+    deadline_ = state_.loop.now() + (owes() ? state_.options.limits.body_timeout
+                                            : state_.options.limits.keepalive_timeout);
   } else {
     phase_ = Phase::kFlush;
     drop_after_ = unread || (!input_ended_ && more_came());
@@ -302,7 +303,7 @@ void ClientConnection::abort() {
 }
 
 void ClientConnection::after_output() {
-  if (blocked() || stream_->has_unsent()) return;
+  if (owes()) return;
   if (!drop_after_) {
     if (stream_->is_tls()) stream_->shutdown_write();
     return close();
@@ -345,6 +346,7 @@ void ClientConnection::sweep(Instant now) {
     if (phase_ == Phase::kRelay) relay_->on_sweep(now);
     return;
   }
+  if (takes_sealed(now)) return;
   switch (phase_) {
     case Phase::kRequest:
       if (partial_ != nullptr) {
@@ -370,8 +372,18 @@ void ClientConnection::sweep(Instant now) {
   }
 }
 
+// Sealed bytes leave unnoticed: whoever has taken some since the last deadline gets another one.
+bool ClientConnection::takes_sealed(Instant now) {
+  const bool waits = phase_ != Phase::kRelay || blocked();
+  if (phase_ == Phase::kClosed || !waits || !stream_->has_unsent()) return false;
+  const std::uint64_t sent = stream_->bytes_sent();
+  if (std::exchange(sent_at_deadline_, sent) == sent) return false;
+  deadline_ = now + state_.options.limits.body_timeout;
+  return true;
+}
+
 void ClientConnection::drain() {
-  if (phase_ == Phase::kRequest && partial_ == nullptr && input().empty() && !blocked()) close();
+  if (phase_ == Phase::kRequest && partial_ == nullptr && input().empty() && !owes()) close();
 }
 
 }  // namespace tandem

@@ -25,6 +25,8 @@ class ClientConnection final : private StreamHandler, public Disposable {
   // on_client_writable(). False: the client is gone, and so is this connection.
   bool send(std::string_view bytes);
   bool blocked() const { return !out_.empty(); }
+  // Would closing lose something of what was sent? Sealed bytes go out by themselves.
+  bool owes() const { return blocked() || (stream_->has_unsent() && !stream_->write_failed()); }
   // The relay is done with its request. `keep`: another may follow on this connection; else it is
   // closed once all is sent. `unread`: the client may still be sending, and would lose the response
   // to a reset: what it sends is read and dropped for a while.
@@ -90,6 +92,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   void refuse(http::HeadError error);  // by value: it may come from partial_
   void input_ended();
   void after_output();
+  bool takes_sealed(Instant now);
   void close(bool by_client = true);
   void recycle_relay();
   std::string_view input() const { return std::string_view(input_).substr(input_at_); }
@@ -104,6 +107,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   std::string out_;  // not yet taken by the socket, from out_at_ on
   std::size_t out_at_ = 0;
   Instant deadline_ = kNever;
+  std::uint64_t sent_at_deadline_ = 0;  // what had left at the last one
   LastToken last_token_;
   NewSession new_session_;
   Phase phase_ = Phase::kRequest;
