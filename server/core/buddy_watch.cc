@@ -192,7 +192,11 @@ void BuddyWatch::begin_anew_if_late(Instant now) {
   if (next == kNever || now <= next + times().late_max) return;
   ++counters_.self_late;
   doubts_since_ = kNever;
-  looks_.clear();
+  // Who asked would take silence for a no.
+  for (Looking& looking : looks_) {
+    looking.probes = 0;
+    looking.due = now;
+  }
   distrust(now);
   begin_anew(now);
 }

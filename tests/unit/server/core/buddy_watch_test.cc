@@ -437,6 +437,31 @@ TEST(Looks, SayWhetherAServerAnswers) {
   EXPECT_EQ(answers[1].at - asked, kSuspicion);
 }
 
+// A balancer that hears nothing of what it asked would take that for a no.
+TEST(Looks, OutliveAPauseOfTheWitness) {
+  WatchRing ring(9);
+  ring.run(10s);
+  ring.dead = {ring.id(5)};
+  ring.tell(1, [&](BuddyWatch& watch, auto& out) {
+    watch.on_message(ring.now, BuddyWatch::kBalancers, Look{75, ring.id(5), ""}, out);
+  });
+  ring.now += 150ms;
+  ring.tell(1, [&](BuddyWatch& watch, auto& out) {
+    watch.on_message(ring.now, ring.id(5), Pong{1, 0}, out);
+  });
+  ASSERT_EQ(ring.watch(1).counters().self_late, 1U);
+  ASSERT_EQ(ring.all<Looked>().size(), 1U);
+  EXPECT_EQ(std::get<Looked>(ring.all<Looked>()[0].message), (Looked{75, ring.id(5), true}));
+
+  ring.tell(1, [&](BuddyWatch& watch, auto& out) {
+    watch.on_message(ring.now, BuddyWatch::kBalancers, Look{76, ring.id(5), ""}, out);
+  });
+  ring.now += 150ms;
+  ring.run(1s);
+  ASSERT_EQ(ring.all<Looked>().size(), 2U);
+  EXPECT_EQ(std::get<Looked>(ring.all<Looked>()[1].message), (Looked{76, ring.id(5), false}));
+}
+
 TEST(Looks, AreBounded) {
   WatchRing ring(3);
   ring.tell(1, [&](BuddyWatch& watch, auto& out) {
