@@ -1,5 +1,9 @@
 #include "common/net/connector.h"
 
+#include <utility>
+
+#include "common/net/socket_error.h"
+
 namespace tandem {
 
 Connector::Connector(EventLoop& loop, Resolver& resolver, ConnectHandler& handler)
@@ -58,14 +62,19 @@ void Connector::try_next() {
       stream_ = std::move(*stream);
       return;
     }
-    last_error_ = stream.error();
+    note(stream.error());
   }
   give_up(last_error_);
 }
 
+void Connector::note(Error error) {
+  last_error_ =
+      next_ == 1 ? std::move(error) : telling_error(std::move(last_error_), std::move(error));
+}
+
 void Connector::on_stream(bool, bool) {
   if (stream_->failed()) {
-    last_error_ = stream_->error();
+    note(stream_->error());
     return try_next();
   }
   auto stream = std::move(stream_);

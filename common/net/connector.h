@@ -40,6 +40,7 @@ class Connector final : private StreamHandler {
   void begin(Duration timeout, std::string what);
   void on_resolved(Result<Addresses> addresses);
   void try_next();
+  void note(Error error);
   void on_timeout();
   void give_up(Error error);
 

@@ -7,29 +7,13 @@
 #include <cstring>
 #include <utility>
 
+#include "common/net/socket_error.h"
 #include "common/net/tls_session.h"
 
 namespace tandem {
 namespace {
 
 constexpr const char* kCannotConnect = "cannot connect: ";
-
-Error error_of(int number, const char* what) {
-  const std::string message = what + std::string(std::strerror(number));
-  switch (number) {
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-    case EADDRNOTAVAIL:
-    case EAGAIN:  // no local port free
-    case EACCES:
-    case EPERM:
-      return Error::system(message);
-    default:
-      return Error{Side::kPeer, Retry::kLater, message};
-  }
-}
 
 void keep_alive(int fd) {
   const auto set = [fd](int level, int option, int value) {
@@ -63,12 +47,12 @@ void Stream::call_again() {
 Result<std::unique_ptr<Stream>> Stream::connect(EventLoop& loop, const SocketAddress& to,
                                                 StreamHandler* handler) {
   Descriptor socket(::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket) return fail(error_of(errno, kCannotConnect));
+  if (!socket) return fail(socket_error(errno, kCannotConnect));
   const int one = 1;
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   keep_alive(socket.get());
   if (::connect(socket.get(), to.raw(), to.size()) != 0 && errno != EINPROGRESS) {
-    return fail(error_of(errno, kCannotConnect));
+    return fail(socket_error(errno, kCannotConnect));
   }
   auto stream = std::make_unique<Stream>(loop, std::move(socket), handler);
   stream->state_ = State::kConnecting;
@@ -210,7 +194,7 @@ Error Stream::error() const {
   if (!tls_error_.empty()) return Error::peer("TLS: " + tls_error_);
   const int number = errno_ != 0 ? errno_ : write_errno_;
   return number == 0 ? Error::peer("the connection has ended")
-                     : error_of(number, was_connected_ ? "" : kCannotConnect);
+                     : socket_error(number, was_connected_ ? "" : kCannotConnect);
 }
 
 SocketAddress Stream::peer_address() const {
