@@ -284,6 +284,7 @@ void Membership::remove(const std::string& name) {
   checks_.erase(server);
   std::erase(status_news_, server);
   names_.erase(server);
+  connections_.erase(it->second.connection);
   members_.erase(it);
 }
 

@@ -138,7 +138,9 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   }
   const ServerId id = ServerId::of(hello.name);
   if (const auto other = names_.find(id); other != names_.end() && other->second != hello.name) {
-    remove(std::string(other->second));  // offline, and its id is wanted
+    const Member& former = members_.find(other->second)->second;  // offline, and its id is wanted
+    if (former.connection != 0) actions.push_back(CloseConnection{former.connection});
+    remove(std::string(other->second));
   }
   Member& member = members_[hello.name];
   if (member.connection != 0) {
