@@ -54,13 +54,17 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
     // A fresh socket has room for a request.
     if (stream_->write(request).bytes != request.size()) finish(false, "cannot send the request");
   }
-  // A shortage of our own says nothing about the server: again, until it is over.
+  // A shortage of our own says nothing about the server: again, until it is over. But verdicts on
+  // other servers may wait for this one.
   void on_connect_failed(Error error) override {
     if (error.side != Side::kSystem) {
       // Errors are told as texts.
       const bool refused = std::string_view(error.message).ends_with(std::strerror(ECONNREFUSED));
       return finish(refused ? ProbeResult::kRefused : ProbeResult::kFailed, error.message);
     }
+    const Instant now = checker_.loop_.now();
+    if (!std::exchange(was_short_, true)) short_since_ = now;
+    if (now - short_since_ >= checker_.options_.shortage_most) return finish(false, error.message);
     short_ = true;
     timer_.set_after(kShortagePause);
   }
@@ -126,6 +130,8 @@ class Checker::Contact final : public Disposable, private ConnectHandler, privat
   char bytes_[16 * 1024];
   std::size_t size_ = 0;
   bool short_ = false;  // the timer is that of a pause
+  bool was_short_ = false;
+  Instant short_since_{};
 };
 
 Checker::Checker(EventLoop& loop, Resolver& resolver, Options options, OnResult on_result)
@@ -136,12 +142,30 @@ Checker::Checker(EventLoop& loop, Resolver& resolver, Options options, OnResult 
 Checker::~Checker() = default;
 
 void Checker::start(const StartProbe& probe) {
-  if (under_way_.size() < kUnderWayMax) return begin(probe);
-  waiting_.push_back(probe);  // at most a few for each server
+  (probe.timeout > 0s ? urgent_ : waiting_).push_back(probe);  // at most a few for each server
+  begin_waiting();
+}
+
+void Checker::begin_waiting() {
+  const auto take = [this](std::deque<StartProbe>& from) {
+    const StartProbe next = std::move(from.front());
+    from.pop_front();
+    begin(next);
+  };
+  while (under_way_.size() < kUnderWayMax) {
+    if (!urgent_.empty()) {
+      take(urgent_);
+    } else if (!waiting_.empty() && patient_ < kPatientMax) {
+      take(waiting_);
+    } else {
+      return;
+    }
+  }
 }
 
 void Checker::begin(const StartProbe& probe) {
   ++started_;
+  patient_ += probe.timeout == 0s;
   under_way_.emplace(probe.serial, std::make_unique<Contact>(*this, probe));
 }
 
@@ -149,14 +173,11 @@ void Checker::finish(std::uint64_t serial, ProbeResult result, const std::string
   const auto it = under_way_.find(serial);
   if (it == under_way_.end()) return;
   const ServerId server = it->second->probe().server;
+  patient_ -= it->second->probe().timeout == 0s;
   failed_ += result != ProbeResult::kAnswered;
   loop_.dispose(std::move(it->second));
   under_way_.erase(it);
-  if (!waiting_.empty()) {
-    const StartProbe next = std::move(waiting_.front());
-    waiting_.pop_front();
-    begin(next);
-  }
+  begin_waiting();
   on_result_(server, serial, result, detail);
 }
 

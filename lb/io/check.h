@@ -26,21 +26,23 @@ namespace tandem {
 class Checker {
  public:
   struct Options {
-    Duration timeout = 1s;   // of the whole: connect, request, the answer's head
-    std::string plain_path;  // empty: a TCP connect is enough
+    Duration timeout = 1s;         // of the whole: connect, request, the answer's head
+    std::string plain_path;        // empty: a TCP connect is enough
+    Duration shortage_most = 10s;  // a shortage here that lasts so long is a failure after all
   };
   // `detail` says what failed.
   using OnResult = std::function<void(ServerId server, std::uint64_t serial, ProbeResult result,
                                       const std::string& detail)>;
 
   static constexpr std::size_t kUnderWayMax = 128;   // more wait for their turn
+  static constexpr std::size_t kPatientMax = 64;     // of these, without a timeout of their own
   static constexpr Duration kShortagePause = 100ms;  // when descriptors have run out here
   static constexpr std::string_view kHealthPath = "/.well-known/tandem/health";
 
   Checker(EventLoop& loop, Resolver& resolver, Options options, OnResult on_result);
   ~Checker();
 
-  // Calls on_result later, once.
+  // Calls on_result later, once. Verifications, which have a timeout of their own, go first.
   void start(const StartProbe& probe);
   // For probes that start from now on.
   void set_options(Options options) { options_ = std::move(options); }
@@ -51,6 +53,7 @@ class Checker {
  private:
   class Contact;
   void begin(const StartProbe& probe);
+  void begin_waiting();
   void finish(std::uint64_t serial, ProbeResult result, const std::string& detail);
 
   EventLoop& loop_;
@@ -58,7 +61,8 @@ class Checker {
   Options options_;
   OnResult on_result_;
   std::map<std::uint64_t, std::unique_ptr<Contact>> under_way_;  // by serial
-  std::deque<StartProbe> waiting_;
+  std::size_t patient_ = 0;                                      // of these
+  std::deque<StartProbe> urgent_, waiting_;
   std::uint64_t started_ = 0;
   std::uint64_t failed_ = 0;
 };

@@ -37,7 +37,7 @@ class CheckTest : public ::testing::Test {
                     Duration timeout = 5s) {
     std::optional<std::string> result;
     Checker checker(
-        loop_, resolver_, {timeout, path},
+        loop_, resolver_, {timeout, path, shortage_most_},
         [&](ServerId server, std::uint64_t serial, ProbeResult outcome, const std::string& d) {
           EXPECT_EQ(server, ServerId::of("a"));
           EXPECT_EQ(serial, 7U);
@@ -56,6 +56,7 @@ class CheckTest : public ::testing::Test {
   std::unique_ptr<AdminServer> server_;
   Descriptor frozen_;
   int status_ = 200;
+  Duration shortage_most_ = 10s;
   bool refused_ = false;
   std::string asked_;
 };
@@ -113,6 +114,39 @@ TEST_F(CheckTest, AShortageHereIsNoFailureThere) {
   relief.set_after(Checker::kShortagePause + 20ms);
   EXPECT_EQ(check(ServerKind::kPlain, server_->address().text()), "");
   EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+// Verdicts on others may wait for the answer.
+TEST_F(CheckTest, AShortageThatLastsIsAFailure) {
+  ASSERT_EQ(check(ServerKind::kPlain, server_->address().text()), "");
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  shortage_most_ = 150ms;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::string detail = check(ServerKind::kPlain, server_->address().text());
+  EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_NE(detail.find("Too many open files"), std::string::npos) << detail;
+  EXPECT_FALSE(refused_);
+}
+
+// As many as a zone that is gone has; nobody there says a word.
+TEST_F(CheckTest, AVerificationDoesNotWaitForProbesThatMayTakeLong) {
+  std::vector<std::uint64_t> results;
+  Checker checker(loop_, resolver_, {60s, ""},
+                  [&](ServerId, std::uint64_t serial, ProbeResult, const std::string&) {
+                    results.push_back(serial);
+                    loop_.stop();
+                  });
+  const std::uint64_t many = 2 * Checker::kUnderWayMax;
+  for (std::uint64_t i = 0; i < many; ++i) {
+    checker.start({ServerId::of("a"), ServerKind::kTandem, frozen_address(), i + 1});
+  }
+  EXPECT_EQ(checker.started(), Checker::kPatientMax);
+  checker.start({ServerId::of("b"), ServerKind::kTandem, server_->address().text(), many + 1, 5s});
+  EXPECT_EQ(checker.started(), Checker::kPatientMax + 1);
+  loop_.run();
+  EXPECT_EQ(results, std::vector<std::uint64_t>{many + 1});
 }
 
 TEST_F(CheckTest, APlainServerIsAskedForThePath) {
