@@ -25,6 +25,7 @@ void Liveness::begin(Instant now) {
   started_ = fails_ = refusals_ = 0;
   begun_ = now;
   wanted_ = kNever;
+  lost_ = false;
 }
 
 void Liveness::on_connected(Instant now) {
@@ -63,6 +64,7 @@ void Liveness::on_heard(Instant now, bool is_pong) {
 void Liveness::on_lost(Instant now) {
   connected_ = false;
   well_ = false;
+  lost_ = true;
   if (!verifying_) wanted_ = now;
 }
 
@@ -100,7 +102,8 @@ void Liveness::on_probe_result(Instant now, ProbeResult result) {
   if (result == ProbeResult::kAnswered) {
     failed_in_a_row_ = unanswered_ = 0;
     deaf_ = false;
-    wanted_ = kNever;
+    // It may have answered, and then died.
+    wanted_ = lost_ && !connected_ && online_ ? now : kNever;
     if (!left_) good();
     return;
   }

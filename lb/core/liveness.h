@@ -112,6 +112,7 @@ class Liveness {
   bool well_ = false;       // the last sign was a good one
   bool verifying_ = false;  // or: an offline server is being probed
   bool again_ = false;      // it began again, since something was heard
+  bool lost_ = false;       // the connection, since the last probes began
   unsigned started_ = 0;    // of its attempts
   unsigned fails_ = 0;
   unsigned refusals_ = 0;

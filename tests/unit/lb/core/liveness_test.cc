@@ -273,6 +273,21 @@ TEST(Liveness, ReportsVerifyAtMostEveryGap) {
   EXPECT_EQ(liveness.verifications(), 10U);
 }
 
+// The answer was on its way already when the server was killed.
+TEST(Liveness, AnAnswerThatIsReadAfterTheConnectionWasLostIsFollowedByAnotherProbe) {
+  Liveness liveness;
+  liveness.on_connected(at(0s));
+  liveness.mark(true);
+  liveness.examine(at(1s));
+  liveness.on_probe_started(at(1s));
+  liveness.on_lost(at(1s + 1ms));
+  liveness.on_probe_result(at(1s + 2ms), ProbeResult::kAnswered);
+  EXPECT_LE(liveness.next_probe(), at(1s + 2ms));
+  liveness.on_probe_started(at(1s + 2ms));
+  liveness.on_probe_result(at(1s + 3ms), ProbeResult::kAnswered);
+  EXPECT_GT(liveness.next_probe(), at(1500ms)) << "that one was asked after it";
+}
+
 TEST(Liveness, WhoIsLateItselfBeginsAgain) {
   Liveness liveness;
   liveness.on_connected(at(0s));

@@ -394,15 +394,18 @@ TEST_F(MembershipTest, TheNameOfASilentServerMayBeTakenByItsNextIncarnation) {
   EXPECT_EQ(machine_.view().servers[0].incarnation, 2U);
 }
 
-TEST_F(MembershipTest, ANameWithTheIdOfALivingOtherIsRefused) {
-  // Two names with one 32-bit id, found by trying.
+// Two names with one 32-bit id, found by trying.
+std::pair<std::string, std::string> two_names_of_one_id() {
   std::map<ServerId, std::string> seen;
-  std::string one, other;
-  for (int i = 0; one.empty(); ++i) {
+  for (int i = 0;; ++i) {
     const std::string name = "n" + std::to_string(i);
     const auto [it, inserted] = seen.emplace(ServerId::of(name), name);
-    if (!inserted) one = it->second, other = name;
+    if (!inserted) return {it->second, name};
   }
+}
+
+TEST_F(MembershipTest, ANameWithTheIdOfALivingOtherIsRefused) {
+  const auto [one, other] = two_names_of_one_id();
   enter(one, 1);
   enter(other, 2);
   ASSERT_FALSE(sent<Refused>(2).empty());
@@ -414,6 +417,23 @@ TEST_F(MembershipTest, ANameWithTheIdOfALivingOtherIsRefused) {
   enter(other, 3);
   EXPECT_TRUE(online(other));
   EXPECT_EQ(machine_.view().servers.size(), 1U);
+}
+
+// Frozen, so offline, but its connection stands.
+TEST_F(MembershipTest, WhoseIdIsTakenByAnotherNameIsNotHeardAnyMore) {
+  const auto [one, other] = two_names_of_one_id();
+  enter("x", 8);
+  enter("y", 9);
+  enter(one, 1);
+  run(1s);
+  freeze(one);
+  run(6s);
+  ASSERT_FALSE(online(one));
+  enter(other, 3);
+  ASSERT_TRUE(online(other));
+  EXPECT_EQ(closed_.count(1), 1U);
+  tell(1, StatusReport{});
+  EXPECT_EQ(sent<Refused>(1).size(), 1U);
 }
 
 TEST_F(MembershipTest, WhoDoesNotGreetOrRegisterIsRefused) {
