@@ -239,6 +239,57 @@ class KilledOwner(WritesCase):
         self.assertGreater(passed_on, 0)
 
 
+class HeldByMirrors(WritesCase):
+    """What session mirrors hold is not read from the database again when its owner dies."""
+    ITEMS = 20
+
+    def database_reads(self, names):
+        return sum(self.servers[name].metric("tandem_database_reads_total") for name in names)
+
+    def items(self):
+        return [f"/t/{number}" for number in range(self.ITEMS)]
+
+    def get_all(self, visitor):
+        """The servers that answered."""
+        replies = [visitor.get(path) for path in self.items()]
+        self.assertEqual([reply["status"] for reply in replies], [200] * self.ITEMS)
+        return {reply["server"] for reply in replies}
+
+    def visitor_away_from_the_owner(self):
+        for number in range(10):
+            visitor = self.shop.start(Visitor(self.shop.folder, f"http://127.0.0.1:{self.lb.port}",
+                                              name=f"visitor{number}"))
+            at = self.get_all(visitor)
+            if len(at) == 1 and at <= {"b", "c"}:
+                return visitor, at
+        raise AssertionError("all sessions are on the owner")
+
+    def test_neither_the_death_of_the_owner_nor_its_return_reads_them_again(self):
+        for path in self.items():
+            self.write("a", path, b"item " + path.encode())
+        visitor, at = self.visitor_away_from_the_owner()
+        primary = self.servers[at.copy().pop()]
+        self.get_all(visitor)
+        before = self.database_reads("bc")
+
+        self.servers["a"].process.kill()
+        until(lambda: set(self.lb.online()) == {"b", "c"}, "the owner to be offline")
+        self.assertEqual(self.get_all(visitor), at)
+        self.assertEqual(self.database_reads("bc"), before)
+        self.assertGreaterEqual(primary.metric("tandem_types_noted_used_total"), self.ITEMS)
+
+        self.servers["a"].start()
+        self.lb.wait_online(self.names)
+        self.assertEqual(self.get_all(visitor), at)
+        self.assertEqual(self.database_reads("abc"), before)
+
+        # What somebody else writes ends it: the file is another one now.
+        with contextlib.closing(sqlite3.connect(self.path)) as other, other:
+            other.execute("UPDATE items SET body = 'new' WHERE type = 't' AND key = '0'")
+        self.assertEqual(self.ask(primary.name, "GET", "/t/0")[1], b"new")
+        self.assertGreater(self.database_reads("abc"), before)
+
+
 class SilentOwner(WritesCase):
     """It is frozen, and nobody has noticed yet."""
     conf = {"status_interval": "10s", "buddies": {"interval": "10s"},
