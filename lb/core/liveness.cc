@@ -1,6 +1,7 @@
 #include "lb/core/liveness.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tandem {
 
@@ -31,7 +32,7 @@ void Liveness::begin(Instant now) {
 void Liveness::on_connected(Instant now) {
   connected_ = true;
   left_ = deaf_ = false;
-  failed_in_a_row_ = 0;
+  port_.end();
   heard_ = now;
   wanted_ = unanswered_ < kIllProbes ? kNever : now;
   good();
@@ -40,21 +41,23 @@ void Liveness::on_connected(Instant now) {
 void Liveness::on_heard(Instant now, bool is_pong) {
   if (now - heard_ >= options_.status_interval * 3 / 2) {
     // It was frozen or cut off, maybe: that is why they failed.
-    failed_in_a_row_ = 0;
+    port_.end();
     deaf_ = false;
   }
   heard_ = now;
   if (deaf_ || left_) return;
   if (unanswered_ >= kIllProbes && !verifying_) wanted_ = std::max(now, begun_ + kReportGap);
-  if (verifying_ && is_pong && failed_in_a_row_ > 0) {
-    // It lives. Is it deaf? All attempts are to say that.
+  if (verifying_ && is_pong && !online_) {
+    // It lives. Is it deaf? The probe is to say that.
     ++good_signs_;
     well_ = true;
-    accused_ = again_ = false;
     return;
   }
   const bool may_be_old = verifying_ && online_ && !is_pong && !again_;
-  if (!may_be_old) return good();
+  if (!may_be_old) {
+    if (verifying_ && online_) port_.begin(now);  // that is as unproven as before
+    return good();
+  }
   begin(now);
   verifying_ = false;  // its first probe begins it
   again_ = true;
@@ -100,14 +103,15 @@ void Liveness::on_probe_started(Instant now) {
 
 void Liveness::on_probe_result(Instant now, ProbeResult result) {
   if (result == ProbeResult::kAnswered) {
-    failed_in_a_row_ = unanswered_ = 0;
+    unanswered_ = 0;
+    port_.end();
     deaf_ = false;
     // It may have answered, and then died.
     wanted_ = lost_ && !connected_ && online_ ? now : kNever;
     if (!left_) good();
     return;
   }
-  if (failed_in_a_row_++ == 0) failing_since_ = now;
+  if (online_ && connected_) port_.begin(now);
   unanswered_ += !online_;
   if (verifying_) {
     ++fails_;
@@ -118,9 +122,19 @@ void Liveness::on_probe_result(Instant now, ProbeResult result) {
       if (!online_) pauses_ = std::min(pauses_ + 1, kPausesMost + 1);
     }
   }
-  const Duration deaf_time = std::max(options_.status_interval * 2, kDeafTime);
-  if (connected_ && failed_in_a_row_ >= kDeafProbes && now - failing_since_ >= deaf_time &&
-      heard_ >= failing_since_ && !silent(now)) {
+}
+
+// Of a verification it says nothing: it may have been answered before that began.
+void Liveness::on_patient_result(Instant now, Instant started, ProbeResult result) {
+  port_.on_ended();
+  if (!connected_ || !online_) return;
+  if (result == ProbeResult::kAnswered) {
+    port_.end();
+    if (std::exchange(deaf_, false) && !left_) good();
+    return;
+  }
+  port_.on_failed(started);
+  if (port_.deaf(now, heard_, options_.status_interval) && !silent(now)) {
     deaf_ = true;
     well_ = false;
   }
@@ -131,7 +145,7 @@ void Liveness::mark(bool online) {
   online_ = online;
   accused_ = verifying_ = again_ = false;
   started_ = pauses_ = unanswered_ = 0;
-  if (online) failed_in_a_row_ = 0;
+  port_.end();
   if (!online) well_ = false;
 }
 
@@ -157,7 +171,9 @@ Instant Liveness::next_probe() const {
   const Duration interval = std::max<Duration>(options_.status_interval, options_.timeout * 2);
   Instant next =
       begun_ + interval * (online_ || well_ ? 1U : 1U << (pauses_ == 0 ? 0 : pauses_ - 1));
-  if (online_ && connected_ && failed_in_a_row_ == 0) {
+  // Of whom it is asked whether it is deaf, that was heard of: no more verifications, until it is
+  // judged.
+  if (online_ && connected_ && (!port_.doubted() || (heard_ > begun_ && !deaf_))) {
     next = std::max(next, heard_ + options_.status_interval * kProbeIntervals);
   }
   return std::min(next, wanted_);
@@ -166,6 +182,11 @@ Instant Liveness::next_probe() const {
 Duration Liveness::probe_timeout(Instant now) const {
   if (!online_) return 0s;
   return std::max<Duration>(ping_until() - now, options_.timeout / (2 * options_.attempts));
+}
+
+Instant Liveness::next_patient() const {
+  if (left_ || !online_ || !connected_ || heard_ < port_.since()) return kNever;
+  return port_.next(options_.timeout, options_.status_interval);
 }
 
 Instant Liveness::next_change(Instant now) const {

@@ -17,14 +17,16 @@
 // An offline server is back when it is heard, or a probe is answered; but once kIllProbes in a row
 // were not answered, its word alone is not enough: it may be heard through heavy losses.
 //
-// A server that is heard, but whose data port has failed for kDeafTime and two intervals, is
-// *deaf*.
+// A server that is heard, but whose data port answers no probe, not even one that may take long, is
+// *deaf* (lb/core/port_doubt). Whoever is heard during a verification, before a probe is answered,
+// is looked at for that.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "common/base/time.h"
+#include "lb/core/port_doubt.h"
 
 namespace tandem {
 
@@ -43,8 +45,6 @@ class Liveness {
   };
   static constexpr int kSilentIntervals = 3;     // of the control connection: silent
   static constexpr int kProbeIntervals = 2;      // a verification starts earlier
-  static constexpr unsigned kDeafProbes = 10;    // so many failed probes in a row at least: deaf
-  static constexpr Duration kDeafTime = 2s;      // and for so long
   static constexpr unsigned kIllProbes = 3;      // offline: so many unanswered, and it is not back
   static constexpr unsigned kPausesMost = 3;     // offline: the pause doubles so often
   static constexpr Duration kReportGap = 100ms;  // reports verify at most this often
@@ -64,12 +64,16 @@ class Liveness {
   // The next of a verification's probes; one that begins, if none is under way.
   void on_probe_started(Instant now);
   void on_probe_result(Instant now, ProbeResult result);
-  void mark(bool online);  // what the master decided
+  // A patient probe. It is none of a verification's.
+  void on_patient_started(Instant now) { port_.on_started(now); }
+  void on_patient_result(Instant now, Instant started, ProbeResult result);
+  void forget_patient() { port_.forget_probes(); }  // their results will not be said
+  void mark(bool online);                           // what the master decided
 
   bool connected() const { return connected_; }
   bool left() const { return left_; }
   bool deaf() const { return deaf_; }
-  bool failing() const { return connected_ && failed_in_a_row_ > 0; }  // or about to be deaf
+  bool failing() const { return connected_ && port_.doubted(); }  // it may be deaf
   bool silent(Instant now) const {
     return now - heard_ >= options_.status_interval * kSilentIntervals;
   }
@@ -92,6 +96,8 @@ class Liveness {
   // any. Who is heard and online needs none; who is held back does.
   Instant next_probe() const;
   Duration probe_timeout(Instant now) const;
+  // When to start a patient probe, which takes as long as any.
+  Instant next_patient() const;
   // When failed() or well() may change by time alone.
   Instant next_change(Instant now) const;
 
@@ -116,15 +122,14 @@ class Liveness {
   unsigned started_ = 0;    // of its attempts
   unsigned fails_ = 0;
   unsigned refusals_ = 0;
-  unsigned failed_in_a_row_ = 0;  // probes, whatever was heard
-  unsigned unanswered_ = 0;       // probes in a row, while it is offline
-  unsigned pauses_ = 0;           // the longer, the more often an offline server did not answer
+  unsigned unanswered_ = 0;  // probes in a row, while it is offline
+  unsigned pauses_ = 0;      // the longer, the more often an offline server did not answer
   std::uint64_t verifications_ = 0;
   std::uint64_t good_signs_ = 0;
   Instant heard_{};
   Instant wanted_ = kNever;          // a verification is, since then
   Instant begun_ = Instant{} - 24h;  // the last one; at first, long ago
-  Instant failing_since_{};          // the first of failed_in_a_row_
+  PortDoubt port_;                   // while it is online, and connected
 };
 
 }  // namespace tandem

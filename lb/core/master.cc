@@ -60,6 +60,8 @@ void Master::on_registered(Instant now, ServerId server, const std::string& zone
   subject.zone = zone;
   subject.incarnation = incarnation;
   subject.first_serial = serials_ + 1;
+  subject.patient.clear();
+  subject.live.forget_patient();
   if (new_process) subject.returns = 0;
   subject.live.on_connected(now);
   if (!subject.online && new_process) {
@@ -166,9 +168,15 @@ void Master::on_report(Instant now, ServerId by, const FailureReport& report,
 void Master::on_probe_result(Instant now, ServerId server, std::uint64_t serial, ProbeResult result,
                              std::string_view detail, MasterOrders& orders) {
   Subject* subject = find(server);
-  if (subject == nullptr || serial < subject->first_serial) return;
+  if (subject == nullptr) return;
+  const auto patient = subject->patient.extract(serial);
+  if (patient.empty() && serial < subject->first_serial) return;
   if (result != ProbeResult::kAnswered) subject->detail = detail;
-  subject->live.on_probe_result(now, result);
+  if (patient.empty()) {
+    subject->live.on_probe_result(now, result);
+  } else {
+    subject->live.on_patient_result(now, patient.mapped(), result);
+  }
   review(now, server, *subject, orders);
 }
 
@@ -187,6 +195,7 @@ void Master::on_deadline(Instant now, MasterOrders& orders) {
     Subject& subject = *find(*server);
     review(now, *server, subject, orders);
     if (subject.live.next_probe() <= now) contact(now, *server, subject, orders);
+    if (subject.live.next_patient() <= now) contact_patiently(now, *server, subject, orders);
     wake(now, *server, subject);
   }
   if (now >= roll_call_until()) end_roll_call(now, orders);
@@ -325,8 +334,18 @@ void Master::contact(Instant now, ServerId server, Subject& subject, MasterOrder
                       Contact{server, serial, live.probe_timeout(now)});
 }
 
+// No suspicion, and no ping: the answer could be taken for one to a verification's.
+void Master::contact_patiently(Instant now, ServerId server, Subject& subject,
+                               MasterOrders& orders) {
+  const std::uint64_t serial = next_serial();
+  subject.live.on_patient_started(now);
+  subject.patient.emplace(serial, now);
+  orders.emplace_back(std::in_place_type<Contact>, Contact{server, serial, 0s, false});
+}
+
 void Master::wake(Instant now, ServerId server, const Subject& subject) {
-  Instant next = std::min(subject.live.next_probe(), subject.live.next_change(now));
+  const Liveness& live = subject.live;
+  Instant next = std::min({live.next_probe(), live.next_patient(), live.next_change(now)});
   if (subject.asked_at != kNever && subject.asked_at + look_time() > now) {
     next = std::min(next, subject.asked_at + look_time());
   }

@@ -17,7 +17,7 @@
 // *Most looks dead*: if more than half of those online would be offline by what was confirmed
 // within `window`, or could not be judged, it may be the master itself that is cut off. Rules 3 and
 // 4 then end; who is not dead by 1 or 2 stays online, and that is said loudly. For rule 4 those
-// whose data ports began to fail count as well: they are about to be deaf.
+// whose data ports have not answered lately count as well: they may be about to be deaf.
 //
 // The dead leave the ring in transactions (lb/core/rounds). With the first of them all who are
 // online are called, once: one ping each. Who is not heard of within a verification's time is
@@ -57,6 +57,7 @@ struct Contact {
   ServerId server;
   std::uint64_t serial = 0;
   Duration timeout = 0s;  // 0: the usual one
+  bool ping = true;
 };
 // Ping its control connection, no more: does it answer the roll call?
 struct Call {
@@ -163,8 +164,9 @@ class Master {
     std::string zone;
     std::uint64_t incarnation = 0;
     bool online = false;
-    std::uint64_t first_serial = 0;  // of the verification under way
-    std::string detail;              // of the last failed probe
+    std::uint64_t first_serial = 0;            // of the verification under way
+    std::string detail;                        // of the last failed probe
+    std::map<std::uint64_t, Instant> patient;  // probes under way: when they began
     // A suspicion: from its first sign until it is refuted, or believed.
     Instant suspected = kNever;
     std::uint64_t signs = 0;   // good ones, when it began
@@ -205,6 +207,7 @@ class Master {
                  MasterOrders& orders);
   void go(Instant now, ServerId server, Subject& subject, ServerState state, MasterOrders& orders);
   void contact(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
+  void contact_patiently(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
   bool held(Subject& subject) const;
   Duration hold_of(const Subject& subject) const;
   Duration look_time() const { return options_.liveness.timeout * kLookTimeouts; }

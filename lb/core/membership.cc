@@ -256,7 +256,7 @@ void Membership::contact(const Contact& contact, MembershipActions& actions) {
   if (member == nullptr) return;
   actions.push_back(StartProbe{contact.server, ServerKind::kTandem, member->record.data_address,
                                contact.serial, contact.timeout});
-  if (member->connection != 0) {
+  if (contact.ping && member->connection != 0) {
     actions.push_back(SendMessage{member->connection, Ping{contact.serial}});
   }
 }

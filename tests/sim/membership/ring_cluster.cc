@@ -279,7 +279,9 @@ void RingCluster::carry_out(const Contact& contact) {
   probes_.insert(contact.serial);
   wire_.at(wire_.now() + timeout,
            {.kind = Kind::kProbeLate, .server = server, .number = contact.serial});
-  send_reliably({.kind = Kind::kToServer, .type = kPing, .server = server});
+  if (contact.ping) {
+    send_reliably({.kind = Kind::kToServer, .type = kPing, .server = server});
+  }
   Duration delay{};
   for (int leg = 0; leg < kProbeLegs; ++leg) {
     if (wire_.lost() || lost(servers_[server], leg % 2 == 0)) return;

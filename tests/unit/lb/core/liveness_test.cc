@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
+#include <map>
 
 namespace tandem {
 namespace {
@@ -14,11 +14,13 @@ struct Manner {
   bool reports = true;  // every second
   bool pongs = true;
   ProbeResult probes = ProbeResult::kAnswered;
+  Duration takes = 1ms;  // an answer or a refusal
 };
 constexpr Manner kFine{};
 constexpr Manner kFrozen{false, false, ProbeResult::kFailed};
 constexpr Manner kDead{false, false, ProbeResult::kRefused};
 constexpr Manner kDeaf{true, true, ProbeResult::kFailed};
+constexpr Manner kSlow{true, true, ProbeResult::kAnswered, 150ms};
 
 // A server that is believed online, driven through virtual time by the millisecond; answers and
 // refusals take one, the rest the whole time that a probe may take. `failed_at` is when failed()
@@ -30,9 +32,14 @@ struct Driven {
   }
   void run(Duration end, const Manner& manner) {
     for (; now < end; now += 1ms) {
-      while (!answers.empty() && answers.front().first <= now) {
-        liveness.on_probe_result(at(now), answers.front().second);
-        answers.pop_front();
+      while (!answers.empty() && answers.begin()->first <= now) {
+        const Answer answer = answers.begin()->second;
+        answers.erase(answers.begin());
+        if (answer.patient_since < 0s) {
+          liveness.on_probe_result(at(now), answer.result);
+        } else {
+          liveness.on_patient_result(at(now), at(answer.patient_since), answer.result);
+        }
       }
       if (pong && manner.pongs) liveness.on_heard(at(now), true);
       pong = false;
@@ -42,18 +49,32 @@ struct Driven {
         ++probes;
         pong = liveness.connected();
         liveness.on_probe_started(at(now));
-        const bool quick = manner.probes != ProbeResult::kFailed;
-        const Duration takes =
-            liveness.probe_timeout(at(now)) == 0s ? Duration(1s) : liveness.probe_timeout(at(now));
-        answers.emplace_back(now + (quick ? Duration(1ms) : takes), manner.probes);
+        answer_within(liveness.probe_timeout(at(now)), -1s, manner);
+      }
+      if (liveness.next_patient() <= at(now)) {
+        ++patient;
+        liveness.on_patient_started(at(now));
+        answer_within(0s, now, manner);
       }
     }
   }
+  void answer_within(Duration timeout, Duration patient_since, const Manner& manner) {
+    if (timeout == 0s) timeout = 1s;
+    const Duration takes = manner.probes == ProbeResult::kFailed ? timeout : manner.takes;
+    const bool late = takes > timeout;
+    answers.emplace(now + (late ? timeout : takes),
+                    Answer{late ? ProbeResult::kFailed : manner.probes, patient_since});
+  }
   Liveness liveness;
   Duration now = 0s;
-  std::deque<std::pair<Duration, ProbeResult>> answers;
+  struct Answer {
+    ProbeResult result;
+    Duration patient_since;  // or it is a verification's
+  };
+  std::multimap<Duration, Answer> answers;
   bool pong = false;
-  int probes = 0;
+  int probes = 0;  // of verifications
+  int patient = 0;
   Duration failed_at = -1s;
 };
 
@@ -80,7 +101,7 @@ TEST(Liveness, AVerificationUnderWayBeginsAgainWithOtherOptions) {
 TEST(Liveness, AServerThatReportsIsNeverProbed) {
   Driven server;
   server.run(100s, kFine);
-  EXPECT_EQ(server.probes, 0);
+  EXPECT_EQ(server.probes + server.patient, 0);
   EXPECT_EQ(server.failed_at, -1s);
 }
 
@@ -181,6 +202,47 @@ TEST(Liveness, AServerThatReportsAndWhoseDataPortStaysDeadIsDeaf) {
   EXPECT_FALSE(server.liveness.well(at(server.now))) << "reports alone bring a deaf server back";
   server.run(100s, kFine);
   EXPECT_TRUE(server.liveness.well(at(server.now)));
+}
+
+// Slower than a verification waits: far away, or it lags.
+TEST(Liveness, OneThatAnswersLateIsNotDeafWhateverIsReported) {
+  for (const Duration pause : {60'000ms, 1000ms, 130ms, 10ms}) {
+    Driven server;
+    for (Duration now = 0s; now < 60s; now += pause) {
+      server.liveness.on_reported(at(server.now));
+      server.run(now + pause, kSlow);
+    }
+    EXPECT_EQ(server.failed_at, -1s) << pause / 1ms;
+  }
+}
+
+TEST(Liveness, ADeafServerIsFoundOutHoweverOftenItIsReported) {
+  for (const Duration pause : {1000ms, 130ms, 10ms}) {
+    for (const ProbeResult result : {ProbeResult::kFailed, ProbeResult::kRefused}) {
+      Driven server;
+      const Manner deaf{true, true, result};
+      for (Duration now = 0s; now < 5s; now += pause) {
+        server.liveness.on_reported(at(server.now));
+        server.run(now + pause, deaf);
+      }
+      EXPECT_TRUE(server.liveness.deaf()) << pause / 1ms;
+      EXPECT_LT(server.failed_at, 4500ms);
+    }
+  }
+}
+
+// It was not heard for a while, and was killed just after it had answered.
+TEST(Liveness, APatientProbesAnswerRefutesNoVerification) {
+  Driven server;
+  server.liveness.on_reported(at(0s));
+  server.run(300ms, kDeaf);
+  ASSERT_TRUE(server.liveness.failing());
+  server.liveness.on_accused(at(server.now));
+  server.liveness.on_patient_started(at(server.now));
+  server.liveness.on_probe_started(at(server.now));
+  server.liveness.on_patient_result(at(server.now), at(server.now), ProbeResult::kAnswered);
+  EXPECT_TRUE(server.liveness.verifying());
+  EXPECT_FALSE(server.liveness.failing());
 }
 
 TEST(Liveness, AShortDeafnessIsForgiven) {

@@ -195,7 +195,7 @@ class MasterWorld {
                                                            : ProbeResult::kRefused;
         drive([&] { master_.on_probe_result(now_, id, serial, result, "", orders_); });
       });
-      ping(id);
+      if (contact->ping) ping(id);
     } else if (const auto* call = std::get_if<Call>(&order)) {
       ping(call->server);
     } else if (const auto* ask = std::get_if<AskWitness>(&order)) {

@@ -36,8 +36,11 @@ class MembershipTest : public ::testing::Test {
     for (MembershipAction& action : std::exchange(actions_, {})) {
       if (auto* probe = std::get_if<StartProbe>(&action)) {
         ++probes_[probe->address];
+        const bool slow = slow_.count(probe->address) != 0;
+        const bool in_time = probe->timeout == 0s || probe->timeout > kSlow;
         const bool frozen = frozen_.count(probe->address) != 0 && probe->timeout > 0s;
-        answers_.emplace(now_ + (frozen                              ? probe->timeout
+        answers_.emplace(now_ + (slow     ? in_time ? kSlow : probe->timeout
+                                 : frozen ? probe->timeout
                                  : probe->kind == ServerKind::kPlain ? Duration(5ms)
                                                                      : Duration(1ms)),
                          *probe);
@@ -70,8 +73,10 @@ class MembershipTest : public ::testing::Test {
       while (!answers_.empty() && answers_.begin()->first <= now_) {
         const StartProbe probe = answers_.begin()->second;
         answers_.erase(answers_.begin());
-        const bool alive = dead_.count(probe.address) == 0;
-        const bool refuses = frozen_.count(probe.address) == 0;
+        const bool late = probe.timeout > 0s && probe.timeout <= kSlow;
+        const bool slow = slow_.count(probe.address) != 0;
+        const bool alive = dead_.count(probe.address) == 0 && !(slow && late);
+        const bool refuses = frozen_.count(probe.address) == 0 && !slow;
         machine_.on_probe_result(now_, probe.server, probe.serial,
                                  alive     ? ProbeResult::kAnswered
                                  : refuses ? ProbeResult::kRefused
@@ -170,6 +175,8 @@ class MembershipTest : public ::testing::Test {
   std::map<std::string, int> probes_;
   std::set<std::string> dead_;    // addresses that do not answer
   std::set<std::string> frozen_;  // and do not refuse either
+  static constexpr Duration kSlow = 150ms;
+  std::set<std::string> slow_;  // that take so long to answer
   std::vector<std::pair<ConnectionId, Look>> looks_;
   std::vector<ConnectionId> pongs_;
   std::multimap<Instant, StartProbe> answers_;
@@ -434,6 +441,34 @@ TEST_F(MembershipTest, WhoseIdIsTakenByAnotherNameIsNotHeardAnyMore) {
   EXPECT_EQ(closed_.count(1), 1U);
   tell(1, StatusReport{});
   EXPECT_EQ(sent<Refused>(1).size(), 1U);
+}
+
+// Its loop lags, or the way there is long: slower than a verification waits.
+TEST_F(MembershipTest, AServerThatAnswersLateAndReportsIsNotDeaf) {
+  for (const char* name : {"a", "b", "c"}) enter(name, static_cast<ConnectionId>(name[0]));
+  run(1s);
+  slow_ = {"a:80"};
+  for (int second = 0; second < 60; ++second) {
+    if (second % 20 == 0) {
+      machine_.on_failure_report(now_, ServerId::of("a"), actions_);
+      settle();
+    }
+    run(1s);
+    ASSERT_TRUE(online("a")) << second;
+  }
+}
+
+// Whoever is sent requests meets failures all the time.
+TEST_F(MembershipTest, ADeafServerGoesOfflineThoughItIsReportedAgainAndAgain) {
+  for (const char* name : {"a", "b", "c"}) enter(name, static_cast<ConnectionId>(name[0]));
+  run(1s);
+  dead_ = frozen_ = {"a:80"};
+  for (int i = 0; i < 800 && online("a"); ++i) {
+    machine_.on_failure_report(now_, ServerId::of("a"), actions_);
+    settle();
+    run(10ms);
+  }
+  EXPECT_FALSE(online("a"));
 }
 
 TEST_F(MembershipTest, WhoDoesNotGreetOrRegisterIsRefused) {
