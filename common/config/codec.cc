@@ -183,6 +183,22 @@ Codec<std::string> path_or(std::vector<std::string> words) {
 Codec<Address> address() { return address_codec(false); }
 Codec<Address> listen_address() { return address_codec(true); }
 
+Codec<IpNetwork> network() {
+  auto read = [](const ConfNode& node, ReadContext& context) -> std::optional<IpNetwork> {
+    const auto* written = text_of(node, "a network", context);
+    if (written == nullptr) return std::nullopt;
+    const auto network = IpNetwork::parse(*written);
+    if (!network) {
+      context.complain(
+          node.where, fmt::format("{} is not a network, like \"10.0.0.0/8\" or \"fd00::1\"; beyond "
+                                  "the prefix all bits are 0",
+                                  in_quotes(*written)));
+    }
+    return network;
+  };
+  return {"network", "", read, [](const IpNetwork& value) { return toml_string(value.text()); }};
+}
+
 std::optional<std::size_t> read_choice(const std::vector<std::string>& words, const ConfNode& node,
                                        ReadContext& context) {
   const auto* written = text_of(node, show_choices(words), context);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/base/address.h"
+#include "common/base/ip.h"
 #include "common/base/time.h"
 #include "common/config/document.h"
 
@@ -61,6 +62,8 @@ Codec<std::string> path_or(std::vector<std::string> words);
 // host:port. Port 0 only where the system may choose one: in a listener.
 Codec<Address> address();
 Codec<Address> listen_address();
+// "10.0.0.0/8", "fd00::/8", or one IP address.
+Codec<IpNetwork> network();
 
 // The words of an enumeration, each with its value.
 std::optional<std::size_t> read_choice(const std::vector<std::string>& words, const ConfNode& node,

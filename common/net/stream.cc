@@ -149,6 +149,23 @@ IoResult Stream::read(std::span<char> into) {
   return raw_read(into);
 }
 
+IoResult Stream::peek(std::span<char> into) {
+  if (failed()) return {IoResult::Kind::kError, 0};
+  TANDEM_CHECK(tls_ == nullptr);
+  for (;;) {
+    const ssize_t n = ::recv(fd(), into.data(), into.size(), MSG_PEEK);
+    if (n > 0) return {IoResult::Kind::kOk, static_cast<std::size_t>(n)};
+    if (n == 0) {
+      hung_up_ = true;
+      return {IoResult::Kind::kEnd, 0};
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) return fail_with(errno);
+    may_read_ = false;
+    return {IoResult::Kind::kWouldBlock, 0};
+  }
+}
+
 IoResult Stream::write(std::string_view bytes) {
   const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
   return writev({&part, 1});

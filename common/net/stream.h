@@ -94,6 +94,9 @@ class Stream final : private Watcher {
 
   // Reads what is there, up to the buffer's size.
   IoResult read(std::span<char> into);
+  // The same, but it stays to be read: before start_tls(). Who needs more than there is waits for
+  // on_stream(), and is given all of it again.
+  IoResult peek(std::span<char> into);
   // Writes as much as fits. Taking less than given means that it would block now.
   IoResult write(std::string_view bytes);
   IoResult writev(std::span<const iovec> parts);  // at most IOV_MAX parts

@@ -47,7 +47,10 @@ CookieOptions cookie_options(const lb::SessionConf& conf) {
 static_assert(kHttpFieldsMax <= http::kFieldsMax, "the parser has no room for what a conf grants");
 
 FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
-  FrontOptions options{conf.front.limits, nullptr, {}, {}, {}, 0, conf.workers, std::move(keys)};
+  FrontOptions options{.limits = conf.front.limits,
+                       .proxies = conf.front.proxy_protocol_from,
+                       .workers = conf.workers,
+                       .keys = std::move(keys)};
   options.server_list = conf.front.server_list;
   options.upstream.connect_timeout = conf.upstream.connect_timeout;
   options.upstream.response_timeout = conf.upstream.response_timeout;

@@ -27,6 +27,13 @@ Table<FrontConf> front_table() {
       "certificates", &FrontConf::certificates, list(path()),
       "PEM files, each with a certificate, its chain and its key. The client's server name "
       "chooses one; the first serves all other names.");
+  table
+      .option(
+          "proxy_protocol_from", &FrontConf::proxy_protocol_from, list(network()),
+          "The load balancers in front of this one that send the PROXY protocol (version 1 or "
+          "2), so that the client's own address is seen, logged and passed on. Connections from "
+          "there must begin with its header; from elsewhere it is not believed.")
+      .example("[\"10.0.0.0/24\"]");
   table.option("server_list", &FrontConf::server_list, boolean(),
                "Clients may ask for the names and addresses of the tandem-servers at "
                "/.well-known/tandem/servers, and report one that they cannot reach. Off, since "

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/address.h"
+#include "common/base/ip.h"
 #include "common/base/time.h"
 #include "common/config/sections.h"
 
@@ -21,8 +22,9 @@ struct FrontConf {
   std::vector<Address> listen;
   std::vector<Address> tls_listen;
   std::vector<std::string> certificates;  // paths: PEM, chain and key in one file; chosen by SNI
-  bool server_list = false;               // clients get the list of tandem-servers
-  HttpLimitsConf limits;                  // keys of [front] as well
+  std::vector<IpNetwork> proxy_protocol_from;
+  bool server_list = false;  // clients get the list of tandem-servers
+  HttpLimitsConf limits;     // keys of [front] as well
 };
 
 // Connections to servers, and what may be resent over them.

@@ -3,25 +3,35 @@
 #include <cstring>
 #include <utility>
 
+#include "common/base/log.h"
 #include "lb/core/forward.h"
+#include "lb/core/proxy_header.h"
 #include "lb/io/relay.h"
 
 namespace tandem {
 
 ClientConnection::ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer,
-                                   bool tls)
+                                   bool tls, bool proxied)
     : state_(state),
       stream_(std::make_unique<Stream>(state.loop, std::move(socket),
-                                       static_cast<StreamHandler*>(this))) {
-  const std::string host = peer.host();
-  host_size_ = static_cast<std::uint8_t>(std::min(host.size(), sizeof host_));
-  std::memcpy(host_, host.data(), host_size_);
+                                       static_cast<StreamHandler*>(this))),
+      tls_(tls) {
+  set_host(peer.host());
   deadline_ = state_.loop.now() + state_.options.limits.header_timeout;
   place = state_.clients.size();
   state_.clients.push_back(this);
   state_.counts.connections.add();
   state_.counts.connections_total.add();
-  if (tls) stream_->start_tls(*state_.options.tls);
+  if (proxied) {
+    phase_ = Phase::kProxyHeader;
+  } else if (tls_) {
+    stream_->start_tls(*state_.options.tls);
+  }
+}
+
+void ClientConnection::set_host(std::string_view host) {
+  host_size_ = static_cast<std::uint8_t>(std::min(host.size(), sizeof host_));
+  std::memcpy(host_, host.data(), host_size_);
 }
 
 ClientConnection::~ClientConnection() = default;
@@ -42,6 +52,9 @@ void ClientConnection::process() {
   const StreamTurn turn(state_.loop, *stream_);
   for (bool more = true; more && !turn.over();) {
     switch (phase_) {
+      case Phase::kProxyHeader:
+        more = read_proxy_header();
+        break;
       case Phase::kRequest:
         more = read_request();
         break;
@@ -64,6 +77,33 @@ void ClientConnection::process() {
 }
 
 // --- requests -----------------------------------------------------------------------------------
+
+bool ClientConnection::read_proxy_header() {
+  if (!stream_->may_read()) return false;
+  const std::span<char> buffer = state_.scratch().first(kProxyHeaderBytesMax);
+  const IoResult got = stream_->peek(buffer);
+  if (got.would_block()) return false;
+  const ProxyHeader header = ProxyHeader::parse({buffer.data(), got.bytes});
+  if (got.ok() && header.state == ProxyHeader::State::kNeedMore) {
+    if (stream_->hung_up()) close();
+    return false;
+  }
+  if (!got.ok() || header.state == ProxyHeader::State::kBad) {
+    // Nobody is answered: the sender would take it for the answer to his client's request.
+    if (got.ok()) {
+      state_.counts.proxy_headers_bad.add();
+      TANDEM_WARN_LIMITED("connection from {} closed: it does not begin with a PROXY header",
+                          host());
+    }
+    close();
+    return false;
+  }
+  stream_->read(buffer.first(header.size));  // all of it is there
+  if (header.client) set_host(header.client->text());
+  phase_ = Phase::kRequest;
+  if (tls_) stream_->start_tls(*state_.options.tls);
+  return true;
+}
 
 bool ClientConnection::read_request() {
   if (owes()) return false;  // the response before goes out first
@@ -348,6 +388,10 @@ void ClientConnection::sweep(Instant now) {
   }
   if (takes_sealed(now)) return;
   switch (phase_) {
+    case Phase::kProxyHeader:
+      state_.counts.timeouts_header.add();
+      close();
+      return;
     case Phase::kRequest:
       if (partial_ != nullptr) {
         state_.counts.timeouts_header.add();
@@ -383,6 +427,7 @@ bool ClientConnection::takes_sealed(Instant now) {
 }
 
 void ClientConnection::drain() {
+  if (phase_ == Phase::kProxyHeader) return close();
   if (phase_ == Phase::kRequest && partial_ == nullptr && input().empty() && !owes()) close();
 }
 

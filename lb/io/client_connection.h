@@ -16,7 +16,9 @@ inline constexpr std::size_t kReadAheadMax = 64 * 1024;  // bytes read beyond a 
 
 class ClientConnection final : private StreamHandler, public Disposable {
  public:
-  ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer, bool tls);
+  // `proxied`: a PROXY header comes first, and says whose connection it is.
+  ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer, bool tls,
+                   bool proxied);
   ~ClientConnection() override;
 
   // --- the relay's side
@@ -38,7 +40,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   // Reads on, after the relay has refused bytes (Relay::wants_input()).
   void resume_input();
 
-  bool tls() const { return stream_->is_tls(); }
+  bool tls() const { return tls_; }
   std::string_view host() const { return {host_, host_size_}; }
   // Have bytes of a further request come while this one is being answered?
   bool more_came() const { return !input().empty() || stream_->may_read(); }
@@ -71,16 +73,19 @@ class ClientConnection final : private StreamHandler, public Disposable {
 
  private:
   enum class Phase : std::uint8_t {
-    kRequest,  // waits for, or reads, a head
-    kRelay,    // a relay is at work
-    kFlush,    // what is left to send, then closes
-    kDrop,     // reads and drops what comes, then closes
+    kProxyHeader,  // waits for what a load balancer before us says of the connection
+    kRequest,      // waits for, or reads, a head
+    kRelay,        // a relay is at work
+    kFlush,        // what is left to send, then closes
+    kDrop,         // reads and drops what comes, then closes
     kClosed,
   };
   static constexpr Duration kDropTime = 2s;
 
   void on_stream(bool readable, bool writable) override;
+  void set_host(std::string_view host);
   void process();
+  bool read_proxy_header();
   bool read_request();
   bool nothing_came();
   bool parse_request(std::string_view bytes, bool from_input);
@@ -116,6 +121,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   bool drop_after_ = false;   // after kFlush: kDrop
   bool end_output_ = false;   // once out_ is sent
   bool served_ = false;       // a request has been read on this connection
+  bool tls_;                  // spoken, or to be spoken after the PROXY header
   std::uint8_t host_size_ = 0;
   char host_[46];
 };

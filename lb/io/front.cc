@@ -131,8 +131,19 @@ void Front::accept(Descriptor socket, const SocketAddress& peer, bool tls) {
     state_.counts.connections_refused.add();
     return;
   }
-  auto* client = new ClientConnection(state_, std::move(socket), peer, tls);  // owns itself
+  const bool proxied = is_proxy(peer);
+  auto* client =
+      new ClientConnection(state_, std::move(socket), peer, tls, proxied);  // owns itself
   client->begin();
+}
+
+bool Front::is_proxy(const SocketAddress& peer) const {
+  const auto& proxies = state_.options.proxies;
+  if (proxies.empty()) return false;
+  const auto address = IpAddress::parse(peer.host());
+  return address && std::any_of(proxies.begin(), proxies.end(), [&](const IpNetwork& network) {
+           return network.contains(*address);
+         });
 }
 
 void Front::set_view(const RoutedView& routed) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/ip.h"
 #include "common/base/retry_budget.h"
 #include "common/base/time.h"
 #include "common/cluster/view.h"
@@ -39,11 +40,13 @@ struct UpstreamOptions {
 };
 
 struct FrontOptions {
-  HttpLimitsConf limits;  // connections_max is of the process: a worker takes its part
-  std::shared_ptr<const TlsContext> tls;  // needed for tls listeners
-  UpstreamOptions upstream;
-  AffinityOptions affinity;
-  LossPolicy on_lost;
+  HttpLimitsConf limits = {};  // connections_max is of the process: a worker takes its part
+  std::shared_ptr<const TlsContext> tls = {};  // needed for tls listeners
+  // Connections from there begin with a PROXY header (lb/core/proxy_header.h).
+  std::vector<IpNetwork> proxies = {};
+  UpstreamOptions upstream = {};
+  AffinityOptions affinity = {};
+  LossPolicy on_lost = {};
   UnixSeconds token_ttl = 1800;  // seconds
   std::uint32_t workers = 1;     // of this process
   ClusterKeys keys;              // seal and open tokens

@@ -40,7 +40,8 @@ class SealedResponse : public FrontTest, private StreamHandler {
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
     const int small = 4096;
     ::setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    client_ = new ClientConnection(*state_, Descriptor(ends[0]), SocketAddress::loopback(1), true);
+    client_ =
+        new ClientConnection(*state_, Descriptor(ends[0]), SocketAddress::loopback(1), true, false);
     stream_ =
         std::make_unique<Stream>(loop_, Descriptor(ends[1]), static_cast<StreamHandler*>(this));
     stream_->start_tls(*psk_);

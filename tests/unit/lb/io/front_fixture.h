@@ -298,14 +298,7 @@ inline UnixSeconds FrontTest::now() { return ::time(nullptr); }
 inline FrontOptions FrontTest::default_options() {
   ClusterKey key;
   key.secret.fill(7);
-  return FrontOptions{.limits = {},
-                      .tls = nullptr,
-                      .upstream = {},
-                      .affinity = {},
-                      .on_lost = {},
-                      .token_ttl = 1800,
-                      .workers = 1,
-                      .keys = ClusterKeys({key})};
+  return FrontOptions{.keys = ClusterKeys({key})};
 }
 
 }  // namespace tandem
