@@ -64,6 +64,15 @@ socklen_t SocketAddress::size() const {
                                 : sizeof(sa_family_t);
 }
 
+IpAddress SocketAddress::ip() const {
+  const auto bytes = [](const auto& address) {
+    return std::span(reinterpret_cast<const std::uint8_t*>(&address), sizeof address);
+  };
+  if (family() == AF_INET) return IpAddress(bytes(raw_.v4.sin_addr));
+  if (family() == AF_INET6) return IpAddress(bytes(raw_.v6.sin6_addr));
+  return IpAddress();
+}
+
 std::string SocketAddress::host() const {
   char buffer[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) ::inet_ntop(AF_INET, &raw_.v4.sin_addr, buffer, sizeof buffer);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "common/base/address.h"
+#include "common/base/ip.h"
 
 namespace tandem {
 
@@ -32,6 +33,7 @@ class SocketAddress {
   socklen_t size() const;
   static constexpr socklen_t kSizeMax = sizeof(sockaddr_in6);
 
+  IpAddress ip() const;      // :: if it is no address
   std::string host() const;  // "127.0.0.1", "::1"
   std::string text() const;  // "127.0.0.1:80", "[::1]:80"
   bool operator==(const SocketAddress& other) const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/http/head.h"
+#include "common/net/entropy.h"
 
 namespace tandem {
 namespace {
@@ -51,6 +52,10 @@ FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys) {
                        .proxies = conf.front.proxy_protocol_from,
                        .workers = conf.workers,
                        .keys = std::move(keys)};
+  if (conf.front.connections_per_address_max > 0) {
+    options.address_limit =
+        std::make_shared<AddressLimit>(conf.front.connections_per_address_max, random_u64());
+  }
   options.server_list = conf.front.server_list;
   options.upstream.connect_timeout = conf.upstream.connect_timeout;
   options.upstream.response_timeout = conf.upstream.response_timeout;

@@ -34,6 +34,13 @@ Table<FrontConf> front_table() {
           "2), so that the client's own address is seen, logged and passed on. Connections from "
           "there must begin with its header; from elsewhere it is not believed.")
       .example("[\"10.0.0.0/24\"]");
+  table
+      .option("connections_per_address_max", &FrontConf::connections_per_address_max,
+              integer(0, 1000000),
+              "The most connections of one client address; more are closed at once. All of an IPv6 "
+              "/64 count as one; behind proxy_protocol_from the address is the client's own.")
+      .defaults_to("no limit")
+      .example("100");
   table.option("server_list", &FrontConf::server_list, boolean(),
                "Clients may ask for the names and addresses of the tandem-servers at "
                "/.well-known/tandem/servers, and report one that they cannot reach. Off, since "

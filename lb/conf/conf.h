@@ -23,8 +23,9 @@ struct FrontConf {
   std::vector<Address> tls_listen;
   std::vector<std::string> certificates;  // paths: PEM, chain and key in one file; chosen by SNI
   std::vector<IpNetwork> proxy_protocol_from;
-  bool server_list = false;  // clients get the list of tandem-servers
-  HttpLimitsConf limits;     // keys of [front] as well
+  std::uint32_t connections_per_address_max = 0;  // 0: no limit
+  bool server_list = false;                       // clients get the list of tandem-servers
+  HttpLimitsConf limits;                          // keys of [front] as well
 };
 
 // Connections to servers, and what may be resent over them.

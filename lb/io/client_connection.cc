@@ -11,10 +11,11 @@
 namespace tandem {
 
 ClientConnection::ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer,
-                                   bool tls, bool proxied)
+                                   bool tls, bool proxied, AddressLimit::Place counted)
     : state_(state),
       stream_(std::make_unique<Stream>(state.loop, std::move(socket),
                                        static_cast<StreamHandler*>(this))),
+      counted_(std::move(counted)),
       tls_(tls) {
   set_host(peer.host());
   deadline_ = state_.loop.now() + state_.options.limits.header_timeout;
@@ -99,10 +100,21 @@ bool ClientConnection::read_proxy_header() {
     return false;
   }
   stream_->read(buffer.first(header.size));  // all of it is there
-  if (header.client) set_host(header.client->text());
+  if (header.client && !take_client(*header.client)) return false;
   phase_ = Phase::kRequest;
   if (tls_) stream_->start_tls(*state_.options.tls);
   return true;
+}
+
+// The client that the PROXY header names. False: it has its connections already.
+bool ClientConnection::take_client(const IpAddress& client) {
+  set_host(client.text());
+  if (state_.options.address_limit == nullptr) return true;
+  counted_ = state_.options.address_limit->take(client);
+  if (counted_) return true;
+  state_.refuse_address(host());
+  close();
+  return false;
 }
 
 bool ClientConnection::read_request() {

@@ -18,7 +18,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
  public:
   // `proxied`: a PROXY header comes first, and says whose connection it is.
   ClientConnection(FrontState& state, Descriptor socket, const SocketAddress& peer, bool tls,
-                   bool proxied);
+                   bool proxied, AddressLimit::Place counted = {});
   ~ClientConnection() override;
 
   // --- the relay's side
@@ -86,6 +86,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   void set_host(std::string_view host);
   void process();
   bool read_proxy_header();
+  bool take_client(const IpAddress& client);
   bool read_request();
   bool nothing_came();
   bool parse_request(std::string_view bytes, bool from_input);
@@ -117,11 +118,12 @@ class ClientConnection final : private StreamHandler, public Disposable {
   NewSession new_session_;
   Phase phase_ = Phase::kRequest;
   bool processing_ = false;
-  bool input_ended_ = false;  // the client has ended its side
-  bool drop_after_ = false;   // after kFlush: kDrop
-  bool end_output_ = false;   // once out_ is sent
-  bool served_ = false;       // a request has been read on this connection
-  bool tls_;                  // spoken, or to be spoken after the PROXY header
+  bool input_ended_ = false;     // the client has ended its side
+  bool drop_after_ = false;      // after kFlush: kDrop
+  bool end_output_ = false;      // once out_ is sent
+  bool served_ = false;          // a request has been read on this connection
+  AddressLimit::Place counted_;  // its place among those of its address
+  bool tls_;                     // spoken, or to be spoken after the PROXY header
   std::uint8_t host_size_ = 0;
   char host_[46];
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/log.h"
 #include "common/cluster/server_list.h"
 #include "common/net/entropy.h"
 #include "lb/io/client_connection.h"
@@ -45,6 +46,12 @@ void FrontState::report_failure(ServerId server) {
   if (pool != pools_by_id.end() && pool->second->may_report(loop.now(), kFailureReportInterval)) {
     reports.on_server_failed(server);
   }
+}
+
+void FrontState::refuse_address(std::string_view client) {
+  counts.address_refused.add();
+  TANDEM_WARN_LIMITED("connection from {} closed: it has {} already", client,
+                      options.address_limit->max());
 }
 
 void FrontState::suspect(ServerId server) {
@@ -131,19 +138,22 @@ void Front::accept(Descriptor socket, const SocketAddress& peer, bool tls) {
     state_.counts.connections_refused.add();
     return;
   }
-  const bool proxied = is_proxy(peer);
-  auto* client =
-      new ClientConnection(state_, std::move(socket), peer, tls, proxied);  // owns itself
+  const IpAddress address = peer.ip();
+  const bool proxied = is_proxy(address);
+  AddressLimit::Place place;
+  if (!proxied && state_.options.address_limit != nullptr) {
+    place = state_.options.address_limit->take(address);
+    if (!place) return state_.refuse_address(peer.host());
+  }
+  auto* client = new ClientConnection(state_, std::move(socket), peer, tls, proxied,
+                                      std::move(place));  // owns itself
   client->begin();
 }
 
-bool Front::is_proxy(const SocketAddress& peer) const {
+bool Front::is_proxy(const IpAddress& peer) const {
   const auto& proxies = state_.options.proxies;
-  if (proxies.empty()) return false;
-  const auto address = IpAddress::parse(peer.host());
-  return address && std::any_of(proxies.begin(), proxies.end(), [&](const IpNetwork& network) {
-           return network.contains(*address);
-         });
+  return std::any_of(proxies.begin(), proxies.end(),
+                     [&](const IpNetwork& network) { return network.contains(peer); });
 }
 
 void Front::set_view(const RoutedView& routed) {

@@ -42,7 +42,7 @@ class Front {
   class Acceptor;
 
   void accept(Descriptor socket, const SocketAddress& peer, bool tls);
-  bool is_proxy(const SocketAddress& peer) const;
+  bool is_proxy(const IpAddress& peer) const;
   void tick();
   void sweep_clients(Instant now);
   void sweep_pools(Instant now);

@@ -28,6 +28,8 @@ class SingleWriterCounter {
   X(connections, "connections", "Client connections that are open")                                \
   X(connections_total, "connections_total", "Client connections accepted")                         \
   X(connections_refused, "connections_refused_total", "Closed at once: connections_max reached")   \
+  X(address_refused, "address_connections_refused_total",                                          \
+    "Closed at once: connections_per_address_max reached")                                         \
   X(proxy_headers_bad, "proxy_headers_bad_total",                                                  \
     "Connections from proxy_protocol_from without a PROXY header, or with a bad one")              \
   X(requests, "requests_total", "Requests whose head was read")                                    \

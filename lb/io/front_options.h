@@ -16,6 +16,7 @@
 #include "common/net/tls.h"
 #include "lb/core/forward.h"
 #include "lb/core/route.h"
+#include "lb/io/address_limit.h"
 
 namespace tandem {
 
@@ -44,6 +45,7 @@ struct FrontOptions {
   std::shared_ptr<const TlsContext> tls = {};  // needed for tls listeners
   // Connections from there begin with a PROXY header (lb/core/proxy_header.h).
   std::vector<IpNetwork> proxies = {};
+  std::shared_ptr<AddressLimit> address_limit = {};  // of all workers; null: none
   UpstreamOptions upstream = {};
   AffinityOptions affinity = {};
   LossPolicy on_lost = {};

@@ -102,6 +102,7 @@ struct FrontState {
   }
   // As clients get it (common/cluster/server_list.h); made once a view.
   const std::string& server_list();
+  void refuse_address(std::string_view client);  // counted and logged; it has its connections
   void report_failure(ServerId server);
   void suspect(ServerId server);  // it may only be slow: reported at most once a recheck_interval
   void log_request(const AccessLine& line);  // counts its status, and writes it if there is a log
