@@ -1,9 +1,23 @@
 #include "common/cluster/view_sources.h"
 
+#include <algorithm>
 #include <memory>
+#include <set>
 #include <utility>
 
 namespace tandem {
+namespace {
+
+// Does `view` know of all whom the other shows online?
+bool knows_all(const View& view, const View& other) {
+  std::set<ServerId> known;
+  for (const ServerRecord& record : view.servers) known.insert(record.id);
+  return std::all_of(other.servers.begin(), other.servers.end(), [&](const ServerRecord& record) {
+    return !record.online || known.count(record.id) != 0;
+  });
+}
+
+}  // namespace
 
 void ViewSources::on_connected(std::size_t balancer, Instant now) {
   Source& source = sources_[balancer];
@@ -46,8 +60,17 @@ bool ViewSources::on_delta(std::size_t balancer, const ViewDelta& delta) {
 int ViewSources::standing(const Source& source, Instant now) const {
   if (source.view == nullptr) return -1;
   const bool fresh = now - source.facts.heard < options_.silent_after;
-  const bool settled = now - source.connected >= options_.settle;
-  return (fresh ? 4 : 0) + (settled ? 2 : 0) + (source.view->stand_in ? 0 : 1);
+  return (fresh ? 4 : 0) + (settled(source, now) ? 2 : 0) + (source.view->stand_in ? 0 : 1);
+}
+
+bool ViewSources::settled(const Source& source, Instant now) const {
+  return now - source.connected >= options_.settle;
+}
+
+bool ViewSources::is_told(std::uint64_t maker) const {
+  return std::any_of(sources_.begin(), sources_.end(), [&](const Source& source) {
+    return source.view != nullptr && source.view->maker == maker;
+  });
 }
 
 ViewPtr ViewSources::follow(Instant now) {
@@ -63,6 +86,11 @@ ViewPtr ViewSources::follow(Instant now) {
   const bool fresh = best != nullptr && now - best->facts.heard < options_.silent_after;
   if (!fresh && followed_ != nullptr) return followed_;
   if (best == nullptr) return nullptr;
+  if (followed_ != nullptr && !settled(*best, now) && !is_told(followed_->maker) &&
+      !knows_all(*best->view, *followed_)) {
+    leader_ = sources_.size();
+    return followed_;
+  }
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     const Source& other = sources_[i];
     if (other.view == nullptr || best->view->maker == 0) continue;

@@ -9,7 +9,9 @@
 //   3. a master's before a stand-in's (View::stand_in), so that a master's return heals;
 //   4. the balancer named first in the conf;
 //   5. several may pass on the views of one maker: of these the newest.
-// While nobody is connected, or all are silent, the last view stays.
+// While nobody is connected, or all are silent, the last view stays. So it does while the best has
+// not settled, and its view is another maker's and lacks a server that the last one shows online: a
+// balancer that was restarted without its directory meets one server after the other.
 //
 // A change (ViewDelta) that does not fit the view held of its balancer is a gap: nothing is
 // applied, and the balancer is to be asked once for its whole view.
@@ -69,6 +71,8 @@ class ViewSources {
     Facts facts;
   };
   int standing(const Source& source, Instant now) const;
+  bool settled(const Source& source, Instant now) const;
+  bool is_told(std::uint64_t maker) const;
 
   Options options_;
   std::vector<Source> sources_;

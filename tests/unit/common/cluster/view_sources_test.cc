@@ -125,6 +125,37 @@ TEST_F(ViewSourcesTest, TheLastViewStaysWhileAllAreGoneOrSilent) {
   EXPECT_EQ(sources_.leader(), sources_.sources());
 }
 
+// Its directory could not be read: it knows of nobody who has not registered since.
+TEST(ViewSources, ALoneBalancerThatWasRestartedIsNotFollowedBeforeItKnowsOfAllOrHasSettled) {
+  const View before{900, 1, {record("a"), record("b"), record("c", false)}, kMaster, false};
+  const View first{1, 1, {record("a")}, kRestarted, false};
+  const View whole{2, 1, {record("a"), record("b", false)}, kRestarted, false};
+  for (const bool all_come : {true, false}) {
+    Instant now = Instant{} + 100s;
+    ViewSources sources(1, {3s, 3s});
+    sources.on_connected(0, now);
+    sources.on_view(0, before);
+    ASSERT_EQ(*sources.follow(now += 1s), before);
+    sources.on_lost(0);
+    ASSERT_EQ(*sources.follow(now += 1s), before);
+    sources.on_connected(0, now);
+    sources.on_view(0, first);
+    EXPECT_EQ(*sources.follow(now), before);
+    EXPECT_EQ(sources.leader(), sources.sources());
+    if (all_come) {
+      sources.on_view(0, whole);
+    } else {
+      now += 2900ms;
+      sources.on_heard(0, now);
+      EXPECT_EQ(*sources.follow(now), before);
+      now += 100ms;
+      sources.on_heard(0, now);
+    }
+    EXPECT_EQ(*sources.follow(now), all_come ? whole : first);
+    EXPECT_EQ(sources.leader(), 0u);
+  }
+}
+
 TEST_F(ViewSourcesTest, AGapIsAskedForOnceAndHealedByTheWholeView) {
   const View first = view(kMaster, 5), second = view(kMaster, 6);
   View third = view(kMaster, 7);
