@@ -115,6 +115,7 @@ void Follower::send_reports(Instant now, FollowerActions& actions) {
       continue;
     }
     ++counts_.reports;
+    if (now - waiting.since >= kWitnessAge) waiting.report.seen = Seen::kUnknown;
     actions.emplace_back(TellMaster{waiting.report});
   }
 }

@@ -6,7 +6,8 @@
 // silent for kSilentIntervals status intervals; when it is heard again, its view is followed again.
 // It is told what is seen here, for the servers that are registered here alone, and every failure
 // that this balancer's workers and servers meet. While it cannot be reached, failures wait: each
-// server's latest, at most kReportsMax, for at most kReportAge.
+// server's latest, at most kReportsMax, for at most kReportAge. After kWitnessAge it is no
+// witness's word any more (Seen::kUnknown): the server may have come back since.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,7 @@ class Follower {
   static constexpr int kSilentIntervals = 3;
   static constexpr std::size_t kReportsMax = 256;
   static constexpr Duration kReportAge = 30s;
+  static constexpr Duration kWitnessAge = 1s;
   static constexpr Duration kSeenGap = 50ms;  // from one telling of what is seen to the next
 
   explicit Follower(Options options);

@@ -150,6 +150,8 @@ class Master {
 
   const Liveness* liveness(ServerId server) const;
   bool online(ServerId server) const;
+  // Does its word on others count? Whoever is suspected may be cut off.
+  bool can_witness(Instant now, ServerId server) const;
   const std::set<ServerId>& held_back() const { return held_back_; }
   bool most_looks_dead() const { return most_; }
   Ring& ring() { return ring_; }
@@ -200,7 +202,6 @@ class Master {
   void give_up(ServerId server, Subject& subject, std::string_view why, MasterOrders& orders);
   void ask(Instant now, ServerId server, Subject& subject, MasterOrders& orders);
   bool waits_for_witnesses(Instant now, const Subject& subject) const;
-  bool can_witness(Instant now, ServerId server) const;
   bool somebody_is_heard(const Subject& subject) const;
   void confirm(Instant now, ServerId server, Subject& subject);
   void come_back(Instant now, ServerId server, Subject& subject, std::string why,

@@ -170,6 +170,8 @@ class Membership {
   std::uint64_t seen_version() const { return version_; }
   std::size_t followers() const { return followers_.size(); }
   std::uint64_t follower_reports() const { return follower_reports_; }  // FailureReports of theirs
+  // Does what is said on this connection of another server count as a witness's word?
+  bool can_witness(Instant now, ConnectionId connection) const;
   // Is this the connection of a registered server or a follower?
   bool listens(ConnectionId connection) const {
     return connections_.count(connection) != 0 || followers_.count(connection) != 0;
@@ -221,6 +223,7 @@ class Membership {
                    MembershipActions& actions);
   void on_status(Member& member, Status status);
   std::string objection(Instant now, ConnectionId from, const Hello& hello) const;
+  std::string masters_objection(const Hello& hello, const Register& message) const;
   void refuse(ConnectionId from, std::string reason, MembershipActions& actions);
   bool make_room(Instant now);
   void put_plain(Instant now, const PlainServer& plain);

@@ -216,6 +216,13 @@ View Membership::view() const {
   return view;
 }
 
+// A follower has judged its servers already.
+bool Membership::can_witness(Instant now, ConnectionId connection) const {
+  if (followers_.count(connection) != 0) return true;
+  const auto it = connections_.find(connection);
+  return it != connections_.end() && master_.can_witness(now, ServerId::of(it->second));
+}
+
 std::uint32_t Membership::balancers() const {
   if (options_.balancers != 0) return options_.balancers;
   const auto here = static_cast<std::uint32_t>(1 + followers_.size());

@@ -121,6 +121,20 @@ std::string Membership::objection(Instant now, ConnectionId from, const Hello& h
   return "a server of this name is registered and alive";
 }
 
+// The same, as the master sees it: a living process elsewhere has this name. One at this address
+// has been followed by this one; and whose end was seen here is known better here.
+std::string Membership::masters_objection(const Hello& hello, const Register& message) const {
+  if (!followed_) return {};
+  const ServerRecord* record = followed_->find(ServerId::of(hello.name));
+  if (record == nullptr || !record->online || record->name != hello.name) return {};
+  if (record->incarnation == hello.incarnation) return {};
+  if (record->data_address == message.data_address) return {};
+  const auto here = members_.find(hello.name);
+  if (here != members_.end() && here->second.record.incarnation == record->incarnation) return {};
+  return "a server of this name, at " + record->data_address +
+         ", is registered with another balancer and alive";
+}
+
 void Membership::on_register(Instant now, ConnectionId from, const Register& message,
                              MembershipActions& actions) {
   const auto greeted = hellos_.find(from);
@@ -129,6 +143,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
   hellos_.erase(greeted);
   std::string reason = objection(now, from, hello);  // another may have been faster
   if (hello.balancer) reason = "servers register, balancers follow";
+  if (reason.empty()) reason = masters_objection(hello, message);
   if (reason.empty() && members_.count(hello.name) == 0 && !make_room(now))
     reason = "too many servers";
   if (reason.empty() && message.data_address.empty()) reason = "no data address";

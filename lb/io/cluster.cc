@@ -62,7 +62,9 @@ void Cluster::act_alone() {
 void Cluster::on_message(ConnectionId from, const Message& message) {
   if (const auto* report = std::get_if<FailureReport>(&message);
       report != nullptr && upward_ != nullptr && machine_.listens(from)) {
-    upward_->on_failure(*report);
+    FailureReport said = *report;
+    if (!machine_.can_witness(loop_.now(), from)) said.seen = Seen::kUnknown;
+    upward_->on_failure(said);
   }
   if (const auto* account = std::get_if<SessionAccount>(&message)) {
     if (account_listener_ == nullptr) return;

@@ -63,6 +63,7 @@ void BalancerLinks::push_backing() {
 void BalancerLinks::leave() {
   status_timer_.cancel();
   driver_.set_on_urgent(nullptr);
+  left_ = true;
   send_all(Leave{});
 }
 
@@ -117,6 +118,7 @@ void BalancerLinks::on_channel_open(Channel& channel) {
   Register registration = options_.registration;
   registration.status = driver_.node().next_status();
   channel.send(registration);
+  if (left_) channel.send(Leave{});  // it was restarted since, and may know this one as online
   channel.send(ViewRequest{});
   told_.reset();
   if (listener_ == nullptr) return;

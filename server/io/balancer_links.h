@@ -49,7 +49,8 @@ class BalancerLinks final : public BalancerCarrier, private ChannelHandler {
   void start();
   void push_status();
   void tell_all(const Message& message) override { send_all(message); }
-  // Says Leave to all; the channels stay until destroyed.
+  // Says Leave to all, and to balancers that are met from now on; the channels stay until
+  // destroyed.
   void leave();
 
   std::size_t connected() const;
@@ -85,6 +86,7 @@ class BalancerLinks final : public BalancerCarrier, private ChannelHandler {
   ViewPtr followed_;
   std::optional<Backing> told_;  // to all links that are open
   Instant backing_due_{};
+  bool left_ = false;
   Timer status_timer_;
 };
 

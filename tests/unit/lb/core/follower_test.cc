@@ -162,6 +162,18 @@ TEST_F(FollowerTest, WithoutTheMasterTheLatestFailureOfEachServerWaits) {
   EXPECT_EQ(reports_[1], report("a"));
 }
 
+// The server may have come back in the meantime.
+TEST_F(FollowerTest, WhatHasWaitedIsAReasonToLookAndNoWitnesssWord) {
+  fail("old");
+  now_ += Follower::kWitnessAge - 1ms;
+  fail("young");
+  now_ += 1ms;
+  connect();
+  ASSERT_EQ(reports_.size(), 2u);
+  EXPECT_EQ(reports_[0], (FailureReport{ServerId::of("old"), 0, Seen::kUnknown}));
+  EXPECT_EQ(reports_[1], report("young"));
+}
+
 TEST_F(FollowerTest, WhatWaitsIsBoundedInNumberAndAge) {
   for (std::size_t i = 0; i <= Follower::kReportsMax; ++i) fail("s" + std::to_string(i));
   EXPECT_EQ(machine_.reports_waiting(), Follower::kReportsMax);

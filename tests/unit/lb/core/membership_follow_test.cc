@@ -241,6 +241,29 @@ TEST_F(MembershipFollowTest, WhileItFollowsTheMastersViewIsEverybodysUnderItsOwn
   EXPECT_EQ(machine_.seen().servers.size(), 2u);
 }
 
+// Each balancer would accept one of the two.
+TEST_F(MembershipFollowTest, ANameThatLivesElsewhereByTheMastersWordIsRefused) {
+  enter("known", 9);
+  ServerRecord known = record("known");
+  known.data_address = "old:80";
+  ServerRecord elsewhere = record("a", true, 2);
+  elsewhere.data_address = "there:80";
+  follow(masters(500, {elsewhere, record("b", true, 2), record("c", false, 2), known}));
+  const auto accepted = [&](const std::string& name, ConnectionId from, std::uint64_t incarnation) {
+    tell(from, Hello{.name = name, .incarnation = incarnation});
+    tell(from, Register{name + ":80", name + ":90", "", "", status(1)});
+    return sent_.count(from) == 0 || count<Refused>(from) == 0;
+  };
+  EXPECT_FALSE(accepted("a", 1, 3));
+  EXPECT_FALSE(accepted("a", 2, 1));
+  EXPECT_TRUE(accepted("a", 3, 2)) << "it is that one";
+  EXPECT_TRUE(accepted("b", 4, 3)) << "it was restarted: two cannot be at one address";
+  EXPECT_TRUE(accepted("c", 5, 3)) << "the other one is gone";
+  machine_.on_connection_lost(now_, 9, actions_);
+  settle();
+  EXPECT_TRUE(accepted("known", 6, 2)) << "its end was seen here";
+}
+
 TEST_F(MembershipFollowTest, AServerIsToldToDrainWhereItIsRegistered) {
   enter("a", 1, true);
   follow(masters(500, {record("a"), record("m")}));

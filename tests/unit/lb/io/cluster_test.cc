@@ -75,6 +75,22 @@ TEST_F(ClusterTest, WhoDoesNotAnswerAnAdministratorIsReportedToTheMaster) {
   EXPECT_EQ(above.failures[0].seen, Seen::kUnknown);
 }
 
+// What is passed on is a witness's word only if it would be one here.
+TEST_F(ClusterTest, TheWordOfAServerThatIsSuspectedIsPassedOnAsAReasonToLook) {
+  Above above;
+  cluster.set_upward(&above);
+  for (const ConnectionId from : {1, 2}) {
+    const std::string name = from == 1 ? "a" : "b";
+    cluster.on_message(from, Hello{.name = name, .incarnation = 1});
+    cluster.on_message(from, Register{frozen.address(), "", "", "", {}});
+  }
+  cluster.on_message(2, FailureReport{ServerId::of("a"), 1, Seen::kSilent});
+  cluster.on_message(1, FailureReport{ServerId::of("b"), 1, Seen::kSilent});
+  ASSERT_EQ(above.failures.size(), 2U);
+  EXPECT_EQ(above.failures[0].seen, Seen::kSilent);
+  EXPECT_EQ(above.failures[1].seen, Seen::kUnknown) << "b accuses it";
+}
+
 TEST_F(ClusterTest, ChecksGoOnAsBeforeWhenAConfIsRefused) {
   cluster.on_message(1, Hello{.name = "a", .incarnation = 1});
   cluster.on_message(1, Register{frozen.address(), "", "", "", {}});
