@@ -267,9 +267,10 @@ void Get::say_item(const Url& url, const Reply& reply) {
     how = "reused without asking";
   }
   const double ms = std::chrono::duration<double, std::milli>(reply.elapsed).count();
-  fmt::print(err_, "* {}: {}, status {}, {} bytes, {} received, {:.1f} ms{}{}{}\n", url.text(), how,
-             reply.status, reply.body().size(), reply.bytes_received, ms,
+  fmt::print(err_, "* {}: {}, status {}, {} bytes, {} received, {:.1f} ms{}{}{}{}{}\n", url.text(),
+             how, reply.status, reply.body().size(), reply.bytes_received, ms,
              reply.server.empty() ? "" : ", server ", reply.server,
+             reply.group.empty() ? "" : ", group ", reply.group,
              reply.attempts > 1 ? fmt::format(", {} attempts", reply.attempts) : "");
 }
 

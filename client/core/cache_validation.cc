@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <utility>
 
 namespace tandem {
 
-CacheValidation::CacheValidation(ClientState& state) : state_(state) {
+CacheValidation::CacheValidation(ClientState& state, std::string group)
+    : state_(state), group_(std::move(group)) {
   std::vector<HeldItem> ours, foreign;
-  for (const HeldItem& item : state.cache.held()) {
+  for (const HeldItem& item : state.cache.held(group_)) {
     (item.validator.is_foreign() ? foreign : ours).push_back(item);
   }
   report_.items = ours.size() + foreign.size();
@@ -18,23 +20,23 @@ CacheValidation::CacheValidation(ClientState& state) : state_(state) {
 
 std::string_view CacheValidation::head(const Avoids& avoids) {
   to_ = state_.locator.choose(
-      true, avoids ? avoids : [](std::string_view) { return false; });
+      group_, true, avoids ? avoids : [](std::string_view) { return false; });
   ++report_.requests;
   report_.bytes_sent += body_.size();
   head_.clear();
   fmt::format_to(std::back_inserter(head_),
                  "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nAccept: {}\r\n",
-                 kValidationPath, state_.authority, state_.user_agent, kValidationType);
-  token_ = state_.token;
-  evictions_ = write_session_fields(state_, {.token = state_.token, .direct = to_.direct()}, head_);
+                 to_.direct() ? std::string(kValidationPath) : validation_path(group_),
+                 state_.authority, state_.user_agent, kValidationType);
+  token_ = state_.groups.token(group_);
+  introduced_ = write_session_fields(state_, {group_, to_.direct(), {}, {}, false}, head_);
   fmt::format_to(std::back_inserter(head_), "Content-Type: {}\r\nContent-Length: {}\r\n\r\n",
                  kValidationType, body_.size());
   return head_;
 }
 
 void CacheValidation::on_response(const Response& response, Instant now, UnixSeconds unix_now) {
-  const std::string token = state_.token;
-  learn(state_, to_, response.headers, {token_, evictions_}, now);
+  learn(state_, to_, response.headers, introduced_, now);
   report_.bytes_received += response.body.size();
   switch (response.status) {
     case 200:
@@ -45,16 +47,16 @@ void CacheValidation::on_response(const Response& response, Instant now, UnixSec
       report_.known = false;
       return finish(Outcome::kUnknown, now);
     case 400:
-      state_.validation.done(Outcome::kRefused, now, token);
-      finished_ = true;
-      return;
+      return settle(Outcome::kRefused, now, token_);
     default:
       return finish(Outcome::kFailed, now);
   }
+  // Another group's mirrors know nothing of these items.
+  if (group_of(to_, response.headers) != group_) return finish(Outcome::kFailed, now);
   const auto answer = ValidationAnswer::decode(response.body);
   if (!answer || !rounds_->on_answer(*answer)) return finish(Outcome::kFailed, now);
   const auto fresh = std::span(rounds_->vouched()).subspan(used_);
-  report_.vouched += state_.cache.vouch(fresh, unix_now);
+  report_.vouched += state_.cache.vouch(fresh, unix_now, group_);
   used_ = rounds_->vouched().size();
   if (rounds_->finished()) {
     return finish(report_.vouched > 0 ? Outcome::kUseful : Outcome::kUseless, now);
@@ -67,7 +69,11 @@ void CacheValidation::on_failure(Instant now) {
 }
 
 void CacheValidation::finish(Outcome outcome, Instant now) {
-  state_.validation.done(outcome, now, state_.token);
+  settle(outcome, now, state_.groups.token(group_));
+}
+
+void CacheValidation::settle(Outcome outcome, Instant now, std::string_view token) {
+  state_.groups.of(group_).validation.done(outcome, now, token);
   finished_ = true;
 }
 

@@ -1,4 +1,5 @@
-// One validation of the whole cache: what to send, and what an answer means for the items.
+// One validation of the whole cache, as far as it is of one failover group: what to send, and what
+// an answer means for the items.
 //
 // Pure, and driven like a Call: while it is not finished the shell sends head() and body() and
 // tells what came of it. It never fails a call: what is not vouched for is asked for item by item.
@@ -19,7 +20,7 @@ class CacheValidation {
   static constexpr unsigned kFailuresMax = 1;  // attempts without a response that are made good
 
   // `state` must outlive it.
-  explicit CacheValidation(ClientState& state);
+  explicit CacheValidation(ClientState& state, std::string group = {});
 
   bool finished() const { return finished_; }
   // Of the request to send now; the head is made anew each time. It goes to to().
@@ -35,15 +36,17 @@ class CacheValidation {
  private:
   using Outcome = ValidationPolicy::Outcome;
   void finish(Outcome outcome, Instant now);
+  void settle(Outcome outcome, Instant now, std::string_view token);
 
   ClientState& state_;
+  const std::string group_;
   std::optional<ValidationRounds> rounds_;
   std::size_t used_ = 0;  // of rounds_->vouched()
   std::string head_;
   std::string body_;
   Destination to_;
-  std::string token_;  // of the session when the request was made
-  std::uint64_t evictions_ = 0;
+  std::string token_;      // of the session when the request was made
+  Introduced introduced_;  // how it was
   unsigned failures_ = 0;
   ValidationReport report_;
   bool finished_ = false;

@@ -42,6 +42,7 @@ Call::Call(ClientState& state, const CallRequest& request, Instant now, UnixSeco
       next_attempt_(now) {
   if (!check_request()) return;
   may_announce_ = method_ == http::Method::kGet && may_announce(request_.headers);
+  find_group();
   if (!answer_locally(unix_now)) state_.budget.on_request();
 }
 
@@ -60,6 +61,11 @@ bool Call::check_request() {
     }
   }
   return !finished_;
+}
+
+void Call::find_group() {
+  const std::string_view host = field_of(request_.headers, "Host");
+  group_ = state_.group_for(host.empty() ? state_.authority : host, request_.target);
 }
 
 bool Call::answer_locally(UnixSeconds unix_now, bool just_validated) {
@@ -88,12 +94,19 @@ bool Call::is_fresh(const Item& item, UnixSeconds unix_now, bool just_validated)
 bool Call::wants_validation(Instant now) const {
   return !finished_ && state_.reuse_fresh && may_announce_ && state_.cache.items() > 1 &&
          !has_field(request_.headers, "Cache-Control") && state_.cache.vouchable(request_.target) &&
-         state_.validation.due(now, state_.token);
+         state_.cache.group_of(request_.target) == group_ && validation_due(now);
+}
+
+bool Call::validation_due(Instant now) const {
+  const GroupSession* session = state_.groups.find(group_);
+  return session != nullptr && session->validation.due(now, session->token);
 }
 
 void Call::on_validated(const ValidationReport& report, UnixSeconds unix_now) {
   reply_.validation = report;
-  reply_.server = state_.validation.server();
+  const GroupSession* session = state_.groups.find(group_);
+  if (session != nullptr) reply_.server = session->validation.server();
+  reply_.group = group_;
   answer_locally(unix_now, true);
 }
 
@@ -120,22 +133,25 @@ void Call::begin_attempt(Avoids avoids) {
 // The server that a referral names, or else whom the locator names. One that the map lacks, and no
 // newer map has come, the balancer reaches: whoever referred to it would do so again.
 void Call::choose() {
+  find_group();
   const auto referred = state_.locator.find(refer_to_);
   const bool unknown = awaits_map() && !this->avoids({});
   if (!refer_token_.empty() && referred && (insists_ || !this->avoids(refer_to_))) {
     to_ = *referred;
+    group_ = to_.group;
     ++reply_.referrals;
   } else {
     refer_token_.clear();
     to_ = unknown ? Destination{}
                   : state_.locator.choose(
-                        !state_.token.empty(),
+                        group_, !state_.groups.token(group_).empty(),
                         [this](std::string_view server) { return this->avoids(server); },
                         request_.target);
   }
   refer_to_.clear();
   if (request_.to_balancer) to_ = {};
-  for (const std::string& name : {state_.locator.primary(), state_.locator.alternate()}) {
+  for (const std::string& name :
+       {state_.locator.primary(group_), state_.locator.alternate(group_)}) {
     const bool told = std::find(failed_.begin(), failed_.end(), name) != failed_.end();
     if (!name.empty() && !told && this->avoids(name)) failed_.push_back(name);
   }
@@ -143,7 +159,6 @@ void Call::choose() {
 
 void Call::write_head() {
   held_ = may_announce_ ? state_.cache.find(request_.target) : nullptr;
-  token_ = state_.token;
   reply_.announced = held_ != nullptr;
   head_.clear();
   const auto out = std::back_inserter(head_);
@@ -156,8 +171,8 @@ void Call::write_head() {
   for (const auto& [name, value] : request_.headers) {
     fmt::format_to(out, "{}: {}\r\n", name, value);
   }
-  const std::string_view token = refer_token_.empty() ? state_.token : refer_token_;
-  evictions_ = write_session_fields(state_, {token, to_.direct(), failed_, to_.by_type}, head_);
+  introduced_ = write_session_fields(
+      state_, {group_, to_.direct(), refer_token_, failed_, to_.by_type}, head_);
   if (held_) fmt::format_to(out, "If-None-Match: {}\r\n", held_->etag);
   const bool has_content = !request_.body.empty() || method_ == http::Method::kPost ||
                            method_ == http::Method::kPut || method_ == http::Method::kPatch;
@@ -166,7 +181,9 @@ void Call::write_head() {
 }
 
 void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
-  learn(state_, to_, response.headers, {token_, std::exchange(evictions_, 0)}, now);
+  if (!request_.to_balancer) learn(state_, to_, response.headers, introduced_, now);
+  introduced_.evictions = 0;
+  reply_.group = group_of(to_, response.headers).value_or("");
   reply_.server = field_of(response.headers, "Tandem-Server");
   if (follow_referral(response, now)) {
     --tries_;  // nothing was executed
@@ -190,7 +207,7 @@ bool Call::follow_referral(const Response& response, Instant now) {
   if (response.status != 421 || !to_.direct() || token.empty()) return false;
   refer_token_.clear();
   if (token == kNoToken) {
-    if (state_.token == token_) state_.token.clear();
+    state_.groups.lose_token(to_.group, introduced_.sessions);
     return ask_again_later(now);
   }
   const auto where = Whereabouts::parse(field_of(response.headers, kWhereField));
@@ -247,7 +264,9 @@ bool Call::use_ours(const Response& response, UnixSeconds unix_now) {
   reply_.status = 200;
   reply_.headers = refreshed(held_->headers, response.headers);
   reply_.content = held_->content;
-  if (state_.reuse_fresh) state_.cache.refresh(request_.target, reply_.headers, unix_now);
+  if (state_.reuse_fresh || held_->group != reply_.group) {
+    state_.cache.refresh(request_.target, reply_.headers, unix_now, reply_.group);
+  }
   finish();
   return true;
 }
@@ -266,7 +285,7 @@ void Call::give(Response response, UnixSeconds unix_now) {
     const std::string_view etag = field_of(reply_.headers, "ETag");
     if (may_keep(request_.headers, reply_.headers) && !damaged(etag, *reply_.content)) {
       state_.cache.store(request_.target, Item{std::string(etag), kept_fields(reply_.headers),
-                                               reply_.content, unix_now});
+                                               reply_.content, unix_now, reply_.group});
       return;
     }
   }

@@ -73,6 +73,8 @@ class Call {
   bool wants_validation(Instant now) const;
   // It was; the call is over if its own item was vouched for.
   void on_validated(const ValidationReport& report, UnixSeconds unix_now);
+  // The group that is thought to serve it, as of the last attempt; before one, as of now.
+  const std::string& group() const { return group_; }
 
   // Has it been referred to a server that the map does not have? Then a map that is being fetched
   // is worth waiting for.
@@ -99,7 +101,9 @@ class Call {
 
  private:
   bool check_request();
+  void find_group();
   bool answer_locally(UnixSeconds unix_now, bool just_validated = false);
+  bool validation_due(Instant now) const;
   bool is_fresh(const Item& item, UnixSeconds unix_now, bool just_validated) const;
   void refuse(std::string message);
   bool avoids(std::string_view server) const;
@@ -121,11 +125,11 @@ class Call {
   Instant next_attempt_;
   bool finished_ = false;
   bool may_announce_ = false;
-  std::string token_;            // of the session when the attempt began
-  ItemPtr held_;                 // what was announced
-  std::uint64_t evictions_ = 0;  // the mark of those that were announced
-  unsigned tries_ = 0;  // attempts that count for the retry policy, since a server was left
-  unsigned sent_ = 0;   // ... in all, of which something was sent
+  std::string group_;      // whom the attempt is thought to go to
+  Introduced introduced_;  // how it began
+  ItemPtr held_;           // what was announced
+  unsigned tries_ = 0;     // attempts that count for the retry policy, since a server was left
+  unsigned sent_ = 0;      // ... in all, of which something was sent
   Destination to_;
   Avoids avoids_;
   bool balancer_failed_ = false;

@@ -6,31 +6,35 @@
 #include <utility>
 
 #include "client/core/cache_rules.h"
-#include "common/http/chars.h"
 #include "common/session/token_codec.h"
 
 namespace tandem {
-namespace {
 
-bool is_token_text(std::string_view text) {
-  return !text.empty() && text.size() <= kTokenBytesMax && http::is_token(text);
+std::string_view ClientState::group_for(std::string_view host, std::string_view target) const {
+  if (const auto routed = locator.group_of(host, target)) return *routed;
+  if (const auto former = cache.group_of(target)) return *former;
+  return groups.latest();
 }
 
-}  // namespace
-
-std::uint64_t write_session_fields(const ClientState& state, const Introduction& as,
-                                   std::string& head) {
+Introduced write_session_fields(const ClientState& state, const Introduction& as,
+                                std::string& head) {
+  Introduced introduced{std::string(as.group), 0, state.groups.mark()};
   const auto out = std::back_inserter(head);
   if (as.by_type) {
     const DirectRequest direct{state.locator.map_version(), {}, true};
     fmt::format_to(out, "{}: {}\r\n", kDirectField, direct.text());
-    return 0;
+    return introduced;
   }
-  if (!as.token.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", as.token);
+  std::string tokens(as.refer_token);
+  if (tokens.empty()) {
+    tokens = as.direct ? state.groups.token(as.group) : state.groups.tokens();
+  }
+  if (!tokens.empty()) fmt::format_to(out, "Tandem-Session: {}\r\n", tokens);
   fmt::format_to(out, "Tandem-Cache: {:016x}", state.cache_id.value);
-  const std::vector<ItemKey> evicted = state.cache.evicted(kAnnouncedEvictionsMax);
+  const ItemCache::Evictions evicted = state.cache.evicted(kAnnouncedEvictionsMax, as.group);
+  introduced.evictions = evicted.mark;
   const char* separator = ";evicted=";
-  for (const ItemKey key : evicted) {
+  for (const ItemKey key : evicted.keys) {
     fmt::format_to(out, "{}{:016x}", std::exchange(separator, ","), key.value);
   }
   head += "\r\n";
@@ -39,21 +43,33 @@ std::uint64_t write_session_fields(const ClientState& state, const Introduction&
         state.locator.map_version(), {as.failed.begin(), as.failed.end()}, false};
     fmt::format_to(out, "{}: {}\r\n", kDirectField, direct.text());
   }
-  return state.cache.eviction_mark(evicted.size());
+  return introduced;
+}
+
+std::optional<std::string_view> group_of(const Destination& from, const HeaderFields& response) {
+  if (from.direct()) return from.group;
+  return GroupSessions::name_in(field_of(response, kGroupField));
 }
 
 void learn(ClientState& state, const Destination& from, const HeaderFields& response,
            const Introduced& as, Instant now) {
-  state.cache.evictions_heard(as.evictions);
+  const auto group = group_of(from, response);
+  if (!group) return;
+  // Those of another group's items mean nothing to who has heard them.
+  if (*group == as.group) state.cache.evictions_heard(as.evictions, as.group);
+  GroupSession& session = state.groups.answered(*group);
+  const std::string_view server = field_of(response, "Tandem-Server");
+  const bool tells_group = !group->empty() || !server.empty();  // else it may be nobody's
+  if (!from.direct() && tells_group && *group != as.group) state.locator.on_other_group();
+  if (!from.by_type) session.validation.heard(server, now);
   const std::string_view token = field_of(response, "Tandem-Session");
   if (token == kNoToken) {
-    if (state.token == as.token) state.token.clear();
-  } else if (is_token_text(token)) {
-    state.token = token;
+    state.groups.lose_token(*group, as.sessions);
+  } else if (GroupSessions::is_token(token)) {
+    state.groups.take_token(*group, token);
   }
-  const std::string_view server = field_of(response, "Tandem-Server");
-  if (!from.by_type) state.validation.heard(server, now);
-  state.locator.on_answer(from, server, Whereabouts::parse(field_of(response, kWhereField)));
+  state.locator.on_answer(from, *group, server,
+                          Whereabouts::parse(field_of(response, kWhereField)));
 }
 
 }  // namespace tandem

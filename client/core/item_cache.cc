@@ -8,7 +8,7 @@ namespace tandem {
 
 std::size_t Item::bytes() const {
   constexpr std::size_t kOverhead = 256;  // the list, the index, the shared pointers
-  std::size_t bytes = kOverhead + etag.size() + (content ? content->size() : 0);
+  std::size_t bytes = kOverhead + etag.size() + group.size() + (content ? content->size() : 0);
   for (const auto& [name, value] : headers) bytes += name.size() + value.size() + 64;
   return bytes;
 }
@@ -23,18 +23,20 @@ ItemPtr ItemCache::find(std::string_view target) {
 void ItemCache::store(std::string_view target, Item item) {
   const std::size_t size = item.bytes() + target.size();
   const auto found = index_.find(target);
+  if (found != index_.end()) {
+    const std::string& former = found->second->item->group;
+    if (former != item.group) note_evicted(target, former);
+    erase(found->second);
+  }
   if (size > bytes_max_) {
-    if (found != index_.end()) erase(found->second);
-    note_evicted(target);
+    note_evicted(target, item.group);
     note_change(target, nullptr);
     return;
   }
-  if (found != index_.end()) erase(found->second);
-  std::erase_if(evicted_,
-                [key = ItemKey::of(target)](const Evicted& one) { return one.key == key; });
+  forget_evicted(ItemKey::of(target), item.group);
   while (bytes_ + size > bytes_max_) {
     const auto last = std::prev(entries_.end());
-    note_evicted(last->target);
+    note_evicted(last->target, last->item->group);
     note_change(last->target, nullptr);
     erase(last);
   }
@@ -44,7 +46,8 @@ void ItemCache::store(std::string_view target, Item item) {
   note_change(target, entries_.front().item);
 }
 
-void ItemCache::refresh(std::string_view target, HeaderFields headers, UnixSeconds validated) {
+void ItemCache::refresh(std::string_view target, HeaderFields headers, UnixSeconds validated,
+                        std::string_view group) {
   const auto found = index_.find(target);
   if (found == index_.end()) return;
   Entry& entry = *found->second;
@@ -52,6 +55,11 @@ void ItemCache::refresh(std::string_view target, HeaderFields headers, UnixSecon
   bytes_ -= item.bytes();
   item.headers = std::move(headers);
   item.validated = validated;
+  if (item.group != group) {
+    note_evicted(target, item.group);
+    forget_evicted(ItemKey::of(target), group);
+    item.group = group;
+  }
   bytes_ += item.bytes();
   entry.item = std::make_shared<const Item>(std::move(item));
   entry.vouch.reset();  // the headers are newer
@@ -61,16 +69,17 @@ void ItemCache::refresh(std::string_view target, HeaderFields headers, UnixSecon
 void ItemCache::remove(std::string_view target) {
   const auto found = index_.find(target);
   if (found == index_.end()) return;
-  note_evicted(target);
+  note_evicted(target, found->second->item->group);
   note_change(target, nullptr);
   erase(found->second);
 }
 
-std::vector<HeldItem> ItemCache::held() const {
+std::vector<HeldItem> ItemCache::held(std::string_view group) const {
   std::vector<HeldItem> held;
   held.reserve(entries_.size());
   for (const Entry& entry : entries_) {
     const std::string& etag = entry.item->etag;
+    if (entry.item->group != group) continue;
     if (!etag.starts_with('"')) continue;  // weak: it stands for no content
     const auto ours = Validator::parse(etag);
     held.push_back({ItemKey::of(entry.target), ours ? *ours : Validator::of_foreign(etag)});
@@ -87,14 +96,15 @@ std::vector<HeldItem> ItemCache::held() const {
   return single;
 }
 
-std::size_t ItemCache::vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now) {
+std::size_t ItemCache::vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now,
+                             std::string_view group) {
   constexpr std::uint64_t kYear = 31'536'000;
   std::unordered_map<ItemKey, std::uint64_t> seconds;
   for (const auto& one : vouched) seconds.emplace(one.key, std::min(one.fresh_s, kYear));
   std::size_t count = 0;
   for (Entry& entry : entries_) {
     const auto found = seconds.find(ItemKey::of(entry.target));
-    if (found == seconds.end()) continue;
+    if (found == seconds.end() || entry.item->group != group) continue;
     entry.vouch = Vouch{now, now + static_cast<UnixSeconds>(found->second)};
     ++count;
   }
@@ -113,26 +123,33 @@ bool ItemCache::vouchable(std::string_view target) const {
   return item.etag.starts_with('"') && !asks_always(item.headers);
 }
 
+std::optional<std::string_view> ItemCache::group_of(std::string_view target) const {
+  const auto found = index_.find(target);
+  if (found == index_.end()) return std::nullopt;
+  return found->second->item->group;
+}
+
 UnixSeconds ItemCache::last_validated() const {
   UnixSeconds last = 0;
   for (const Entry& entry : entries_) last = std::max(last, entry.item->validated);
   return last;
 }
 
-std::vector<ItemKey> ItemCache::evicted(std::size_t count_max) const {
-  std::vector<ItemKey> keys;
-  for (std::size_t i = 0; i < std::min(count_max, evicted_.size()); ++i) {
-    keys.push_back(evicted_[i].key);
+ItemCache::Evictions ItemCache::evicted(std::size_t count_max, std::string_view group) const {
+  Evictions evictions;
+  for (const Evicted& one : evicted_) {
+    if (evictions.keys.size() == count_max) break;
+    if (one.group != group) continue;
+    evictions.keys.push_back(one.key);
+    evictions.mark = one.number;
   }
-  return keys;
+  return evictions;
 }
 
-std::uint64_t ItemCache::eviction_mark(std::size_t count) const {
-  return count == 0 ? 0 : evicted_[count - 1].number;
-}
-
-void ItemCache::evictions_heard(std::uint64_t mark) {
-  while (!evicted_.empty() && evicted_.front().number <= mark) evicted_.pop_front();
+void ItemCache::evictions_heard(std::uint64_t mark, std::string_view group) {
+  if (evicted_.empty() || evicted_.front().number > mark) return;
+  std::erase_if(evicted_,
+                [&](const Evicted& one) { return one.number <= mark && one.group == group; });
 }
 
 std::vector<ItemCache::Change> ItemCache::all() const {
@@ -150,11 +167,15 @@ void ItemCache::erase(Entries::iterator entry) {
   entries_.erase(entry);
 }
 
-void ItemCache::note_evicted(std::string_view target) {
+void ItemCache::note_evicted(std::string_view target, std::string_view group) {
   const ItemKey key = ItemKey::of(target);
-  std::erase_if(evicted_, [key](const Evicted& one) { return one.key == key; });
+  forget_evicted(key, group);
   if (evicted_.size() == kEvictedMax) evicted_.pop_front();
-  evicted_.push_back({key, ++evictions_});
+  evicted_.push_back({key, std::string(group), ++evictions_});
+}
+
+void ItemCache::forget_evicted(ItemKey key, std::string_view group) {
+  std::erase_if(evicted_, [&](const Evicted& one) { return one.key == key && one.group == group; });
 }
 
 void ItemCache::note_change(std::string_view target, ItemPtr item) {

@@ -1,5 +1,6 @@
 // What a client has fetched and may use again: contents with their validators, bounded in bytes,
-// the least recently used given up first.
+// the least recently used given up first. Each belongs to the failover group whose server answered
+// last about it, which has the mirror of it; empty where the balancer has no routes.
 //
 // Pure: no clock, no disk. Whoever keeps it on disk asks for the changes after each call. Not for
 // several threads at once; items are shared and immutable.
@@ -30,6 +31,7 @@ struct Item {
   HeaderFields headers;  // of the response, to be given again
   std::shared_ptr<const std::string> content;
   UnixSeconds validated = 0;  // when a server last said that it is right
+  std::string group{};        // of that server
 
   // What it costs in memory, about.
   std::size_t bytes() const;
@@ -46,18 +48,21 @@ class ItemCache {
 
   // The item of a request target, or null. Using it makes it the last to be given up.
   ItemPtr find(std::string_view target);
-  // Replaces what there was. An item that does not fit is not kept, and counts as evicted.
+  // Replaces what there was, which counts as evicted if it was of another group. An item that does
+  // not fit is not kept, and counts as evicted.
   void store(std::string_view target, Item item);
-  // The same content, vouched for again: new headers, no change of anything else.
-  void refresh(std::string_view target, HeaderFields headers, UnixSeconds validated);
+  // The same content, vouched for again, by a server of this group: new headers.
+  void refresh(std::string_view target, HeaderFields headers, UnixSeconds validated,
+               std::string_view group = {});
   void remove(std::string_view target);
 
-  // All items with a strong entity tag, for a validation of the whole cache; of several with one
-  // key, none.
-  std::vector<HeldItem> held() const;
-  // A server has called these current at `now`. Lasts as long as it said, or until the item
-  // changes; not kept on disk. How many were they?
-  std::size_t vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now);
+  // All items of the group with a strong entity tag, for a validation of the whole cache; of
+  // several with one key, none.
+  std::vector<HeldItem> held(std::string_view group = {}) const;
+  // A server of the group has called these current at `now`. Lasts as long as it said, or until
+  // the item changes; not kept on disk. How many were they?
+  std::size_t vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now,
+                    std::string_view group = {});
   struct Vouch {
     UnixSeconds from = 0;
     UnixSeconds until = 0;  // `from`: it was current, and nothing is promised
@@ -65,13 +70,17 @@ class ItemCache {
   std::optional<Vouch> vouched(std::string_view target) const;
   // Is the item held, and could a validation vouch for it? Not a use.
   bool vouchable(std::string_view target) const;
+  // The group of an item; nothing: it is not held. Not a use. Valid until the next change.
+  std::optional<std::string_view> group_of(std::string_view target) const;
 
-  // The keys of items that are no longer held, oldest first, at most `count_max`. They stay until
-  // a server has heard of them.
-  std::vector<ItemKey> evicted(std::size_t count_max) const;
-  // Stands for the first `count` of those, whatever is announced or given up meanwhile.
-  std::uint64_t eviction_mark(std::size_t count) const;
-  void evictions_heard(std::uint64_t mark);
+  // What is announced of the group's items that are no longer held.
+  struct Evictions {
+    std::vector<ItemKey> keys;  // oldest first
+    std::uint64_t mark = 0;     // stands for them, whatever is announced or given up meanwhile
+  };
+  // At most `count_max`. They stay until a server of the group has heard of them.
+  Evictions evicted(std::size_t count_max, std::string_view group = {}) const;
+  void evictions_heard(std::uint64_t mark, std::string_view group = {});
 
   // When a server last said of one that it is right; 0: of none.
   UnixSeconds last_validated() const;
@@ -100,7 +109,8 @@ class ItemCache {
   using Entries = std::list<Entry>;  // most recently used first
 
   void erase(Entries::iterator entry);
-  void note_evicted(std::string_view target);
+  void note_evicted(std::string_view target, std::string_view group);
+  void forget_evicted(ItemKey key, std::string_view group);
   void note_change(std::string_view target, ItemPtr item);
 
   const std::size_t bytes_max_;
@@ -109,6 +119,7 @@ class ItemCache {
   std::unordered_map<std::string_view, Entries::iterator> index_;  // keys point into entries_
   struct Evicted {
     ItemKey key;
+    std::string group;
     std::uint64_t number;  // ascending
   };
   std::deque<Evicted> evicted_;

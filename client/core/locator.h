@@ -1,5 +1,6 @@
-// Whom a direct client sends a request to: it knows the servers by their list (the map), and by the
-// answers who serves its session. Pure; one for each client, not for several threads at once.
+// Whom a direct client sends a request to: it knows the servers by their list (the map,
+// server_map.h), and by the answers who serves its sessions. Pure; one for each client, not for
+// several threads at once.
 //
 // The map is fetched once from the balancer. Every answer names the view that its server works
 // from; if that is newer than the map, or a server is named that the map does not have, it is
@@ -10,6 +11,10 @@
 // Which types there are a server tells with the map. Until one does, and where the data is not
 // shared out, the session decides, as ever.
 //
+// A client has a session in each failover group that it uses, and so a primary and an alternate;
+// groups are known as to the map. Where that knows the balancer's routes, whoever is chosen is of
+// the group to which the request goes.
+//
 // A client that speaks TLS with the balancer does so with servers: those that do not are reached
 // through the balancer.
 //
@@ -17,6 +22,7 @@
 // map, whose own admission has the last word. A client without a map goes through the balancer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,96 +31,83 @@
 #include <string_view>
 #include <vector>
 
+#include "client/core/server_map.h"
 #include "common/base/random.h"
 #include "common/base/time.h"
 #include "common/cluster/direct_fields.h"
-#include "common/cluster/ownership.h"
-#include "common/cluster/server_list.h"
 
 namespace tandem {
 
-// Where a request goes. No server: to the balancer.
-struct Destination {
-  std::string server;    // its name
-  std::string address;   // "HOST:PORT"
-  bool by_type = false;  // it owns the item's type, or stands in: there is no session
-
-  bool direct() const { return !server.empty(); }
-  bool operator==(const Destination&) const = default;
-};
-
-// Is this server ("": the balancer) to be left alone? By the failover mode, or the call's own
-// experience.
-using Avoids = std::function<bool(std::string_view server)>;
-
 class Locator {
  public:
-  static constexpr Duration kMapPause = 1s;  // between two attempts to fetch the map
+  static constexpr Duration kMapPause = ServerMap::kPause;
+  static constexpr std::size_t kGroupsMax = Routes::kGroupsMax + 1;  // whose sessions it knows
 
   explicit Locator(bool direct = false, std::uint64_t seed = 0, bool by_type = false)
-      : direct_(direct), by_type_(by_type), dice_(seed) {}
+      : direct_(direct), map_(by_type), dice_(seed) {}
 
   bool direct() const { return direct_; }
-  void use_tls() { tls_ = true; }  // before there is a map
+  void use_tls() { map_.use_tls(); }  // before there is a map
 
   // --- the map ---
-  bool has_map() const { return !servers_.empty(); }
-  std::uint64_t map_version() const { return version_; }
-  std::size_t servers() const { return servers_.size(); }
-  // Is it to be fetched now? Not while a fetch is under way, and not again at once.
-  bool wants_map(Instant now) const;
-  // A fetch begins: from this server, the next one in line with each further try; `tries` from 0.
-  Destination map_source(unsigned tries, const Avoids& avoids) const;
-  void on_map_begin(Instant now);
-  void on_map(const ServerListing& listing);
-  void on_no_map();  // nobody gave it
-  // Has nobody told yet how the data is shared out? Then servers are worth asking, too.
-  bool wants_types() const { return by_type_ && !owners_; }
-  bool fetching() const { return fetching_; }
+  bool has_map() const { return !map_.empty(); }
+  std::uint64_t map_version() const { return map_.version(); }
+  std::size_t servers() const { return map_.size(); }
+  // A fetch: begun if it is wanted, then asks each source in turn while more is wanted, and ends.
+  bool wants_map(Instant now) const { return direct_ && map_.wanted(now); }
+  void on_map_begin(Instant now) { map_.begin(now); }
+  // The next one in line: whoever serves a session, the balancer, the rest. The balancer is first
+  // where it has to be asked for the routes, and last where servers are by type.
+  Destination map_source(const Avoids& avoids);
+  void on_map(const ServerListing& listing, const Destination& from = {}) {
+    map_.take(listing, from);
+  }
+  bool wants_more() const { return map_.wants_more(); }
+  void on_map_end() { map_.end(); }
+  bool fetching() const { return map_.fetching(); }
+  bool wants_types() const { return map_.wants_types(); }
   // Where the server is; nothing: it is not in the map, or is reached through the balancer.
-  std::optional<Destination> find(std::string_view server) const;
+  std::optional<Destination> find(std::string_view server) const { return map_.find(server); }
+  // Whose a request is; nothing: nobody has told any routes.
+  std::optional<std::string_view> group_of(std::string_view host, std::string_view target) const {
+    return map_.group_of(host, target);
+  }
 
-  // --- the session ---
-  // `has_token`: there is a session. Whoever is avoided is chosen only if nobody else is left.
-  // `target`: of the item that is wanted; empty: it is about the session.
-  Destination choose(bool has_token, const Avoids& avoids, std::string_view target = {});
-  // An answer has come from there; `where` if the server said it, `server` by Tandem-Server.
-  void on_answer(const Destination& from, std::string_view server,
+  // --- the sessions ---
+  // `has_token`: there is a session in the group. Whoever is avoided is chosen only if nobody else
+  // is left. `target`: of the item that is wanted; empty: it is about the session.
+  Destination choose(std::string_view group, bool has_token, const Avoids& avoids,
+                     std::string_view target = {});
+  // An answer of the group has come from there; `where` if the server said it, `server` by
+  // Tandem-Server.
+  void on_answer(const Destination& from, std::string_view group, std::string_view server,
                  const std::optional<Whereabouts>& where);
+  // The balancer has another group serve a request than the map's routes say.
+  void on_other_group() {
+    if (map_.knows_routes()) map_.doubt_routes();
+  }
   // A server did not answer: the map may be old.
   void on_failure(const Destination& at);
   // It answered, but its certificate is not trusted: it is reached through the balancer, until
   // there is another map.
-  void on_untrusted(const Destination& at);
-  const std::string& primary() const { return primary_; }
-  const std::string& alternate() const { return alternate_; }
+  void on_untrusted(const Destination& at) { map_.distrust(at.server); }
+  // Empty: not known, or none.
+  const std::string& primary(std::string_view group) const { return place(group).primary; }
+  const std::string& alternate(std::string_view group) const { return place(group).alternate; }
 
  private:
-  struct Server {
-    std::string address;  // empty: through the balancer
-    bool online = false;
-
-    bool direct() const { return online && !address.empty(); }
+  struct Place {
+    std::string primary;
+    std::string alternate;
   };
-  std::optional<Destination> anyone(const Avoids& avoids, bool online);
-
-  std::optional<Destination> by_type(std::string_view target, const Avoids& avoids) const;
-  void share_out(const ServerListing& listing);
+  const Place& place(std::string_view group) const;
+  void take_place(std::string_view group, std::string_view server,
+                  const std::optional<Whereabouts>& where);
 
   const bool direct_;
-  const bool by_type_;
-  bool tls_ = false;
+  ServerMap map_;
   Random dice_;
-  std::map<std::string, Server, std::less<>> servers_;
-  std::optional<ListedTypes> types_;
-  std::optional<Ownership> owners_;          // by types_ and the map
-  std::map<ServerId, std::string> members_;  // their names
-  std::uint64_t version_ = 0;
-  bool stale_ = true;
-  bool fetching_ = false;
-  Instant next_fetch_{};
-  std::string primary_;    // empty: not known
-  std::string alternate_;  // empty: not known, or none
+  std::map<std::string, Place, std::less<>> places_;  // by group
 };
 
 }  // namespace tandem

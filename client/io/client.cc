@@ -105,7 +105,13 @@ Reply Client::report(std::string_view server) {
 
 ClientStats Client::stats() const { return body_->engine().stats(); }
 
-const std::string& Client::session_token() const { return body_->engine().state().token; }
+std::string Client::session_token() const {
+  return session_token(body_->engine().state().groups.latest());
+}
+
+std::string Client::session_token(std::string_view group) const {
+  return std::string(body_->engine().state().groups.token(group));
+}
 
 std::string Client::cache_id() const {
   return fmt::format("{:016x}", body_->engine().state().cache_id.value);

@@ -17,7 +17,15 @@ CREATE TABLE IF NOT EXISTS item (
   origin TEXT NOT NULL, target TEXT NOT NULL, etag TEXT NOT NULL, headers BLOB NOT NULL,
   content BLOB NOT NULL, crc INTEGER NOT NULL, validated INTEGER NOT NULL, used INTEGER NOT NULL,
   PRIMARY KEY (origin, target));
+CREATE TABLE IF NOT EXISTS session (
+  origin TEXT NOT NULL, failover_group TEXT NOT NULL, token TEXT NOT NULL,
+  PRIMARY KEY (origin, failover_group));
 )";
+// Files of earlier versions lack it.
+constexpr const char* kHasGroup =
+    "SELECT 1 FROM pragma_table_info('item') WHERE name = 'failover_group'";
+constexpr const char* kAddGroup =
+    "ALTER TABLE item ADD COLUMN failover_group TEXT NOT NULL DEFAULT ''";
 
 // Header fields as lines; neither names nor values have line ends in them.
 std::string join(const HeaderFields& fields) {
@@ -38,6 +46,20 @@ HeaderFields split(std::string_view text) {
   return fields;
 }
 
+Result<void> add_group(Database& database) {
+  auto has = database.prepare(kHasGroup);
+  if (!has) return fail(std::move(has.error()));
+  auto row = has->step();
+  if (!row) return fail(std::move(row.error()));
+  if (*row) return {};
+  auto added = database.execute(kAddGroup);
+  if (added) return {};
+  // Another process may have been first.
+  has->reset();
+  row = has->step();
+  return row && *row ? Result<void>() : added;
+}
+
 // SQLite would make the file readable by others.
 void make_private(const std::string& file) {
   const int fd = ::open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -56,13 +78,16 @@ Result<DiskCache> DiskCache::open(const std::string& file, std::string origin,
     return fail(std::move(error));
   };
   if (auto done = database->execute(kSchema); !done) return named(std::move(done.error()));
+  if (auto done = add_group(*database); !done) return named(std::move(done.error()));
   auto insert = database->prepare("INSERT OR IGNORE INTO client VALUES (?, ?, '')");
   if (!insert) return named(std::move(insert.error()));
   const auto id = static_cast<std::int64_t>(new_cache_id.value);
   if (auto done = insert->bind(1, origin).bind(2, id).run(); !done) {
     return named(std::move(done.error()));
   }
-  auto put = database->prepare("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  auto put = database->prepare(
+      "INSERT OR REPLACE INTO item (origin, target, etag, headers, content, crc, validated, used, "
+      "failover_group) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!put) return named(std::move(put.error()));
   auto drop = database->prepare("DELETE FROM item WHERE origin = ? AND target = ?");
   if (!drop) return named(std::move(drop.error()));
@@ -76,11 +101,25 @@ Result<void> DiskCache::load(ClientState& state) {
   if (!row) return fail(std::move(row.error()));
   if (*row) {
     state.cache_id = CacheId{static_cast<std::uint64_t>(client->integer(0))};
-    state.token = saved_token_ = client->text(1);
+    if (client->text(1) != "") state.groups.take_token({}, client->text(1));
   }
+  auto sessions = database_.prepare("SELECT failover_group, token FROM session WHERE origin = ?");
+  if (!sessions) return fail(std::move(sessions.error()));
+  sessions->bind(1, origin_);
+  for (;;) {
+    auto more = sessions->step();
+    if (!more) return fail(std::move(more.error()));
+    if (!*more) break;
+    if (sessions->text(1) != "") state.groups.take_token(sessions->text(0), sessions->text(1));
+  }
+  saved_ = state.groups.mark();
+  return load_items(state);
+}
+
+Result<void> DiskCache::load_items(ClientState& state) {
   auto items = database_.prepare(
-      "SELECT target, etag, headers, content, crc, validated, used FROM item WHERE origin = ? "
-      "ORDER BY used");
+      "SELECT target, etag, headers, content, crc, validated, used, failover_group FROM item "
+      "WHERE origin = ? ORDER BY used");
   if (!items) return fail(std::move(items.error()));
   items->bind(1, origin_);
   state.cache.record_changes();  // what no longer fits goes from the file, too
@@ -94,7 +133,8 @@ Result<void> DiskCache::load(ClientState& state) {
                       Item{.etag = std::string(items->text(1)),
                            .headers = split(items->text(2)),
                            .content = std::make_shared<const std::string>(items->text(3)),
-                           .validated = items->integer(5)});
+                           .validated = items->integer(5),
+                           .group = std::string(items->text(7))});
   }
   // What came from the file need not be written to it again.
   std::vector<ItemCache::Change> changes = state.cache.take_changes();
@@ -110,19 +150,31 @@ Result<void> DiskCache::load(ClientState& state) {
 
 Result<void> DiskCache::save(ClientState& state) {
   const std::vector<ItemCache::Change> changes = state.cache.take_changes();
-  if (changes.empty() && state.token == saved_token_) return {};
+  if (changes.empty() && state.groups.mark() == saved_) return {};
   auto transaction = Transaction::begin(database_);
   if (!transaction) return fail(std::move(transaction.error()));
   for (const ItemCache::Change& change : changes) {
     if (auto done = write(change); !done) return done;
   }
-  if (state.token != saved_token_) {
-    auto update = database_.prepare("UPDATE client SET token = ? WHERE origin = ?");
-    if (!update) return fail(std::move(update.error()));
-    if (auto done = update->bind(1, state.token).bind(2, origin_).run(); !done) return done;
-    saved_token_ = state.token;
-  }
+  if (auto done = save_tokens(state); !done) return done;
   return transaction->commit();
+}
+
+Result<void> DiskCache::save_tokens(const ClientState& state) {
+  if (state.groups.mark() == saved_) return {};
+  auto update = database_.prepare("UPDATE client SET token = ? WHERE origin = ?");
+  if (!update) return fail(std::move(update.error()));
+  auto done = update->bind(1, state.groups.token({})).bind(2, origin_).run();
+  if (!done) return done;
+  auto put = database_.prepare("INSERT OR REPLACE INTO session VALUES (?, ?, ?)");
+  if (!put) return fail(std::move(put.error()));
+  for (const GroupSession& session : state.groups.all()) {
+    if (session.group.empty() || session.since <= saved_) continue;
+    done = put->bind(1, origin_).bind(2, session.group).bind(3, session.token).run();
+    if (!done) return done;
+  }
+  saved_ = state.groups.mark();
+  return {};
 }
 
 Result<void> DiskCache::write(const ItemCache::Change& change) {
@@ -136,6 +188,7 @@ Result<void> DiskCache::write(const ItemCache::Change& change) {
       .bind(6, static_cast<std::int64_t>(crc32_of(*item.content)))
       .bind(7, item.validated)
       .bind(8, ++uses_)
+      .bind(9, item.group)
       .run();
 }
 

@@ -36,7 +36,7 @@ Engine::Engine(EventLoop& loop, const ClientOptions& options)
   state_.timeout = duration_of(options.timeout);
   state_.attempt_timeout = duration_of(options.attempt_timeout);
   state_.reuse_fresh = options.reuse_fresh;
-  state_.validation = ValidationPolicy(duration_of(options.validate_after));
+  state_.groups.set_validation(ValidationPolicy(duration_of(options.validate_after)));
   begin(options);
 }
 
@@ -83,7 +83,7 @@ void Engine::keep_on_disk(const std::string& file, const std::string& origin) {
   }
   disk_.emplace(std::move(*disk));
   const UnixSeconds last = state_.cache.last_validated();
-  if (last > 0) state_.validation.absent(std::chrono::seconds(unix_clock() - last));
+  if (last > 0) state_.groups.absent(std::chrono::seconds(unix_clock() - last));
 }
 
 Engine::~Engine() {
@@ -141,9 +141,10 @@ void Engine::over(EngineCall& call) {
   Reply reply = call.take_reply();
   if (opening_ == call.id()) {
     opening_ = 0;
-    if (reply && state_.token.empty()) sessionless_ = true;
+    if (reply && state_.groups.token(reply.group).empty()) {
+      state_.groups.of(reply.group).sessionless = true;
+    }
   }
-  if (!state_.token.empty()) sessionless_ = false;
   const Done done = call.take_done();
   loop_.dispose(std::move(found->second));
   calls_.erase(found);
@@ -221,8 +222,8 @@ ClientStats Engine::stats() const {
   stats.waiting = waiting_count_;
   stats.map_version = state_.locator.map_version();
   stats.servers = state_.locator.servers();
-  stats.primary = state_.locator.primary();
-  stats.alternate = state_.locator.alternate();
+  stats.primary = state_.locator.primary(state_.groups.latest());
+  stats.alternate = state_.locator.alternate(state_.groups.latest());
   if (transport_ == nullptr) return stats;
   stats.connections = transport_->connections();
   const ErrandCounts& errands = errands_->counts();

@@ -1,8 +1,8 @@
 // The client: its session, its cache, the calls under way and those that wait. Everything on one
 // event loop; whoever owns the loop decides whether calls block (Client) or not (AsyncClient).
 //
-// While there is no session one call goes first and the others wait for it, so that they get one
-// session and not each its own.
+// While there is no session in the group that is thought to serve a call, that goes first and the
+// others wait for it, so that they get one session and not each its own.
 #pragma once
 
 #include <cstdint>
@@ -79,8 +79,7 @@ class Engine {
   std::deque<CallId> waiting_;  // in the order in which they came; some may be over
   std::size_t waiting_count_ = 0;
   std::size_t under_way_ = 0;
-  CallId opening_ = 0;        // the call that begins the session
-  bool sessionless_ = false;  // whoever answers gives none
+  CallId opening_ = 0;  // the call that begins the session
   bool validating_ = false;
   bool going_on_ = false;
   bool closing_ = false;

@@ -22,7 +22,9 @@ EngineCall::EngineCall(Engine& engine, Engine::CallId id, Engine::Request reques
       watch_(engine.state_.attempt_timeout) {}
 
 bool EngineCall::opens_session() const {
-  return engine_.state_.token.empty() && !engine_.sessionless_;
+  if (request_.to_balancer) return false;
+  const GroupSession* session = engine_.state_.groups.find(call_.group());
+  return session == nullptr || (session->token.empty() && !session->sessionless);
 }
 
 void EngineCall::wait() {
@@ -45,7 +47,7 @@ void EngineCall::go_on() {
   }
   if (!validated_ && !engine_.validating_ && call_.wants_validation(now)) {
     engine_.validating_ = true;
-    validation_.emplace(engine_.state_);
+    validation_.emplace(engine_.state_, call_.group());
     // The call can do without: a quarter of its time.
     validate_by_ = std::min(call_.deadline(), now + engine_.state_.timeout / 4);
     return validate();

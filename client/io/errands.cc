@@ -44,31 +44,27 @@ void Errands::start(List& list, const Destination& to, std::string_view method,
 bool Errands::fetch_map() {
   if (state_.locator.wants_map(loop_.now())) {
     state_.locator.on_map_begin(loop_.now());
-    ask_for_map(0);
+    ask_for_map();
   }
   return state_.locator.fetching();
 }
 
-void Errands::ask_for_map(unsigned tries) {
-  start(others_, state_.locator.map_source(tries, avoids()), "GET", std::string(kServerListPath),
-        [this, tries](const Outcome& outcome) { on_map_answer(outcome, tries); });
+void Errands::ask_for_map() {
+  const Destination from = state_.locator.map_source(avoids());
+  start(others_, from, "GET", std::string(kServerListPath),
+        [this, from](const Outcome& outcome) { on_map_answer(outcome, from); });
 }
 
-void Errands::on_map_answer(const Outcome& outcome, unsigned tries) {
+void Errands::on_map_answer(const Outcome& outcome, const Destination& from) {
   if (outcome.response && outcome.response->status == 200) {
     if (const auto listing = parse_server_list(outcome.response->body)) {
       ++counts_.maps_fetched;
-      state_.locator.on_map(*listing);
+      state_.locator.on_map(*listing, from);
       forget_who_is_gone();
-      if (state_.locator.wants_types() && tries + 1 < kMapTriesMax) {
-        state_.locator.on_map_begin(loop_.now());
-        return ask_for_map(tries + 1);
-      }
-      return told_.map();
     }
   }
-  if (tries + 1 < kMapTriesMax) return ask_for_map(tries + 1);
-  state_.locator.on_no_map();
+  if (state_.locator.wants_more()) return ask_for_map();
+  state_.locator.on_map_end();
   told_.map();
 }
 

@@ -26,7 +26,6 @@ struct ErrandCounts {
 class Errands {
  public:
   static constexpr Duration kPatience = 2s;       // for each errand's answer
-  static constexpr unsigned kMapTriesMax = 3;     // servers that are asked for the map, in a row
   static constexpr std::size_t kNoticesMax = 16;  // under way
 
   struct Told {
@@ -65,8 +64,8 @@ class Errands {
   std::string head_of(std::string_view method, std::string_view target) const;
   void start(List& list, const Destination& to, std::string_view method, const std::string& target,
              std::function<void(const Outcome&)> done, Duration patience = kPatience);
-  void ask_for_map(unsigned tries);
-  void on_map_answer(const Outcome& outcome, unsigned tries);
+  void ask_for_map();
+  void on_map_answer(const Outcome& outcome, const Destination& from);
   void forget_who_is_gone();
   void notify(FailoverModes::Notice notice, std::string_view server);
   void probe();

@@ -208,6 +208,41 @@ ListedTypes read_types(Cursor& json) {
   return types;
 }
 
+RouteRule read_route(Cursor& json) {
+  RouteRule rule;
+  json.object([&](const std::string& name) {
+    if (name == "host") {
+      rule.host = json.text();
+    } else if (name == "path") {
+      rule.path = json.text();
+    } else if (name == "group") {
+      rule.group = json.text();
+    } else {
+      json.skip();
+    }
+  });
+  return rule;
+}
+
+std::vector<RouteRule> read_routes(Cursor& json) {
+  std::vector<RouteRule> rules;
+  json.array([&] {
+    if (rules.size() == Routes::kRoutesMax) return json.fail();
+    rules.push_back(read_route(json));
+  });
+  if (json.failed() || !Routes::make(rules)) json.fail();
+  return rules;
+}
+
+void write_routes(const Routes& routes, JsonWriter& json) {
+  json.key("routes").begin_array();
+  for (const RouteRule& rule : routes.rules()) {
+    json.begin_object().member("host", rule.host).member("path", rule.path);
+    json.member("group", rule.group).end_object();
+  }
+  json.end_array();
+}
+
 void write_types(const ListedTypes& types, JsonWriter& json) {
   json.key("types").begin_object().member("group", types.group);
   json.member("virtual", types.virtual_types).key("rules").begin_array();
@@ -219,7 +254,7 @@ void write_types(const ListedTypes& types, JsonWriter& json) {
 
 }  // namespace
 
-std::string server_list_json(const View& view, const ListedTypes* types) {
+std::string server_list_json(const View& view, const ListedTypes* types, const Routes* routes) {
   JsonWriter json;
   json.begin_object().member("version", view.version).key("servers").begin_array();
   std::size_t listed = 0;
@@ -229,14 +264,12 @@ std::string server_list_json(const View& view, const ListedTypes* types) {
     json.begin_object().member("name", record.name).member("address", record.data_address);
     json.member("online", record.online);
     if (!record.tls_address.empty()) json.member("tls_address", record.tls_address);
-    if (types != nullptr) {
-      json.member("group", record.group).member("capacity", record.status.capacity);
-      json.member("left", record.left);
-    }
-    json.end_object();
+    json.member("group", record.group).member("capacity", record.status.capacity);
+    json.member("left", record.left).end_object();
   }
   json.end_array();
   if (types != nullptr) write_types(*types, json);
+  if (routes != nullptr) write_routes(*routes, json);
   json.end_object();
   return json.text();
 }
@@ -258,6 +291,8 @@ Result<ServerListing> parse_server_list(std::string_view text) {
       });
     } else if (name == "types") {
       listing.types = read_types(json);
+    } else if (name == "routes") {
+      listing.routes = read_routes(json);
     } else {
       json.skip();
     }

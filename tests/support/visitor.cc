@@ -73,7 +73,8 @@ int main(int argc, char** argv) {
     json.begin_object().member("ok", static_cast<bool>(reply)).member("status", reply.status);
     json.member("message", reply.message).member("server", reply.server);
     json.member("source", tandem::name_of(reply.source)).member("attempts", reply.attempts);
-    json.member("direct", reply.direct);
+    json.member("direct", reply.direct).member("group", reply.group);
+    json.member("token", client.session_token(reply.group));
     json.member("bytes", reply.body().size()).member("held", client.cached_items());
     const tandem::ValidationReport& validation = reply.validation;
     json.key("validation").begin_object().member("requests", validation.requests);

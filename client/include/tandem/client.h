@@ -123,6 +123,7 @@ struct Reply {
   ReplySource source = ReplySource::kFetched;
   bool announced = false;            // a copy was held, and announced with the request
   std::string server{};              // who answered, as Tandem-Server says
+  std::string group{};               // ... of which failover group that a route names
   bool direct = false;               // ... with no balancer between
   unsigned attempts = 0;             // requests that were begun
   unsigned referrals = 0;            // of these, sent where a server referred to
@@ -167,7 +168,8 @@ struct ClientStats {
   std::size_t servers = 0;                                  // in the map
   std::size_t connections = 0;                              // open now
   std::size_t under_way = 0, waiting = 0;                   // calls
-  std::string primary{}, alternate{};                       // direct: as far as it is known
+  // Direct, as far as it is known, of the failover group that answered last.
+  std::string primary{}, alternate{};
 };
 
 // One session. Not for several threads at once; it may move from thread to thread between calls.
@@ -200,8 +202,10 @@ class Client {
   Reply report(std::string_view server);
 
   ClientStats stats() const;
-  // The names under which the servers know this client; empty until there is a session.
-  const std::string& session_token() const;
+  // The names under which the servers know this client; empty until there is a session. Of the
+  // failover group that answered last, or of this one (Reply::group).
+  std::string session_token() const;
+  std::string session_token(std::string_view group) const;
   std::string cache_id() const;
   // Items held now.
   std::size_t cached_items() const;

@@ -17,9 +17,9 @@ class CacheValidationTest : public ::testing::Test {
     state.authority = "host";
     state.user_agent = "test";
     state.cache_id = CacheId{0xabc};
-    state.token = "token";
+    state.groups.take_token({}, "token");
     state.reuse_fresh = true;
-    state.validation = ValidationPolicy(60s);
+    state.groups.set_validation(ValidationPolicy(60s));
     learn(state, Destination{}, {{"Tandem-Server", "a"}}, {}, kStart);
   }
 

@@ -65,16 +65,16 @@ TEST_F(CallTest, ATokenIsKeptAndSentAgain) {
   const Reply reply =
       exchange("GET", "/", ok("a", {{"tandem-session", "T0K-en_"}, {"Tandem-Server", "s1"}}));
   EXPECT_EQ(reply.server, "s1");
-  EXPECT_EQ(state.token, "T0K-en_");
+  EXPECT_EQ(state.groups.token({}), "T0K-en_");
   exchange("GET", "/", ok("a"));
   EXPECT_TRUE(sent("Tandem-Session: T0K-en_"));
   exchange("GET", "/", ok("a", {{"Tandem-Session", "newer"}}));
-  EXPECT_EQ(state.token, "newer");
+  EXPECT_EQ(state.groups.token({}), "newer");
   exchange("GET", "/", ok("a", {{"Tandem-Session", "no token"}}));
   exchange("GET", "/", ok("a", {{"Tandem-Session", std::string(2000, 'a')}}));
-  EXPECT_EQ(state.token, "newer");
+  EXPECT_EQ(state.groups.token({}), "newer");
   exchange("GET", "/", ok("a", {{"Tandem-Session", "none"}}));  // the session is gone
-  EXPECT_EQ(state.token, "");
+  EXPECT_EQ(state.groups.token({}), "");
 }
 
 TEST_F(CallTest, ACopyIsAnnouncedAndUsedWhenTheServerSaysSo) {

@@ -20,8 +20,8 @@ class DirectCall : public ::testing::Test {
     state.authority = "site";
     state.cache_id = CacheId{0xabc};
     state.locator.on_map({7, {{"a", "h:1", true}, {"b", "h:2", true}, {"c", "h:3", true}}});
-    state.token = "T1";
-    state.locator.on_answer({"a", "h:1"}, "a", Whereabouts{7, "a", "b"});
+    state.groups.take_token({}, "T1");
+    state.locator.on_answer({"a", "h:1"}, {}, "a", Whereabouts{7, "a", "b"});
   }
 
   std::unique_ptr<Call> call(std::string_view method = "GET", std::string_view body = {}) {
@@ -83,8 +83,8 @@ TEST_F(DirectCall, AfterTheTriesOfThePrimaryTheAlternateIsAskedAtOnceAndTold) {
       *one, 200,
       {{"Tandem-Session", "T2"}, {"Tandem-Server", "b"}, {"Tandem-Where", "view=7;primary=b"}});
   EXPECT_TRUE(one->finished());
-  EXPECT_EQ(state.token, "T2");
-  EXPECT_EQ(state.locator.primary(), "b");
+  EXPECT_EQ(state.groups.token({}), "T2");
+  EXPECT_EQ(state.locator.primary({}), "b");
 }
 
 TEST_F(DirectCall, WhatIsNotIdempotentAndWasSentIsNotSentAgain) {
@@ -114,7 +114,7 @@ TEST_F(DirectCall, AReferralIsFollowedTwiceInARow) {
   refers(*one, "a", "R3");
   EXPECT_TRUE(one->finished()) << "and no third time";
   EXPECT_EQ(one->take_reply().status, 421);
-  EXPECT_EQ(state.token, "T1") << "a referral's token is for its request alone";
+  EXPECT_EQ(state.groups.token({}), "T1") << "a referral's token is for its request alone";
 }
 
 TEST_F(DirectCall, APostIsReferredToo) {
@@ -162,7 +162,7 @@ TEST_F(DirectCall, AServerThatTheMapLacksIsWorthWaitingForAMap) {
 }
 
 TEST_F(DirectCall, WithoutASessionTheBalancerIsAskedAndAServerIfThereIsNone) {
-  state.token.clear();
+  state.groups.lose_token({}, state.groups.mark());
   const auto one = call();
   EXPECT_EQ(attempt(*one), "");
   EXPECT_FALSE(sent(*one, "Tandem-Direct: view=7"));
@@ -229,7 +229,7 @@ TEST_F(DirectCall, WhatMayNotBeSentAgainIsWaitedFor) {
   const auto poor = call();
   attempt(*poor);
   EXPECT_FALSE(poor->may_leave()) << "no budget";
-  state.token.clear();
+  state.groups.lose_token({}, state.groups.mark());
   state.budget = RetryBudget({.reserve = 9, .percent_of_requests = 0});
   const auto through = call();
   EXPECT_EQ(attempt(*through), "");
@@ -291,12 +291,12 @@ TEST_F(DirectCall, WhereTheMapLacksWhoIsReferredToAndNoneComesTheBalancerIsAsked
 
 TEST_F(DirectCall, ALateWordThatTheSessionIsLostIsNotAboutTheOneThatBeganSince) {
   for (const bool referral : {false, true}) {
-    state.token = "T1";
+    state.groups.take_token({}, "T1");
     const auto first = call(), late = call(), next = call();
     attempt(*first);
     attempt(*late);
     answered(*first, 200, {{"Tandem-Session", "none"}});
-    EXPECT_EQ(state.token, "");
+    EXPECT_EQ(state.groups.token({}), "");
     attempt(*next);
     answered(*next, 200, {{"Tandem-Session", "T2"}});
     if (referral) {
@@ -304,7 +304,7 @@ TEST_F(DirectCall, ALateWordThatTheSessionIsLostIsNotAboutTheOneThatBeganSince) 
     } else {
       answered(*late, 200, {{"Tandem-Session", "none"}});
     }
-    EXPECT_EQ(state.token, "T2");
+    EXPECT_EQ(state.groups.token({}), "T2");
   }
 }
 
@@ -322,7 +322,7 @@ TEST(AttemptFailure, OnlyWhoCannotBeReachedOrBreaksOffIsBlamed) {
 TEST(CallByType, HasNoSessionAndGoesToTheStandInWhenTheOwnerFails) {
   ClientState state(1 << 20, true, 1, true);
   state.authority = "site";
-  state.token = "T1";
+  state.groups.take_token({}, "T1");
   state.cache_id = CacheId{0xabc};
   state.locator.on_map({7,
                         {{"a", "h:1", true, "g", 1, false}, {"b", "h:2", true, "g", 1, false}},
@@ -341,7 +341,7 @@ TEST(CallByType, HasNoSessionAndGoesToTheStandInWhenTheOwnerFails) {
   EXPECT_EQ(call.to().server, "a");
   call.on_response({200, {{"Tandem-Server", "a"}, {"ETag", "\"1\""}}, "x"}, kStart, kToday);
   EXPECT_TRUE(call.take_reply().direct);
-  EXPECT_EQ(state.token, "T1");
+  EXPECT_EQ(state.groups.token({}), "T1");
   EXPECT_NE(state.cache.find("/x"), nullptr) << "and its copy is announced the next time";
 }
 

@@ -19,12 +19,13 @@ class LocatorTest : public ::testing::Test {
   void learn_map(std::uint64_t version, bool c_online = true) {
     locator.on_map_begin(kStart);
     locator.on_map({version, {{"a", "h:1", true}, {"b", "h:2", true}, {"c", "h:3", c_online}}});
+    locator.on_map_end();
   }
   void answer(const Destination& from, const Whereabouts& where) {
-    locator.on_answer(from, from.server, where);
+    locator.on_answer(from, {}, from.server, where);
   }
   Destination choose(bool has_token = true) {
-    return locator.choose(has_token,
+    return locator.choose({}, has_token,
                           [this](std::string_view s) { return avoided.count(std::string(s)) > 0; });
   }
 
@@ -34,7 +35,7 @@ class LocatorTest : public ::testing::Test {
 
 TEST_F(LocatorTest, ASessionBeginsThroughTheBalancerWhichAssignsIt) {
   EXPECT_EQ(choose(false), kBalancer);
-  locator.on_answer(kBalancer, "b", std::nullopt);
+  locator.on_answer(kBalancer, {}, "b", std::nullopt);
   EXPECT_EQ(choose(), kB);
 }
 
@@ -83,7 +84,8 @@ TEST_F(LocatorTest, TheMapIsFetchedOnceAndAgainWhenAnAnswerKnowsANewerView) {
   answer(kA, {8, "a", "b"});
   EXPECT_FALSE(locator.wants_map(kStart)) << "not again at once";
   EXPECT_TRUE(locator.wants_map(kStart + Locator::kMapPause));
-  EXPECT_EQ(locator.map_source(0, [](std::string_view) { return false; }), kA);
+  locator.on_map_begin(kStart + Locator::kMapPause);
+  EXPECT_EQ(locator.map_source([](std::string_view) { return false; }), kA);
   learn_map(8);
   EXPECT_FALSE(locator.wants_map(kStart + 1h));
 }
@@ -96,23 +98,24 @@ TEST_F(LocatorTest, TheMapIsFetchedWhenAServerFailsOrIsNotInIt) {
   EXPECT_TRUE(locator.wants_map(kStart + 1h));
   learn_map(7);
   answer(kA, {7, "a", "b"});
-  locator.on_answer(kA, "c", Whereabouts{7, "a", "b"});
+  locator.on_answer(kA, {}, "c", Whereabouts{7, "a", "b"});
   EXPECT_TRUE(locator.wants_map(kStart + 1h)) << "another one lives at its address";
 }
 
 TEST_F(LocatorTest, TheMapIsAskedOfServersWhenThereIsNoBalancer) {
   answer(kB, {8, "b", "a"});
   const Avoids no_a = [](std::string_view server) { return server == "a"; };
-  EXPECT_EQ(locator.map_source(0, no_a), kB);
-  EXPECT_EQ(locator.map_source(1, no_a), kBalancer);
-  EXPECT_EQ(locator.map_source(2, no_a), kC);
+  locator.on_map_begin(kStart + Locator::kMapPause);
+  EXPECT_EQ(locator.map_source(no_a), kB);
+  EXPECT_EQ(locator.map_source(no_a), kBalancer);
+  EXPECT_EQ(locator.map_source(no_a), kC);
 }
 
 TEST_F(LocatorTest, AClientThatGetsNoMapGoesThroughTheBalancer) {
   Locator lost(true, 1);
   lost.on_map_begin(kStart);
-  lost.on_no_map();
-  EXPECT_EQ(lost.choose(true, [](std::string_view) { return false; }), kBalancer);
+  lost.on_map_end();
+  EXPECT_EQ(lost.choose({}, true, [](std::string_view) { return false; }), kBalancer);
   EXPECT_TRUE(lost.wants_map(kStart + Locator::kMapPause));
   lost.on_map({3, {}});
   EXPECT_TRUE(lost.wants_map(kStart + Locator::kMapPause)) << "an empty one is none";
@@ -125,26 +128,27 @@ TEST_F(LocatorTest, AClientThatSpeaksTlsReachesServersThatDoNotThroughTheBalance
   b.tls_address = "h:443";
   with_tls.on_map_begin(kStart);
   with_tls.on_map({7, {a, b}});
+  with_tls.on_map_end();
   EXPECT_EQ(with_tls.find("a"), std::nullopt);
   EXPECT_EQ(with_tls.find("b"), (Destination{"b", "h:443"}));
   const Avoids nobody = [](std::string_view) { return false; };
-  with_tls.on_answer(kBalancer, "a", std::nullopt);
+  with_tls.on_answer(kBalancer, {}, "a", std::nullopt);
   EXPECT_FALSE(with_tls.wants_map(kStart + 10s)) << "it knows of a";
-  EXPECT_EQ(with_tls.choose(true, nobody), kBalancer);
+  EXPECT_EQ(with_tls.choose({}, true, nobody), kBalancer);
   const Avoids the_balancer = [](std::string_view server) { return server.empty(); };
-  EXPECT_EQ(with_tls.choose(true, the_balancer).server, "b") << "which refers to whom it likes";
-  with_tls.on_answer(kBalancer, "b", std::nullopt);
-  EXPECT_EQ(with_tls.choose(true, nobody), (Destination{"b", "h:443"}));
+  EXPECT_EQ(with_tls.choose({}, true, the_balancer).server, "b") << "which refers to whom it likes";
+  with_tls.on_answer(kBalancer, {}, "b", std::nullopt);
+  EXPECT_EQ(with_tls.choose({}, true, nobody), (Destination{"b", "h:443"}));
   with_tls.on_untrusted({"b", "h:443"});
-  EXPECT_EQ(with_tls.choose(true, nobody), kBalancer);
+  EXPECT_EQ(with_tls.choose({}, true, nobody), kBalancer);
   EXPECT_FALSE(with_tls.wants_map(kStart + 10s)) << "it would say the same";
 }
 
 TEST_F(LocatorTest, WhoDoesNotGoDirectKnowsNothing) {
   Locator through(false);
   EXPECT_FALSE(through.wants_map(kStart));
-  through.on_answer(kBalancer, "a", Whereabouts{7, "a", "b"});
-  EXPECT_EQ(through.choose(true, [](std::string_view) { return false; }), kBalancer);
+  through.on_answer(kBalancer, {}, "a", Whereabouts{7, "a", "b"});
+  EXPECT_EQ(through.choose({}, true, [](std::string_view) { return false; }), kBalancer);
 }
 
 // --- by type -----------------------------------------------------------------------------------
@@ -161,7 +165,8 @@ class ByType : public ::testing::Test {
   }
   Destination choose(std::string_view target) {
     return locator.choose(
-        false, [this](std::string_view s) { return avoided.count(std::string(s)) > 0; }, target);
+        {}, false, [this](std::string_view s) { return avoided.count(std::string(s)) > 0; },
+        target);
   }
   // Whom each of many targets is asked of.
   std::map<std::string, std::string> all() {
@@ -211,7 +216,7 @@ TEST_F(ByType, WhereNobodySaysHowTheDataIsSharedOutTheSessionDecides) {
   locator.on_map({7, {{"a", "h:1", true}, {"b", "h:2", true}}});
   EXPECT_TRUE(locator.wants_types());
   EXPECT_EQ(choose("/b/x"), kBalancer);
-  EXPECT_NE(locator.map_source(0, [](std::string_view) { return false; }), kBalancer)
+  EXPECT_NE(locator.map_source([](std::string_view) { return false; }), kBalancer)
       << "servers know, and balancers do not";
   learn_map(7);
   EXPECT_FALSE(locator.wants_types());
@@ -224,6 +229,7 @@ TEST_F(ByType, AListWithoutTypesLeavesTheOwnersToBeAskedForAgain) {
   EXPECT_FALSE(locator.wants_map(kStart + 1h));
   locator.on_map_begin(kStart);
   locator.on_map({8, {{"a", "h:1", true}, {"d", "h:9", true}}});
+  locator.on_map_end();
   EXPECT_FALSE(locator.wants_map(kStart)) << "not again at once";
   EXPECT_TRUE(locator.wants_map(kStart + Locator::kMapPause)) << "the owners are of an older view";
   learn_map(8);
@@ -239,10 +245,10 @@ TEST_F(ByType, WhenAllOfTheGroupAreToBeLeftAloneTheSessionDecides) {
 TEST_F(ByType, ItsAnswersTellOfNoSessionButOfANewerView) {
   learn_map(7);
   const Destination b = choose("/b/x");
-  locator.on_answer(b, "b", Whereabouts{7, "b", "c"});
-  EXPECT_EQ(locator.primary(), "");
+  locator.on_answer(b, {}, "b", Whereabouts{7, "b", "c"});
+  EXPECT_EQ(locator.primary({}), "");
   EXPECT_FALSE(locator.wants_map(kStart));
-  locator.on_answer(b, "b", Whereabouts{8, "b", ""});
+  locator.on_answer(b, {}, "b", Whereabouts{8, "b", ""});
   EXPECT_TRUE(locator.wants_map(kStart));
 }
 

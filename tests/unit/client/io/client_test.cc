@@ -212,6 +212,53 @@ TEST_F(ClientTest, TheSessionAndTheCacheOutliveTheProcess) {
   EXPECT_NE(elsewhere.cache_id(), cache_id);
 }
 
+// A balancer with two groups: one for /api, and one for the rest.
+TEST_F(ClientTest, TheSessionsInAllGroupsOutliveTheProcess) {
+  std::string head;
+  ScriptedServer server([&](const Request& request) {
+    head = request.head;
+    const bool api = request.head.find(" /api/") != std::string::npos;
+    const bool knows = request.head.find(api ? "T1;group=api" : "T0") != std::string::npos;
+    std::string more = api ? "Tandem-Group: api\r\n" : "";
+    if (!knows) more += api ? "Tandem-Session: T1\r\n" : "Tandem-Session: T0\r\n";
+    return serve_content(request, "content", more);
+  });
+  {
+    Client client({.balancer = server.url(), .cache_file = file()});
+    EXPECT_EQ(client.get("/x").group, "");
+    EXPECT_EQ(client.get("/api/x").group, "api");
+    EXPECT_TRUE(client.get("/api/y"));
+    EXPECT_EQ(client.session_token(), "T1");
+  }
+  Client client({.balancer = server.url(), .cache_file = file()});
+  EXPECT_EQ(client.session_token("api"), "T1");
+  EXPECT_EQ(client.session_token(""), "T0");
+  EXPECT_EQ(client.get("/x").source, ReplySource::kByMirror);
+  EXPECT_NE(head.find("\r\nTandem-Session: T0, T1;group=api\r\n"), std::string::npos) << head;
+  EXPECT_TRUE(client.put("/api/x", "new"));  // its copy goes
+  EXPECT_TRUE(client.get("/x"));
+  EXPECT_EQ(head.find("evicted="), std::string::npos) << "it was another group's";
+  EXPECT_TRUE(client.get("/api/y"));
+  EXPECT_NE(head.find("evicted="), std::string::npos) << head;
+}
+
+TEST_F(ClientTest, AFileOfAVersionWithoutGroupsIsTakenOver) {
+  ScriptedServer server([](const Request& request) { return serve_content(request, "content"); });
+  EXPECT_TRUE(Client({.balancer = server.url(), .cache_file = file()}).get("/x"));
+  {
+    auto database = Database::open(file());
+    ASSERT_TRUE(database);
+    ASSERT_TRUE(database->execute("ALTER TABLE item DROP COLUMN failover_group"));
+    ASSERT_TRUE(database->execute("DROP TABLE session"));
+    ASSERT_TRUE(database->execute("UPDATE client SET token = 'T'"));
+  }
+  for (int run = 0; run < 2; ++run) {
+    Client client({.balancer = server.url(), .cache_file = file()});
+    EXPECT_EQ(client.session_token(), "T");
+    EXPECT_EQ(client.get("/x").source, ReplySource::kByMirror);
+  }
+}
+
 TEST_F(ClientTest, WhatIsDamagedOnDiskIsNotUsed) {
   ScriptedServer server([](const Request& request) { return serve_content(request, "content"); });
   EXPECT_TRUE(Client({.balancer = server.url(), .cache_file = file()}).get("/x"));

@@ -1,5 +1,6 @@
 #include "common/cluster/server_list.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace tandem {
@@ -13,6 +14,8 @@ View view() {
     record.kind = name == "plain" ? ServerKind::kPlain : ServerKind::kTandem;
     record.data_address = "[::1]:80";
     record.online = name == "a";
+    record.group = "g";
+    record.status.capacity = 9;
     made.servers.push_back(record);
   }
   return made;
@@ -20,8 +23,10 @@ View view() {
 
 TEST(ServerList, TellsOfTandemServersAlone) {
   EXPECT_EQ(server_list_json(view()),
-            R"({"version":7,"servers":[{"name":"a","address":"[::1]:80","online":true},)"
-            R"({"name":"b","address":"[::1]:80","online":false}]})");
+            R"({"version":7,"servers":[{"name":"a","address":"[::1]:80","online":true,)"
+            R"("group":"g","capacity":9,"left":false},)"
+            R"({"name":"b","address":"[::1]:80","online":false,)"
+            R"("group":"g","capacity":9,"left":false}]})");
 }
 
 TEST(ServerList, ComesBackAsItWas) {
@@ -29,8 +34,8 @@ TEST(ServerList, ComesBackAsItWas) {
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->version, 7u);
   ASSERT_EQ(read->servers.size(), 2u);
-  EXPECT_EQ(read->servers[0], (ListedServer{"a", "[::1]:80", true}));
-  EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false}));
+  EXPECT_EQ(read->servers[0], (ListedServer{"a", "[::1]:80", true, "g", 9}));
+  EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false, "g", 9}));
 }
 
 TEST(ServerList, TellsWhereAServerSpeaksTls) {
@@ -44,16 +49,47 @@ TEST(ServerList, TellsWhereAServerSpeaksTls) {
 
 TEST(ServerList, TellsHowTheDataIsSharedOutWhereThatIsKnown) {
   View made = view();
-  made.servers[0].group = "g";
-  made.servers[0].status.capacity = 9;
   made.servers[1].left = true;
   const ListedTypes types{"g", 3, {{"/a b/", "a"}, {"/", ""}}};
   const auto read = parse_server_list(server_list_json(made, &types));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->types, types);
   EXPECT_EQ(read->servers[0], (ListedServer{"a", "[::1]:80", true, "g", 9, false}));
-  EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false, "", 0, true}));
+  EXPECT_EQ(read->servers[1], (ListedServer{"b", "[::1]:80", false, "g", 9, true}));
   EXPECT_FALSE(parse_server_list(server_list_json(made))->types);
+}
+
+TEST(ServerList, TellsTheRoutesOfABalancerAndThatThereAreNone) {
+  EXPECT_FALSE(parse_server_list(server_list_json(view()))->routes) << "a server knows none";
+  const Routes none;
+  EXPECT_EQ(parse_server_list(server_list_json(view(), nullptr, &none))->routes,
+            std::vector<RouteRule>{});
+  const std::vector<RouteRule> rules = {{"*.shop.example", "/a b\"", "shop"}, {"", "/api", "api"}};
+  const auto routes = Routes::make(rules);
+  ASSERT_TRUE(routes);
+  const std::string json = server_list_json(view(), nullptr, &*routes);
+  EXPECT_NE(json.find(R"({"host":"","path":"/api","group":"api"}]})"), json.npos) << json;
+  const auto read = parse_server_list(json);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->routes, rules);
+}
+
+TEST(ServerList, RoutesThatCannotBeAreAnError) {
+  const auto with = [](const std::string& routes) {
+    return parse_server_list(R"({"version":1,"servers":[],"routes":)" + routes + "}");
+  };
+  EXPECT_TRUE(with(R"([{"group":"g","new":{}},{"path":"/a","group":"h"}])"));
+  for (const char* text :
+       {"{}", "1", R"([{"path":"/a"}])", R"([{"path":"a","group":"g"}])", R"([{"group":""}])",
+        R"([{"host":"a b","group":"g"}])", R"([{"group":"g"},{"group":"h"}])", R"([{"host":1}])"}) {
+    EXPECT_FALSE(with(text)) << text;
+  }
+  std::string many;
+  for (std::size_t i = 0; i < Routes::kRoutesMax; ++i) {
+    many += fmt::format(R"({{"path":"/{}","group":"g"}},)", i);
+  }
+  EXPECT_FALSE(with("[" + many + R"({"group":"g"}])"));
+  EXPECT_TRUE(with("[" + many.substr(0, many.size() - 1) + "]"));
 }
 
 TEST(ServerList, TypesThatCannotBeAreAnError) {

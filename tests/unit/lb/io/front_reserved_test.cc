@@ -36,8 +36,8 @@ TEST_F(FrontReserved, TheListIsThatOfTheView) {
   start({&a_, &b_, &plain_});
   const ServerListing first = list();
   ASSERT_EQ(first.servers.size(), 2u);
-  EXPECT_EQ(first.servers[0], (ListedServer{"a", a_.address().text(), true}));
-  EXPECT_EQ(first.servers[1], (ListedServer{"b", b_.address().text(), true}));
+  EXPECT_EQ(first.servers[0], (ListedServer{"a", a_.address().text(), true, "", 1000}));
+  EXPECT_EQ(first.servers[1], (ListedServer{"b", b_.address().text(), true, "", 1000}));
   show({&b_});
   ServerListing second = list();
   for (int tries = 0; second.version == first.version && tries < 1000; ++tries) second = list();

@@ -81,7 +81,7 @@ TEST_F(FrontDirect, TheListOfServersIsTheViews) {
   ASSERT_TRUE(list) << reply.body;
   EXPECT_EQ(list->version, 12u);
   ASSERT_EQ(list->servers.size(), 2u);
-  EXPECT_EQ(list->servers[1], (ListedServer{"b", "host-b:80", true}));
+  EXPECT_EQ(list->servers[1], (ListedServer{"b", "host-b:80", true, "", 100}));
 }
 
 TEST_F(FrontDirect, WhoComesForATypeIsServedWithoutASession) {
