@@ -8,7 +8,8 @@
 namespace tandem::http {
 namespace {
 
-// Fields that change what a message means, where it goes or who sent it: never in trailers.
+// Fields that change what a message means, where it goes or who sent it: never in trailers, since a
+// receiver that merges them would take them for the head's (RFC 9110, 6.5.1).
 bool forbidden_in_trailers(FieldId id) {
   switch (id) {
     case FieldId::kAuthorization:
@@ -20,15 +21,30 @@ bool forbidden_in_trailers(FieldId id) {
     case FieldId::kContentType:
     case FieldId::kCookie:
     case FieldId::kExpect:
+    case FieldId::kForwarded:
     case FieldId::kHost:
+    case FieldId::kIfMatch:
+    case FieldId::kIfModifiedSince:
+    case FieldId::kIfNoneMatch:
+    case FieldId::kIfRange:
+    case FieldId::kIfUnmodifiedSince:
     case FieldId::kKeepAlive:
+    case FieldId::kLocation:
+    case FieldId::kMaxForwards:
+    case FieldId::kProxyAuthenticate:
     case FieldId::kProxyAuthorization:
     case FieldId::kProxyConnection:
+    case FieldId::kRange:
     case FieldId::kSetCookie:
     case FieldId::kTe:
     case FieldId::kTrailer:
     case FieldId::kTransferEncoding:
     case FieldId::kUpgrade:
+    case FieldId::kVia:
+    case FieldId::kWwwAuthenticate:
+    case FieldId::kXForwardedFor:
+    case FieldId::kXForwardedHost:
+    case FieldId::kXForwardedProto:
       return true;
     default:
       return is_tandem_field(id);

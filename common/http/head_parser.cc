@@ -81,7 +81,10 @@ Progress HeadParser::request_line(RequestHead& head) {
   if (phase_ == Phase::kStart) {
     if (size_ == 0) return Progress::kNeedMore;
     if (base_[0] == '\r') {  // one empty line is forgiven (RFC 9112, 2.2)
-      if (size_ == 1) return Progress::kNeedMore;
+      if (size_ == 1) {
+        cursor_ = 1;  // it has begun
+        return Progress::kNeedMore;
+      }
       if (base_[1] != '\n') return fail(400, "bare CR");
       head.begin_ = 2;
     }

@@ -224,7 +224,9 @@ void HttpConnection::on_end(const Error* error) {
     return fail(HttpFailure::Kind::kReset, before);
   }
   // Once writing has failed the end may be that of a reset, and says nothing of a body's.
-  if (error == nullptr && head_done_ && !stream_->write_failed() && body_.finish()) {
+  const bool may_be_whole = body_.done() || !stream_->cut();
+  if (error == nullptr && head_done_ && !stream_->write_failed() && may_be_whole &&
+      body_.finish()) {
     persists_ = false;
     return finish();
   }

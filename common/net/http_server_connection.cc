@@ -100,7 +100,8 @@ void HttpServerConnection::read_some() {
     } else {
       in_.assign(input.substr(consumed));
     }
-    if (state_ == State::kHead && !in_.empty() && !parser_.started()) unseen = true;
+    // What is not taken needs more, whatever the parser says.
+    if (state_ == State::kHead && !in_.empty() && consumed > 0 && !parser_.started()) unseen = true;
   }
 }
 
@@ -232,7 +233,8 @@ void HttpServerConnection::start_response(int status, std::string_view reason,
   } else if (!bodyless_) {
     persists_ = false;
   }
-  if (!request_done_ && body_paused_ && !handler_) persists_ = false;
+  // The rest of the body has no reader, or soon will not have one: a refusal hardly waits for it.
+  if (!request_done_ && (status >= 300 || (body_paused_ && !handler_))) persists_ = false;
   if (!persists_) {
     head.field("Connection", "close");
   } else if (version_minor_ == 0) {

@@ -183,6 +183,8 @@ void Stream::shutdown_write() {
   ::shutdown(fd(), SHUT_WR);
 }
 
+bool Stream::cut() const { return tls_ != nullptr && tls_->cut(); }
+
 bool Stream::may_read() const { return may_read_ || (tls_ != nullptr && tls_->has_pending()); }
 
 bool Stream::unheard() const {

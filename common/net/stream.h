@@ -115,6 +115,9 @@ class Stream final : private Watcher {
   bool write_failed() const { return failed() || write_errno_ != 0; }
   // The peer has ended its side or reset; for idle pooled connections: no longer of use.
   bool hung_up() const { return hung_up_; }
+  // After kEnd: TLS, and the peer did not say so (close_notify): what has no length may be cut
+  // short (RFC 9112, 9.8). Always false for plain streams.
+  bool cut() const;
   // After kError, or a failed connect.
   Error error() const;
 

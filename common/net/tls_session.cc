@@ -30,6 +30,14 @@ long bio_control(BIO* bio, int command, long, void*) {
   return 0;
 }
 
+// OpenSSL answers key updates within a read, as many as there are.
+void on_message(int write, int, int type, const void* bytes, std::size_t size, SSL*,
+                void* session) {
+  if (write != 0 || type != SSL3_RT_HANDSHAKE || size == 0) return;
+  if (*static_cast<const unsigned char*>(bytes) != SSL3_MT_KEY_UPDATE) return;
+  static_cast<TlsSession*>(session)->on_key_update();
+}
+
 const BIO_METHOD* stream_bio() {
   static const BIO_METHOD* method = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tandem stream");
@@ -57,6 +65,8 @@ TlsSession::TlsSession(Stream& stream, const TlsContext& context, const std::str
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_, bio, bio);
+  SSL_set_msg_callback(ssl_, on_message);
+  SSL_set_msg_callback_arg(ssl_, this);
   if (context.is_server()) {
     SSL_set_accept_state(ssl_);
     return;
@@ -77,6 +87,7 @@ TlsSession::~TlsSession() { SSL_free(ssl_); }
 
 // -1: would block. 0: the end. -2: an error that the stream remembers.
 int TlsSession::bio_read(char* into, int size) {
+  if (key_updates_ > kKeyUpdatesMax) return -2;
   if (!stream_.may_read_) return -1;
   const IoResult got = stream_.raw_read({into, static_cast<std::size_t>(size)});
   if (got.ok()) return static_cast<int>(got.bytes);
@@ -84,6 +95,8 @@ int TlsSession::bio_read(char* into, int size) {
   end_ = true;
   return 0;
 }
+
+void TlsSession::on_key_update() { ++key_updates_; }
 
 int TlsSession::bio_write(const char* bytes, int size) {
   out_.append(bytes, static_cast<std::size_t>(size));
@@ -163,6 +176,7 @@ IoResult TlsSession::read(std::span<char> into) {
     std::size_t n = 0;
     if (SSL_read_ex(ssl_, into.data() + total, into.size() - total, &n) == 1) {
       total += n;
+      key_updates_ = 0;
       continue;
     }
     const int error = SSL_get_error(ssl_, 0);
@@ -172,13 +186,14 @@ IoResult TlsSession::read(std::span<char> into) {
       stream_.may_read_ = true;  // the end or the error, which the next read tells
       break;
     }
-    // Without close_notify the end may be an attacker's cut, but HTTP and frames have lengths, and
-    // half the world ends TLS like that.
+    // Without close_notify the end may be an attacker's cut, but half the world ends TLS like that,
+    // and nearly all that is sent tells its length. What does not asks Stream::cut().
     if (error == SSL_ERROR_ZERO_RETURN || (end_ && stream_.errno_ == 0)) {
+      cut_ = error != SSL_ERROR_ZERO_RETURN;
       ERR_clear_error();
       return {IoResult::Kind::kEnd, 0};
     }
-    return fail("read failed");
+    return fail(key_updates_ > kKeyUpdatesMax ? "too many key updates" : "read failed");
   }
   if (!out_.empty()) flush();  // answers to key updates
   if (total == 0) return {IoResult::Kind::kWouldBlock, 0};

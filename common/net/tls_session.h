@@ -33,14 +33,18 @@ class TlsSession {
   bool handshaken() const { return handshaken_; }
   bool has_pending() const;
   bool has_unsent() const { return !out_.empty(); }
+  bool cut() const { return cut_; }  // the end came without the peer's close_notify
   std::string_view version() const;
 
   // For the BIO.
   int bio_read(char* into, int size);
   int bio_write(const char* bytes, int size);
   bool bio_end() const { return end_; }
+  void on_key_update();
 
   static constexpr std::size_t kBatchBytes = 64 * 1024;  // plain bytes sealed before one send
+  // Each costs us work and an answer. A peer has reason for one in 2^24 records.
+  static constexpr int kKeyUpdatesMax = 32;  // in a row, with no data between them
 
  private:
   bool advance();  // the handshake; true when done
@@ -51,8 +55,10 @@ class TlsSession {
   ssl_st* ssl_ = nullptr;
   bool handshaken_ = false;
   bool end_ = false;  // the peer has ended the TCP side
+  bool cut_ = false;
   bool blocked_ = false;
-  std::string out_;  // sealed bytes that the socket has not taken yet
+  int key_updates_ = 0;  // since the last data
+  std::string out_;      // sealed bytes that the socket has not taken yet
   std::size_t sent_ = 0;
 };
 

@@ -96,7 +96,8 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
 // Retry-After. At most kOwnResponseBytesMax.
 struct OwnResponse {
   int status = 500;
-  std::string_view text;  // one line without its end; empty: the reason phrase
+  std::string_view text;   // one line without its end; empty: the reason phrase
+  std::string_view allow;  // of 405: the methods that there are; may be empty
   bool head_only = false;
   Persistence persistence = Persistence::kSilent;
   // The client's token is taken back: its cookie is made to expire, or the library is told so.

@@ -221,6 +221,7 @@ std::size_t write_own_response(const OwnResponse& response, char* out_bytes) {
   put_number(text.size() + 1, out);
   out.put("\r\nCache-Control: no-store\r\n");
   if (response.status == 503) out.put("Retry-After: 1\r\n");
+  if (response.status == 405) out.field("Allow: ", response.allow);
   if (response.forget != nullptr && response.with_library) {
     out.field("Tandem-Session: ", kNoToken);
   } else if (response.forget != nullptr && response.forget->header.empty()) {

@@ -137,12 +137,19 @@ bool ClientConnection::read_request() {
   return parse_request({buffer.data(), kept + got.bytes}, false);
 }
 
+// Some clients end a body with an empty line that is no part of it: no head begins with it.
+bool ClientConnection::head_begun() const {
+  if (partial_ == nullptr) return false;
+  const std::string_view bytes = partial_->bytes;
+  return bytes != "\r" && bytes != "\r\n";
+}
+
 // Idle, or in the middle of a head. Where a drain began while a response was under way whose head
 // had promised to keep the connection, this is where it ends. Returns what read_request() does.
 bool ClientConnection::nothing_came() {
   new_session_.overlaps = false;
   if (input_.capacity() > sizeof(std::string)) std::string().swap(input_);
-  if (!state_.draining || partial_ != nullptr) return false;
+  if (!state_.draining || head_begun()) return false;
   phase_ = Phase::kFlush;
   drop_after_ = false;
   deadline_ = state_.loop.now() + state_.options.limits.body_timeout;
@@ -156,15 +163,19 @@ bool ClientConnection::parse_request(std::string_view bytes, bool from_input) {
     parser.reset();
     state_.request_head_of = nullptr;
   }
+  bool was_begun = false;
   switch (parser.parse(bytes, head)) {
     case http::Progress::kNeedMore:
+      was_begun = head_begun();
       if (partial_ == nullptr) {
         partial_ = std::make_unique<PartialHead<http::RequestHead>>();
         partial_->parser = parser;
         partial_->head = head;
-        deadline_ = state_.loop.now() + state_.options.limits.header_timeout;
       }
       partial_->bytes.assign(bytes);
+      if (!was_begun && head_begun()) {
+        deadline_ = state_.loop.now() + state_.options.limits.header_timeout;
+      }
       if (from_input) consume_input(bytes.size());
       return true;
     case http::Progress::kError:
@@ -246,6 +257,8 @@ bool ClientConnection::read_ahead() {
     return false;
   }
   state_.counts.bytes_in.add(got.bytes);
+  // What was answered goes: a client that is always ahead would have all that it ever sent kept.
+  input_.erase(0, std::exchange(input_at_, 0));
   input_.append(buffer.data(), got.bytes);
   return true;
 }
@@ -405,7 +418,7 @@ void ClientConnection::sweep(Instant now) {
       close();
       return;
     case Phase::kRequest:
-      if (partial_ != nullptr) {
+      if (head_begun()) {
         state_.counts.timeouts_header.add();
         refuse(http::HeadError{408, "the request's head did not come in time"});
         process();
@@ -440,7 +453,7 @@ bool ClientConnection::takes_sealed(Instant now) {
 
 void ClientConnection::drain() {
   if (phase_ == Phase::kProxyHeader) return close();
-  if (phase_ == Phase::kRequest && partial_ == nullptr && input().empty() && !owes()) close();
+  if (phase_ == Phase::kRequest && !head_begun() && input().empty() && !owes()) close();
 }
 
 }  // namespace tandem

@@ -89,6 +89,7 @@ class ClientConnection final : private StreamHandler, public Disposable {
   bool take_client(const IpAddress& client);
   bool read_request();
   bool nothing_came();
+  bool head_begun() const;
   bool parse_request(std::string_view bytes, bool from_input);
   void start_relay(http::RequestHead& head, std::string_view behind, bool from_input);
   bool feed_relay();

@@ -45,9 +45,10 @@ std::size_t Relay::begin(ClientConnection& client, http::RequestHead& head,
     used = taken.consumed;
     if (bad_body()) return used;
     body_.assign(behind.substr(0, used));
-    must_serve_ = Exchange::outgrows(
-        framing.length, framing.kind == http::BodyKind::kChunked && !request_body_.done(),
-        state_.options.upstream.retry_buffer);
+    must_serve_ =
+        Exchange::outgrows(std::max<std::uint64_t>(framing.length, body_.size()),
+                           framing.kind == http::BodyKind::kChunked && !request_body_.done(),
+                           state_.options.upstream.retry_buffer);
   }
   return used;
 }

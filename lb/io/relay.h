@@ -119,7 +119,7 @@ class Relay final : private UpstreamHandler {
   bool pass_payload(std::string_view chunks);
   void refer(std::string_view token, bool complete);
   void on_output_end();
-  void answer(int status, std::string_view text = {});
+  void answer(int status, std::string_view text = {}, std::string_view allow = {});
   void finish();
   void account();
 

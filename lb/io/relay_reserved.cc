@@ -11,7 +11,8 @@ void Relay::answer_reserved(const http::RequestHead& head) {
   if (!state_.options.server_list) return answer(404);
   const std::string_view path = head.path();
   if (path == kServerListPath) {
-    if (method_ != http::Method::kGet && method_ != http::Method::kHead) return answer(405);
+    if (method_ != http::Method::kGet && method_ != http::Method::kHead)
+      return answer(405, {}, "GET, HEAD");
     return answer_json(state_.server_list());
   }
   if (path.starts_with(kReportPath)) return answer_report(path.substr(kReportPath.size()));
@@ -23,7 +24,7 @@ void Relay::answer_reserved(const http::RequestHead& head) {
 void Relay::answer_report(std::string_view query) {
   constexpr std::string_view kServer = "?server=";
   if (!query.empty() && !query.starts_with('?')) return answer(404);
-  if (method_ != http::Method::kPost) return answer(405);
+  if (method_ != http::Method::kPost) return answer(405, {}, "POST");
   if (!query.starts_with(kServer)) return answer(400, "which server? ?server=NAME");
   std::string_view name = query.substr(kServer.size());
   const bool answers = name.ends_with(kReportAnswers);

@@ -40,7 +40,7 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
   edits.client_tls = client_->tls();
   edits.affinity = &state_.options.affinity;
   edits.from_tandem = pool_->is_tandem();
-  edits.unchunk = unchunk;
+  edits.unchunk = client_minor_ == 0;  // of HEAD and 304, too
   edits.upgrade = tunnel_;
   if (!keep_ && !tunnel_) {
     edits.persistence = Persistence::kClose;
@@ -131,7 +131,7 @@ void Relay::refer(std::string_view token, bool complete) {
 }
 
 // A response of our own instead of a server's.
-void Relay::answer(int status, std::string_view text) {
+void Relay::answer(int status, std::string_view text, std::string_view allow) {
   if (upstream_ != nullptr) upstream_->abandon();
   upstream_ = nullptr;
   unsent_.clear();  // nobody is owed the rest: what is promised here depends on the client alone
@@ -143,6 +143,7 @@ void Relay::answer(int status, std::string_view text) {
   OwnResponse own;
   own.status = status;
   own.text = text;
+  own.allow = allow;
   own.head_only = method_ == http::Method::kHead;
   own.with_library = library_;
   own.client_tls = client_->tls();

@@ -3,9 +3,17 @@
 #include <algorithm>
 #include <chrono>
 
+#include "common/http/head.h"
 #include "common/wire/codec.h"
 
 namespace tandem::server {
+namespace {
+
+// The most that a balancer adds to a head: where it comes from and whose session it is of.
+constexpr std::uint32_t kAddedFields = 16;
+constexpr std::uint64_t kAddedHeadBytes = 2048;
+
+}  // namespace
 
 NodeOptions node_options(const Conf& conf) {
   NodeOptions options;
@@ -93,8 +101,10 @@ FrontOptions front_options(const Conf& conf) {
   options.http.keepalive_timeout = conf.limits.keepalive_timeout;
   options.http.body_timeout = conf.limits.body_timeout;
   options.http.connections_max = conf.limits.connections_max;
-  options.http.head_limits.head_bytes_max = conf.limits.head_bytes_max;
-  options.http.head_limits.fields_max = conf.limits.fields_max;
+  // What a balancer of the same limits lets in, and what it adds.
+  options.http.head_limits.head_bytes_max = conf.limits.head_bytes_max + kAddedHeadBytes;
+  options.http.head_limits.fields_max =
+      std::min<std::size_t>(conf.limits.fields_max + kAddedFields, http::kFieldsMax);
   return options;
 }
 
@@ -104,6 +114,9 @@ HttpClientOptions client_options(const SourceConf& conf) {
   options.response_timeout = conf.response_timeout;
   options.idle_timeout = conf.idle_timeout;
   options.idle_connections_max = conf.idle_connections_max;
+  // As much as a balancer takes from a plain server.
+  options.head_limits.head_bytes_max = 64 * 1024;
+  options.head_limits.fields_max = http::kFieldsMax;
   options.connections_max = std::size_t{conf.connections_max} + conf.idle_connections_max;
   return options;
 }

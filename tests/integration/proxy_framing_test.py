@@ -109,6 +109,10 @@ class Framing(Case):
             response = client.read_response()
             self.assertIsNone(response.get("Transfer-Encoding"))
             self.assertEqual(response.body, b"body")
+        self.answer_with("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with self.client() as client:
+            client.send("HEAD / HTTP/1.0\r\nHost: a\r\n\r\n")
+            self.assertIsNone(client.read_response("HEAD").get("Transfer-Encoding"))
 
     def test_connection_close_is_honoured(self):
         with self.client() as client:

@@ -121,6 +121,24 @@ class Hostile(Case):
             self.assertTrue(client.at_end())
         self.assertEqual(len(self.origin.heads), 50)
 
+    def test_a_pipeline_that_never_ends_is_not_kept(self):
+        """What was answered is forgotten, though more comes all the time."""
+        def answer(connection, head):
+            time.sleep(0.001)  # so that the client is always ahead
+            return self.origin.plain_answer(connection, head)
+        self.origin.answer = answer
+        request = raw.request_text("GET", "/", [("X-Padding", "x" * 16000)])
+        count = 32 * MIB // len(request)
+        before = self.lb.process.memory_bytes()
+        with self.client() as client:
+            sender = threading.Thread(target=client.send, args=(request * count,))
+            sender.start()
+            for _ in range(count):
+                self.assertEqual(client.read_response().status, 200)
+            grown = self.lb.process.memory_bytes() - before
+            sender.join()
+        self.assertLess(grown, 8 * MIB)
+
     def test_a_client_that_ends_its_side_gets_all_that_it_asked_for(self):
         def answer(connection, head):
             time.sleep(0.05)

@@ -183,6 +183,12 @@ class BeforeNginx(CacheCase):
                 part = raw.fetch(server.port, "/" + name, fields=[("Range", "bytes=10-19")])
                 self.assertEqual((part.status, part.body), (206, content[10:20]))
         self.assertEqual(raw.fetch(server.port, "/missing").status, 404)
+        # A hundred fields are the default of balancers, too, and they add some of their own.
+        with raw.connect(server.port) as client:
+            for count in (100, 107):
+                client.send(raw.request_text("GET", "/small",
+                                             [(f"X-{n}", "x") for n in range(count - 1)]))
+                self.assertEqual(client.read_response().status, 200)
         with open(nginx.access_log, encoding="utf-8") as log:
             asked = log.read().split("\n")
         self.assertEqual(asked[:2], ["GET /small 200", "GET /large 200"])

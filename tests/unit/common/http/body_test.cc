@@ -112,6 +112,9 @@ TEST(Body, BrokenChunksRefused) {
            "8000000000000000\r\n",               // over 2^63-1
            "10000000000000005\r\n",              // over 2^64
            "0\r\n folded\r\n\r\n",               // folded trailer
+           "0\r\nX-Forwarded-For: 1\r\n\r\n",    // who sent it
+           "0\r\nvia: 1.1 a\r\n\r\n",            // where it was
+           "0\r\nRange: bytes=0-1\r\n\r\n",      // what is asked for
            "0\r\nno colon\r\n\r\n",              // a space in a name
            "0\r\nnocolon\r\n\r\n",               // no colon
            "0\r\n: v\r\n\r\n",                   // no name

@@ -40,7 +40,12 @@ struct Scripted final : AcceptHandler {
           if (told) told();
           return;
         }
-        if (answer.find("Connection: close") != answer.npos) stream->shutdown_write();
+        if (answer.find("Connection: close") == answer.npos) continue;
+        if (cuts) {
+          ::shutdown(stream->fd(), SHUT_WR);
+        } else {
+          stream->shutdown_write();
+        }
       }
     }
     void send() {
@@ -53,7 +58,7 @@ struct Scripted final : AcceptHandler {
     std::vector<std::string> heads;
     const std::vector<std::string>* answers = nullptr;
     std::size_t next = 0;
-    bool resets = false;
+    bool resets = false, cuts = false;
     std::function<void()> told;
   };
   explicit Scripted(EventLoop& on) : loop(on) {
@@ -65,12 +70,16 @@ struct Scripted final : AcceptHandler {
     connection->resets = resets;
     connection->told = told;
     connection->stream = std::make_unique<Stream>(loop, std::move(socket), connection.get());
+    if (tls != nullptr) connection->stream->start_tls(*tls);
+    connection->cuts = cuts;
     connections.push_back(std::move(connection));
   }
   EventLoop& loop;
   std::unique_ptr<Listener> listener;
   std::vector<std::vector<std::string>> scripts;
-  bool resets = false;         // right after the first answer
+  bool resets = false;  // right after the first answer
+  bool cuts = false;    // ends without TLS's notice
+  std::shared_ptr<const TlsContext> tls;
   std::function<void()> told;  // ... has happened
   std::vector<std::unique_ptr<Connection>> connections;
 };
@@ -326,6 +335,20 @@ TEST_F(HttpClientTest, ACancelledCallIsSilent) {
   loop.run();
   EXPECT_EQ(get(), "200 ok");
   EXPECT_EQ(calls.log, "200 ");
+}
+
+TEST_F(HttpClientTest, OverTlsABodyWithoutALengthEndsWithTheNoticeOfItsEnd) {
+  const TlsPsk key{"k", std::string(32, 'k')};
+  server.tls = TlsContext::psk_server({key});
+  to.tls = TlsContext::psk_client(key);
+  const std::string until_close = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf";
+  const std::string with_length =
+      "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nhalf";
+  server.scripts = {{until_close}, {until_close}, {with_length}};
+  EXPECT_EQ(get(), "200 half");
+  server.cuts = true;
+  EXPECT_NE(get().find("closed in its response"), std::string::npos);
+  EXPECT_EQ(get(), "200 half");
 }
 
 }  // namespace

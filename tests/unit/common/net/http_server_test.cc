@@ -361,6 +361,27 @@ TEST_F(HttpServerTest, AnAnswerWithinTheRequestsBodySaysThatTheConnectionEnds) {
   EXPECT_NE(client.text.find("Connection: close\r\n"), std::string::npos) << client.text;
 }
 
+TEST_F(HttpServerTest, AnEarlyStreamedAnswerSaysThatTheConnectionEnds) {
+  Raw client(loop, at);
+  app.waiting = [&] {
+    app.current->start_response(413, "Content Too Large", {}, 3);
+    app.current->send_body("big");
+    app.current->end_response();
+  };
+  client.talk("POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf",
+              [&] { return ends_with(client.text, "big"); });
+  EXPECT_NE(client.text.find("Connection: close\r\n"), std::string::npos) << client.text;
+}
+
+TEST_F(HttpServerTest, HalfOfAnEmptyLineIsWaitedFor) {
+  Raw client(loop, at);
+  client.to_send = "\r";
+  rounds();
+  client.talk("\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n",
+              [&] { return ends_with(client.text, "you asked for /next"); });
+  EXPECT_TRUE(ends_with(client.text, "you asked for /next")) << client.text;
+}
+
 // Nothing but the head has come, in two pieces: the head is not what comes behind it.
 TEST_F(HttpServerTest, ATunnelBeginsBehindItsHead) {
   Raw client(loop, at);

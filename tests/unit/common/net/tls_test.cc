@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <thread>
 
 #include "common/net/listener.h"
 #include "common/net/stream.h"
+#include "common/net/tls_session.h"
 
 namespace tandem {
 namespace {
@@ -166,6 +168,64 @@ TEST(Tls, FilesThatAreNoCertificatesAreTold) {
   const auto missing = TlsContext::server({.certificate_files = {"/nonexistent.pem"}});
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().side, Side::kOperator);
+}
+
+// Each is answered, and OpenSSL reads as many as there are in one call.
+TEST(Tls, AFloodOfKeyUpdatesEndsTheSession) {
+  const Certificate certificate("DNS:a.test");
+  Pair pair(server_with({certificate.path}), *TlsContext::client({.verify = false}), "a.test");
+  ASSERT_EQ(pair.exchange("hello"), "hello");
+  pair.client.done = nullptr;
+  pair.server.done = [&] {
+    if (pair.server.over) pair.loop.stop();
+  };
+  Timer patience(pair.loop, [&] { pair.loop.stop(); });
+  patience.set_after(10s);
+  std::thread flood([to = pair.listener->address()] {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    ::connect(fd, to.raw(), to.size());
+    SSL_CTX* context = SSL_CTX_new(TLS_client_method());
+    SSL* ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd);
+    if (SSL_connect(ssl) == 1) {
+      for (int i = 0; i < 4 * TlsSession::kKeyUpdatesMax; ++i) {
+        if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) != 1 || SSL_do_handshake(ssl) != 1) break;
+      }
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    char byte = 0;
+    while (::recv(fd, &byte, 1, 0) > 0) {
+    }
+    ::close(fd);
+  });
+  pair.loop.run();
+  EXPECT_TRUE(pair.server.over);
+  EXPECT_TRUE(pair.server.stream->failed());
+  if (pair.server.stream->failed()) {
+    EXPECT_EQ(pair.server.stream->error().message, "TLS: too many key updates");
+  }
+  pair.server.stream.reset();
+  flood.join();
+}
+
+TEST(TlsPsk, AnEndWithoutItsNoticeIsACut) {
+  const TlsPsk key{"k", std::string(32, 'k')};
+  for (const bool says_so : {true, false}) {
+    Pair pair(TlsContext::psk_server({key}), TlsContext::psk_client(key), "");
+    ASSERT_EQ(pair.exchange("x"), "x");
+    pair.client.done = [&] {
+      if (pair.client.over) pair.loop.stop();
+    };
+    if (says_so) {
+      pair.server.stream->shutdown_write();
+    } else {
+      ::shutdown(pair.server.stream->fd(), SHUT_WR);
+    }
+    pair.loop.run();
+    EXPECT_FALSE(pair.client.stream->failed());
+    EXPECT_EQ(pair.client.stream->cut(), !says_so);
+  }
 }
 
 TEST(TlsPsk, TheSameKeyConnects) {

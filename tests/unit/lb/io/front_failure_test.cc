@@ -455,6 +455,20 @@ TEST_F(FrontTimeout, OfTheHeadIs408) {
   EXPECT_TRUE(client.at_end());
 }
 
+// Some clients end a body with it; it is not the beginning of a head.
+TEST_F(FrontTimeout, OfTheHeadIsNotThatOfAnEmptyLine) {
+  options_.limits.header_timeout = kShort;
+  options_.limits.keepalive_timeout = 4 * kShort;
+  start({&a_});
+  Peer client = this->client();
+  client.send("POST / HTTP/1.1\r\nHost: s\r\nContent-Length: 3\r\n\r\nabc\r\n");
+  Peer server = a_.accept();
+  server.read_head();
+  server.send(ok("x"));
+  client.read_response();
+  EXPECT_EQ(client.read_to_end(), "");  // and no 408
+}
+
 TEST_F(FrontTimeout, OfAnIdleConnectionClosesIt) {
   options_.limits.keepalive_timeout = kShort;
   start({&a_});

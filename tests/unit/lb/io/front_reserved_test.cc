@@ -70,8 +70,12 @@ TEST_F(FrontReserved, AReportMakesSomebodyLook) {
   }
   EXPECT_TRUE(ask(post(report)).starts_with("HTTP/1.1 400"));
   EXPECT_TRUE(ask(post(report + "?name=a")).starts_with("HTTP/1.1 400"));
-  EXPECT_TRUE(ask(get(report + "?server=a")).starts_with("HTTP/1.1 405"));
-  EXPECT_TRUE(ask(post(std::string(kServerListPath))).starts_with("HTTP/1.1 405"));
+  const std::string no_get = ask(get(report + "?server=a"));
+  EXPECT_TRUE(no_get.starts_with("HTTP/1.1 405"));
+  EXPECT_EQ(field(no_get, "Allow"), "POST");
+  const std::string no_post = ask(post(std::string(kServerListPath)));
+  EXPECT_TRUE(no_post.starts_with("HTTP/1.1 405"));
+  EXPECT_EQ(field(no_post, "Allow"), "GET, HEAD");
   EXPECT_FALSE(a_.asked());
 }
 

@@ -138,6 +138,16 @@ TEST_F(FrontSession, WithBothGoneAnyGetsItAndMayReferItOn) {
   EXPECT_EQ(opened(field(server.read_head(), "Tandem-Session")).flags, kTakeover);
 }
 
+TEST_F(FrontSession, AChunkedBodyThatCannotBeKeptMustBeServedThoughItIsWhole) {
+  options_.upstream.retry_buffer = 4;
+  start({&a_, &b_});
+  Peer client = this->client();
+  client.send("PUT / HTTP/1.1\r\nHost: s\r\n" + library(token(a_, &b_)) +
+              "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  Peer server = a_.accept();
+  EXPECT_EQ(opened(field(server.read_head(), "Tandem-Session")).flags, kMustServe);
+}
+
 TEST_F(FrontSession, ABodyThatCannotBeKeptMustBeServed) {
   start({&a_, &b_});
   const std::string token = this->token(a_, &b_);
