@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
 namespace tandem {
 
-CacheValidation::CacheValidation(ClientState& state, std::string group)
+CacheValidation::CacheValidation(ClientState& state, UnixSeconds now, std::string group)
     : state_(state), group_(std::move(group)) {
+  state.cache.forget_vouches(now, group_);
   std::vector<HeldItem> ours, foreign;
   for (const HeldItem& item : state.cache.held(group_)) {
     (item.validator.is_foreign() ? foreign : ours).push_back(item);
@@ -18,7 +20,8 @@ CacheValidation::CacheValidation(ClientState& state, std::string group)
   body_ = rounds_->request().encode();
 }
 
-std::string_view CacheValidation::head(const Avoids& avoids) {
+std::string_view CacheValidation::head(UnixSeconds now, const Avoids& avoids) {
+  asked_ = now;
   to_ = state_.locator.choose(
       group_, true, avoids ? avoids : [](std::string_view) { return false; });
   ++report_.requests;
@@ -36,6 +39,7 @@ std::string_view CacheValidation::head(const Avoids& avoids) {
 }
 
 void CacheValidation::on_response(const Response& response, Instant now, UnixSeconds unix_now) {
+  if (!hears_evictions(response.status, response.headers)) introduced_.evictions = 0;
   learn(state_, to_, response.headers, introduced_, now);
   report_.bytes_received += response.body.size();
   switch (response.status) {
@@ -56,7 +60,8 @@ void CacheValidation::on_response(const Response& response, Instant now, UnixSec
   const auto answer = ValidationAnswer::decode(response.body);
   if (!answer || !rounds_->on_answer(*answer)) return finish(Outcome::kFailed, now);
   const auto fresh = std::span(rounds_->vouched()).subspan(used_);
-  report_.vouched += state_.cache.vouch(fresh, unix_now, group_);
+  // The server counts from when it answered, which was after it was asked.
+  report_.vouched += state_.cache.vouch(fresh, std::min(asked_, unix_now), group_);
   used_ = rounds_->vouched().size();
   if (rounds_->finished()) {
     return finish(report_.vouched > 0 ? Outcome::kUseful : Outcome::kUseless, now);

@@ -19,12 +19,13 @@ class CacheValidation {
  public:
   static constexpr unsigned kFailuresMax = 1;  // attempts without a response that are made good
 
-  // `state` must outlive it.
-  explicit CacheValidation(ClientState& state, std::string group = {});
+  // `state` must outlive it. What was vouched for before stands as long as it was said, and no
+  // longer, whatever comes of this.
+  CacheValidation(ClientState& state, UnixSeconds now, std::string group = {});
 
   bool finished() const { return finished_; }
   // Of the request to send now; the head is made anew each time. It goes to to().
-  std::string_view head(const Avoids& avoids = {});
+  std::string_view head(UnixSeconds now, const Avoids& avoids = {});
   const Destination& to() const { return to_; }
   std::string_view body() const { return body_; }
 
@@ -47,6 +48,7 @@ class CacheValidation {
   Destination to_;
   std::string token_;      // of the session when the request was made
   Introduced introduced_;  // how it was
+  UnixSeconds asked_ = 0;  // when
   unsigned failures_ = 0;
   ValidationReport report_;
   bool finished_ = false;

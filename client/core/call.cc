@@ -122,7 +122,8 @@ bool Call::may_leave() const {
          reply_.attempts < kAttemptsMax && state_.budget.affords();
 }
 
-void Call::begin_attempt(Avoids avoids) {
+void Call::begin_attempt(UnixSeconds unix_now, Avoids avoids) {
+  asked_ = unix_now;
   ++reply_.attempts;
   ++tries_;
   avoids_ = std::move(avoids);
@@ -181,6 +182,7 @@ void Call::write_head() {
 }
 
 void Call::on_response(Response response, Instant now, UnixSeconds unix_now) {
+  if (!hears_evictions(response.status, response.headers)) introduced_.evictions = 0;
   if (!request_.to_balancer) learn(state_, to_, response.headers, introduced_, now);
   introduced_.evictions = 0;
   reply_.group = group_of(to_, response.headers).value_or("");
@@ -265,7 +267,8 @@ bool Call::use_ours(const Response& response, UnixSeconds unix_now) {
   reply_.headers = refreshed(held_->headers, response.headers);
   reply_.content = held_->content;
   if (state_.reuse_fresh || held_->group != reply_.group) {
-    state_.cache.refresh(request_.target, reply_.headers, unix_now, reply_.group);
+    state_.cache.refresh(request_.target, held_, reply_.headers, std::min(asked_, unix_now),
+                         reply_.group);
   }
   finish();
   return true;
@@ -284,8 +287,9 @@ void Call::give(Response response, UnixSeconds unix_now) {
   if (whole) {
     const std::string_view etag = field_of(reply_.headers, "ETag");
     if (may_keep(request_.headers, reply_.headers) && !damaged(etag, *reply_.content)) {
-      state_.cache.store(request_.target, Item{std::string(etag), kept_fields(reply_.headers),
-                                               reply_.content, unix_now, reply_.group});
+      state_.cache.store(request_.target,
+                         Item{std::string(etag), kept_fields(reply_.headers), reply_.content,
+                              std::min(asked_, unix_now), reply_.group});
       return;
     }
   }

@@ -6,7 +6,7 @@
 //     Call call(state, request, now, unix_now);
 //     while (!call.finished()) {
 //       // wait until call.next_attempt(), connect if need be, then
-//       call.begin_attempt();                 // head() is ready, for to()
+//       call.begin_attempt(unix_now);         // head() is ready, for to()
 //       ... call.on_response(...) or call.on_failure(...)
 //     }
 //     return call.take_reply();
@@ -84,7 +84,7 @@ class Call {
   bool may_leave() const;
   // Chooses whom to ask, and makes the head for the next attempt. `avoids`: servers that are in
   // failover mode.
-  void begin_attempt(Avoids avoids = {});
+  void begin_attempt(UnixSeconds unix_now, Avoids avoids = {});
   const Destination& to() const { return to_; }
   std::string_view head() const { return head_; }
   std::string_view body() const { return request_.body; }
@@ -127,6 +127,7 @@ class Call {
   bool may_announce_ = false;
   std::string group_;      // whom the attempt is thought to go to
   Introduced introduced_;  // how it began
+  UnixSeconds asked_ = 0;  // when
   ItemPtr held_;           // what was announced
   unsigned tries_ = 0;     // attempts that count for the retry policy, since a server was left
   unsigned sent_ = 0;      // ... in all, of which something was sent

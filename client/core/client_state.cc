@@ -51,6 +51,11 @@ std::optional<std::string_view> group_of(const Destination& from, const HeaderFi
   return GroupSessions::name_in(field_of(response, kGroupField));
 }
 
+bool hears_evictions(int status, const HeaderFields& response) {
+  if (status < 400) return true;  // plain servers do not name themselves, and need none
+  return status != 421 && has_field(response, "Tandem-Server");
+}
+
 void learn(ClientState& state, const Destination& from, const HeaderFields& response,
            const Introduced& as, Instant now) {
   const auto group = group_of(from, response);

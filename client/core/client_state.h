@@ -62,6 +62,9 @@ Introduced write_session_fields(const ClientState& state, const Introduction& as
                                 std::string& head);
 // The group that a response is of; nothing: what names it is no name.
 std::optional<std::string_view> group_of(const Destination& from, const HeaderFields& response);
+// Has a server seen the evictions that a request announced? Not if the response is the balancer's
+// own, or refers to another server.
+bool hears_evictions(int status, const HeaderFields& response);
 // What every response tells, whatever it answers. That the session is lost is about the one that
 // there was then: another call may have begun the next one since.
 void learn(ClientState& state, const Destination& from, const HeaderFields& response,

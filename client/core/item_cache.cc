@@ -5,6 +5,15 @@
 #include "client/core/cache_rules.h"
 
 namespace tandem {
+namespace {
+
+// Of a strong entity tag.
+Validator validator_of(std::string_view etag) {
+  const auto ours = Validator::parse(etag);
+  return ours ? *ours : Validator::of_foreign(etag);
+}
+
+}  // namespace
 
 std::size_t Item::bytes() const {
   constexpr std::size_t kOverhead = 256;  // the list, the index, the shared pointers
@@ -46,10 +55,10 @@ void ItemCache::store(std::string_view target, Item item) {
   note_change(target, entries_.front().item);
 }
 
-void ItemCache::refresh(std::string_view target, HeaderFields headers, UnixSeconds validated,
-                        std::string_view group) {
+void ItemCache::refresh(std::string_view target, const ItemPtr& held, HeaderFields headers,
+                        UnixSeconds validated, std::string_view group) {
   const auto found = index_.find(target);
-  if (found == index_.end()) return;
+  if (found == index_.end() || found->second->item != held) return;
   Entry& entry = *found->second;
   Item item = *entry.item;
   bytes_ -= item.bytes();
@@ -81,8 +90,7 @@ std::vector<HeldItem> ItemCache::held(std::string_view group) const {
     const std::string& etag = entry.item->etag;
     if (entry.item->group != group) continue;
     if (!etag.starts_with('"')) continue;  // weak: it stands for no content
-    const auto ours = Validator::parse(etag);
-    held.push_back({ItemKey::of(entry.target), ours ? *ours : Validator::of_foreign(etag)});
+    held.push_back({ItemKey::of(entry.target), validator_of(etag)});
   }
   const auto before = [](const HeldItem& a, const HeldItem& b) { return a.key < b.key; };
   std::sort(held.begin(), held.end(), before);
@@ -99,13 +107,15 @@ std::vector<HeldItem> ItemCache::held(std::string_view group) const {
 std::size_t ItemCache::vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now,
                              std::string_view group) {
   constexpr std::uint64_t kYear = 31'536'000;
-  std::unordered_map<ItemKey, std::uint64_t> seconds;
-  for (const auto& one : vouched) seconds.emplace(one.key, std::min(one.fresh_s, kYear));
+  std::unordered_map<ItemKey, const ValidationRounds::Vouched*> by_key;
+  for (const auto& one : vouched) by_key.emplace(one.key, &one);
   std::size_t count = 0;
   for (Entry& entry : entries_) {
-    const auto found = seconds.find(ItemKey::of(entry.target));
-    if (found == seconds.end() || entry.item->group != group) continue;
-    entry.vouch = Vouch{now, now + static_cast<UnixSeconds>(found->second)};
+    const auto found = by_key.find(ItemKey::of(entry.target));
+    if (found == by_key.end() || entry.item->group != group) continue;
+    const ValidationRounds::Vouched& one = *found->second;
+    if (one.validator != validator_of(entry.item->etag)) continue;  // replaced since
+    entry.vouch = Vouch{now, now + static_cast<UnixSeconds>(std::min(one.fresh_s, kYear))};
     ++count;
   }
   return count;
@@ -114,6 +124,13 @@ std::size_t ItemCache::vouch(std::span<const ValidationRounds::Vouched> vouched,
 std::optional<ItemCache::Vouch> ItemCache::vouched(std::string_view target) const {
   const auto found = index_.find(target);
   return found == index_.end() ? std::nullopt : found->second->vouch;
+}
+
+void ItemCache::forget_vouches(UnixSeconds now, std::string_view group) {
+  for (Entry& entry : entries_) {
+    if (!entry.vouch || entry.item->group != group) continue;
+    if (now < entry.vouch->from || now >= entry.vouch->until) entry.vouch.reset();
+  }
 }
 
 bool ItemCache::vouchable(std::string_view target) const {

@@ -51,16 +51,17 @@ class ItemCache {
   // Replaces what there was, which counts as evicted if it was of another group. An item that does
   // not fit is not kept, and counts as evicted.
   void store(std::string_view target, Item item);
-  // The same content, vouched for again, by a server of this group: new headers.
-  void refresh(std::string_view target, HeaderFields headers, UnixSeconds validated,
-               std::string_view group = {});
+  // The same content, vouched for again, by a server of this group: new headers. Nothing if
+  // another copy than `held` is there now.
+  void refresh(std::string_view target, const ItemPtr& held, HeaderFields headers,
+               UnixSeconds validated, std::string_view group = {});
   void remove(std::string_view target);
 
   // All items of the group with a strong entity tag, for a validation of the whole cache; of
   // several with one key, none.
   std::vector<HeldItem> held(std::string_view group = {}) const;
-  // A server of the group has called these current at `now`. Lasts as long as it said, or until
-  // the item changes; not kept on disk. How many were they?
+  // A server of the group has called these current, as of `now`. Lasts as long as it said, or until
+  // the item changes; not kept on disk. Other copies than those are left out. How many were they?
   std::size_t vouch(std::span<const ValidationRounds::Vouched> vouched, UnixSeconds now,
                     std::string_view group = {});
   struct Vouch {
@@ -68,6 +69,8 @@ class ItemCache {
     UnixSeconds until = 0;  // `from`: it was current, and nothing is promised
   };
   std::optional<Vouch> vouched(std::string_view target) const;
+  // Of the group's, those whose time is over.
+  void forget_vouches(UnixSeconds now, std::string_view group);
   // Is the item held, and could a validation vouch for it? Not a use.
   bool vouchable(std::string_view target) const;
   // The group of an item; nothing: it is not held. Not a use. Valid until the next change.

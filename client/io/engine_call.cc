@@ -47,7 +47,7 @@ void EngineCall::go_on() {
   }
   if (!validated_ && !engine_.validating_ && call_.wants_validation(now)) {
     engine_.validating_ = true;
-    validation_.emplace(engine_.state_, call_.group());
+    validation_.emplace(engine_.state_, engine_.loop_.unix_now(), call_.group());
     // The call can do without: a quarter of its time.
     validate_by_ = std::min(call_.deadline(), now + engine_.state_.timeout / 4);
     return validate();
@@ -71,7 +71,7 @@ bool EngineCall::needs_map() {
 void EngineCall::validate() {
   stage_ = Stage::kValidating;
   asked_at_ = engine_.loop_.now();
-  const auto head = validation_->head(engine_.errands_->avoids());
+  const auto head = validation_->head(engine_.loop_.unix_now(), engine_.errands_->avoids());
   exchange_ = engine_.transport_->start(
       validation_->to(), head, validation_->body(), http::Method::kPost, validate_by_,
       [this](Outcome outcome) { on_validated(std::move(outcome)); });
@@ -98,7 +98,7 @@ void EngineCall::on_validated(Outcome outcome) {
 
 void EngineCall::attempt() {
   stage_ = Stage::kSending;
-  call_.begin_attempt(engine_.errands_->avoids());
+  call_.begin_attempt(engine_.loop_.unix_now(), engine_.errands_->avoids());
   asked_at_ = engine_.loop_.now();
   watch_.begin(asked_at_, call_.may_leave());
   timer_.set(watch_.next_deadline());

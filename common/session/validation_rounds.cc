@@ -69,7 +69,7 @@ bool ValidationRounds::fits(const ValidationAnswer& answer) const {
 void ValidationRounds::take_listed(const ValidationAnswer& answer) {
   std::size_t at = 0;
   const auto take = [&](const HeldItem& item) {
-    if (answer.listed[at++]) vouched_.push_back({item.key, answer.fresh_s});
+    if (answer.listed[at++]) vouched_.push_back({item.key, answer.fresh_s, item.validator});
   };
   for (const auto& list : request_.lists) std::for_each(list.items.begin(), list.items.end(), take);
   std::for_each(request_.loose.begin(), request_.loose.end(), take);
@@ -96,7 +96,7 @@ void ValidationRounds::take_rest(const ValidationAnswer& answer) {
     if (answer.rest == Rest::kAllBut) current = !named.contains(item.key);
     if (answer.rest == Rest::kOnly) current = named.contains(item.key);
     if (answer.rest == Rest::kBits) current = answer.bits[at];
-    if (current) vouched_.push_back({item.key, answer.fresh_s});
+    if (current) vouched_.push_back({item.key, answer.fresh_s, item.validator});
     ++at;
   }
 }

@@ -40,6 +40,7 @@ class ValidationRounds {
   struct Vouched {
     ItemKey key;
     std::uint64_t fresh_s = 0;
+    Validator validator{};  // of the content that is current
   };
   const std::vector<Vouched>& vouched() const { return vouched_; }
 

@@ -38,9 +38,9 @@ class CacheValidationTest : public ::testing::Test {
     return answer;
   }
   ValidationReport validate(const Response& response, UnixSeconds now = kToday) {
-    CacheValidation validation(state);
+    CacheValidation validation(state, now);
     EXPECT_FALSE(validation.finished());
-    head = validation.head();
+    head = validation.head(now);
     validation.on_response(response, kStart, now);
     EXPECT_TRUE(validation.finished());
     return validation.report();
@@ -146,7 +146,7 @@ TEST_F(CacheValidationTest, WhatIsNotVouchedForIsAskedAbout) {
   EXPECT_EQ(report.vouched, 2u);
   first.on_validated(report, kToday);
   ASSERT_FALSE(first.finished());
-  first.begin_attempt();
+  first.begin_attempt(kToday);
   EXPECT_NE(first.head().find("If-None-Match: " + Validator::of("/a").etag()), std::string::npos);
   EXPECT_TRUE(call("/b").finished());
   EXPECT_TRUE(call("/foreign").finished());
@@ -196,17 +196,72 @@ TEST_F(CacheValidationTest, AnExpiredTokenIsNotUsedForItTwice) {
   EXPECT_TRUE(call("/a").wants_validation(kStart));
 }
 
+// What an earlier validation vouched for is over.
+TEST_F(CacheValidationTest, AValidationThatDoesNotVouchForAnItemAnswersItWithNothing) {
+  keep("/a");
+  keep("/b");
+  take_over();
+  validate(answer(all_fresh(30)));
+  ValidationAnswer useless;
+  useless.rest = Rest::kUseless;
+  constexpr UnixSeconds kLater = kToday + 3600;
+  Call late = call("/b", kLater);
+  late.on_validated(validate(answer(useless), kLater), kLater);
+  EXPECT_FALSE(late.finished());
+
+  validate(answer(all_fresh(30)));
+  CacheValidation failing(state, kLater);
+  for (int i = 0; i < 2; ++i) {
+    failing.head(kLater);
+    failing.on_failure(kStart);
+  }
+  Call failed = call("/b", kLater);
+  failed.on_validated(failing.report(), kLater);
+  EXPECT_FALSE(failed.finished());
+}
+
+TEST_F(CacheValidationTest, WhatWasVouchedForBeforeStandsUntilItsTimeIsOver) {
+  keep("/a");
+  keep("/b");
+  take_over();
+  validate(answer(all_fresh(30)));
+  validate({503, {}, ""}, kToday + 29);
+  EXPECT_TRUE(call("/b", kToday + 29).finished());
+}
+
+// Another call has fetched the item meanwhile.
+TEST_F(CacheValidationTest, OnlyTheCopyThatWasAskedAboutIsVouchedFor) {
+  keep("/a");
+  keep("/b");
+  CacheValidation validation(state, kToday);
+  validation.head(kToday);
+  keep("/a", {{"Cache-Control", "max-age=1"}}, Validator::of("another").etag());
+  validation.on_response(answer(all_fresh(3600)), kStart, kToday);
+  EXPECT_FALSE(state.cache.vouched("/a"));
+  EXPECT_TRUE(state.cache.vouched("/b"));
+}
+
+TEST_F(CacheValidationTest, ATermBeginsWhenTheServerWasAsked) {
+  keep("/a");
+  keep("/b");
+  CacheValidation validation(state, kToday);
+  validation.head(kToday);
+  validation.on_response(answer(all_fresh(30)), kStart, kToday + 20);
+  EXPECT_TRUE(call("/b", kToday + 29).finished());
+  EXPECT_FALSE(call("/b", kToday + 31).finished());
+}
+
 TEST_F(CacheValidationTest, NonsenseAndFailuresLeaveTheCallAlone) {
   keep("/a");
   keep("/b");
   take_over();
   EXPECT_EQ(validate({200, {}, "nonsense"}).vouched, 0u);
   EXPECT_FALSE(call("/a").wants_validation(kStart));
-  CacheValidation failing(state);
-  failing.head();
+  CacheValidation failing(state, kToday);
+  failing.head(kToday);
   failing.on_failure(kStart);
   ASSERT_FALSE(failing.finished()) << "the kept connection may have been stale";
-  failing.head();
+  failing.head(kToday);
   failing.on_failure(kStart);
   EXPECT_TRUE(failing.finished());
   EXPECT_EQ(failing.report().requests, 2u);
@@ -215,14 +270,14 @@ TEST_F(CacheValidationTest, NonsenseAndFailuresLeaveTheCallAlone) {
 TEST_F(CacheValidationTest, SeveralRoundsWhereTheMirrorDiffers) {
   for (int i = 0; i < 100; ++i) keep("/" + std::to_string(i));
   take_over();
-  CacheValidation validation(state);
-  validation.head();
+  CacheValidation validation(state, kToday);
+  validation.head(kToday);
   const std::string first(validation.body());
   ValidationAnswer differs;
   differs.rest = Rest::kDiffers;  // nothing is known there
   validation.on_response(answer(differs), kStart, kToday);
   ASSERT_FALSE(validation.finished());
-  validation.head();
+  validation.head(kToday);
   const auto listing = ValidationRequest::decode(validation.body());
   ASSERT_TRUE(listing);
   std::size_t listed = 0;

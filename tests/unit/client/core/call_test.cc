@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "client/core/cache_rules.h"
 #include "common/session/validator.h"
 
 namespace tandem {
@@ -21,7 +22,7 @@ class CallTest : public ::testing::Test {
 
   Call begin(std::string_view method, std::string_view target, std::string_view body = {}) {
     Call call(state, {method, target, body, headers}, kStart, kToday);
-    if (!call.finished()) call.begin_attempt();
+    if (!call.finished()) call.begin_attempt(kToday);
     return call;
   }
 
@@ -101,12 +102,50 @@ TEST_F(CallTest, AChangedContentReplacesTheCopy) {
   EXPECT_TRUE(sent("If-None-Match: " + Validator::of("new").etag()));
 }
 
+// Two calls announce one copy; the content has changed when the first is answered.
+TEST_F(CallTest, A304ChangesNothingOfACopyThatHasReplacedTheAnnouncedOne) {
+  state.reuse_fresh = true;
+  exchange("GET", "/x", ok("old"));
+  Call first = begin("GET", "/x"), second = begin("GET", "/x");
+  first.on_response(ok("new", {{"Cache-Control", "max-age=1"}}), kStart, kToday);
+  second.on_response(not_modified({{"Cache-Control", "max-age=3600"}}), kStart, kToday);
+  EXPECT_EQ(second.take_reply().body(), "old") << "as the server said at that time";
+  const ItemPtr held = state.cache.find("/x");
+  EXPECT_EQ(*held->content, "new");
+  EXPECT_EQ(field_of(held->headers, "ETag"), Validator::of("new").etag());
+  EXPECT_EQ(field_of(held->headers, "Cache-Control"), "max-age=1");
+}
+
+// RFC 9111, 4.2.3: the way of the response is part of its age.
+TEST_F(CallTest, ACopysTermBeginsWhenItWasAskedFor) {
+  state.reuse_fresh = true;
+  Call call = begin("GET", "/x");
+  call.on_response(ok("x", {{"Cache-Control", "max-age=30"}}), kStart, kToday + 20);
+  EXPECT_TRUE(Call(state, {"GET", "/x", {}, headers}, kStart, kToday + 29).finished());
+  EXPECT_FALSE(Call(state, {"GET", "/x", {}, headers}, kStart, kToday + 31).finished());
+}
+
+TEST_F(CallTest, EvictionsStayToBeToldUntilAServerHasHeardOfThem) {
+  const std::string told = "Tandem-Cache: 0000000000000abc;evicted=" + fmt_key("/x");
+  exchange("GET", "/x", ok("x"));
+  state.cache.remove("/x");
+  state.retry.attempts_max = 1;
+  exchange("GET", "/y", {503, {{"Retry-After", "1"}}, "the balancer's own"});
+  EXPECT_TRUE(sent(told));
+  exchange("GET", "/y", {421, {{"Tandem-Server", "a"}}, "served elsewhere"});
+  EXPECT_TRUE(sent(told));
+  exchange("GET", "/y", {404, {{"Tandem-Server", "a"}}, "there is none"});
+  EXPECT_TRUE(sent(told));
+  exchange("GET", "/y", ok("y"));
+  EXPECT_FALSE(sent(told));
+}
+
 TEST_F(CallTest, A304AboutAnotherCopyIsAskedAgainWithoutOne) {
   exchange("GET", "/x", ok("content"));
   Call call = begin("GET", "/x");
   call.on_response(not_modified({{"ETag", "\"another\""}}), kStart, kToday);
   ASSERT_FALSE(call.finished());
-  call.begin_attempt();
+  call.begin_attempt(kToday);
   EXPECT_EQ(call.head().find("If-None-Match"), std::string_view::npos);
   call.on_response(ok("other"), kStart, kToday);
   ASSERT_TRUE(call.finished());
@@ -142,8 +181,8 @@ TEST_F(CallTest, AContentThatIsNotWhatItsValidatorSaysIsNotKept) {
 TEST_F(CallTest, WritesAndAbsenceEndACopyAndEvictionsAreAnnouncedUntilHeard) {
   for (const char* target : {"/a", "/b", "/c"}) exchange("GET", target, ok("x"));
   exchange("PUT", "/a", {204, {}, ""});
-  exchange("DELETE", "/b", {500, {}, ""});  // did not happen
-  exchange("GET", "/c", {404, {}, ""});
+  exchange("DELETE", "/b", {500, {{"Tandem-Server", "a"}}, ""});  // did not happen
+  exchange("GET", "/c", {404, {{"Tandem-Server", "a"}}, ""});
   EXPECT_TRUE(state.cache.find("/b"));
   EXPECT_EQ(state.cache.items(), 1u);
   const std::string announced = fmt_key("/c");
@@ -181,7 +220,7 @@ TEST_F(CallTest, AnIdempotentRequestIsRepeatedAfterABrokenConnection) {
   call.on_failure({ClientFailure::kReceive, "broken", true}, kStart);
   ASSERT_FALSE(call.finished());
   EXPECT_EQ(call.next_attempt(), kStart + 50ms);
-  call.begin_attempt();
+  call.begin_attempt(kToday);
   call.on_response(ok("x"), kStart, kToday);
   EXPECT_EQ(call.take_reply().attempts, 2u);
 }
@@ -211,7 +250,7 @@ TEST_F(CallTest, ARefusedServiceIsTriedAgainWhenItSaysWhen) {
   EXPECT_TRUE(post.finished());
   EXPECT_EQ(exchange("GET", "/x", {503, {}, "no word when"}).status, 503);
   for (int i = 2; i <= 4; ++i) {
-    call.begin_attempt();
+    call.begin_attempt(kToday);
     call.on_response(busy, kStart, kToday);
   }
   ASSERT_TRUE(call.finished());
@@ -249,7 +288,7 @@ TEST_F(CallTest, TheBudgetPaysForWhatIsSentAgainAndForNothingElse) {
   call.on_response(busy, kStart, kToday);
   ASSERT_FALSE(call.finished());
   EXPECT_FALSE(state.budget.affords());
-  call.begin_attempt();
+  call.begin_attempt(kToday);
   call.on_response(busy, kStart, kToday);
   ASSERT_TRUE(call.finished()) << "who is over its capacity is not asked more than the budget has";
   EXPECT_EQ(call.take_reply().status, 503);

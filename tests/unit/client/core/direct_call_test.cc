@@ -30,7 +30,8 @@ class DirectCall : public ::testing::Test {
   // Begins the next attempt; the server's name, "" for the balancer.
   std::string attempt(Call& one) {
     now = std::max(now, one.next_attempt());
-    one.begin_attempt([this](std::string_view s) { return avoided.count(std::string(s)) > 0; });
+    one.begin_attempt(kToday,
+                      [this](std::string_view s) { return avoided.count(std::string(s)) > 0; });
     return one.to().server;
   }
   static bool sent(const Call& one, std::string_view line) {
@@ -329,7 +330,7 @@ TEST(CallByType, HasNoSessionAndGoesToTheStandInWhenTheOwnerFails) {
                         ListedTypes{"g", 8, {{"/x", "b"}}}});
   const HeaderFields none;
   Call call(state, {"GET", "/x", "", none}, kStart, kToday);
-  call.begin_attempt();
+  call.begin_attempt(kToday);
   EXPECT_EQ(call.to().server, "b");
   EXPECT_NE(call.head().find("Tandem-Direct: view=7;by=type\r\n"), std::string_view::npos);
   EXPECT_EQ(call.head().find("Tandem-Session"), std::string_view::npos);
@@ -337,7 +338,7 @@ TEST(CallByType, HasNoSessionAndGoesToTheStandInWhenTheOwnerFails) {
   EXPECT_TRUE(call.may_leave());
   call.on_failure({ClientFailure::kConnect, "refused", false}, kStart, true);
   EXPECT_EQ(call.next_attempt(), kStart);
-  call.begin_attempt([](std::string_view server) { return server == "b"; });
+  call.begin_attempt(kToday, [](std::string_view server) { return server == "b"; });
   EXPECT_EQ(call.to().server, "a");
   call.on_response({200, {{"Tandem-Server", "a"}, {"ETag", "\"1\""}}, "x"}, kStart, kToday);
   EXPECT_TRUE(call.take_reply().direct);

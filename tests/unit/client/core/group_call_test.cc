@@ -30,7 +30,7 @@ class GroupCall : public ::testing::Test {
     auto call =
         std::make_unique<Call>(state, CallRequest{method, target, {}, headers}, kStart, kToday);
     if (!call->finished()) {
-      call->begin_attempt();
+      call->begin_attempt(kToday);
       head = call->head();
     }
     return call;
@@ -119,8 +119,8 @@ TEST_F(GroupCall, TheCacheIsValidatedGroupByGroup) {
   EXPECT_FALSE(wants("/x")) << "its server is the same as ever";
   ASSERT_TRUE(wants("/api/x")) << "there was a takeover in its group";
 
-  CacheValidation validation(state, "api");
-  head = validation.head();
+  CacheValidation validation(state, kToday, "api");
+  head = validation.head(kToday);
   EXPECT_TRUE(head.starts_with("POST /.well-known/tandem/validate?group=api HTTP/1.1\r\n"));
   EXPECT_TRUE(sent("Tandem-Session: T0, T1;group=api"));
   ValidationAnswer all;
@@ -136,8 +136,8 @@ TEST_F(GroupCall, TheCacheIsValidatedGroupByGroup) {
 
 TEST_F(GroupCall, AnotherGroupsWordIsNoValidation) {
   exchange("/api/x", "api", {{"Tandem-Session", "T1"}});
-  CacheValidation validation(state, "api");
-  validation.head();
+  CacheValidation validation(state, kToday, "api");
+  validation.head(kToday);
   ValidationAnswer all;
   all.rest = ValidationAnswer::Rest::kAll;
   all.fresh_s = 30;
@@ -150,7 +150,7 @@ TEST_F(GroupCall, AnotherGroupsWordIsNoValidation) {
 TEST_F(GroupCall, WhatTheBalancerAnswersItselfTellsOfNoGroup) {
   exchange("/api/x", "api", {{"Tandem-Session", "T1"}});
   Call call(state, {"GET", "/list", {}, headers, true}, kStart, kToday);
-  call.begin_attempt();
+  call.begin_attempt(kToday);
   call.on_response({200, {}, "x"}, kStart, kToday);
   EXPECT_EQ(state.groups.latest(), "api");
 }
@@ -196,13 +196,14 @@ TEST_F(DirectGroupCall, ARequestGoesToItsGroupsPrimaryWithItsGroupsTokenAlone) {
 TEST_F(DirectGroupCall, TheGroupsAlternateIsAskedAndOthersOfTheGroupNever) {
   const auto call =
       std::make_unique<Call>(state, CallRequest{"GET", "/api/x", {}, headers}, kStart, kToday);
-  call->begin_attempt([](std::string_view server) { return server == "a1"; });
+  call->begin_attempt(kToday, [](std::string_view server) { return server == "a1"; });
   EXPECT_EQ(call->to().server, "a2");
   EXPECT_NE(call->head().find("failed=a1"), std::string_view::npos);
-  call->begin_attempt([](std::string_view server) { return server == "a1" || server == "a2"; });
+  call->begin_attempt(kToday,
+                      [](std::string_view server) { return server == "a1" || server == "a2"; });
   EXPECT_EQ(call->to().server, "") << "the balancer, before servers that cannot know the session";
   call->on_failure({ClientFailure::kConnect, "refused", false}, kStart);
-  call->begin_attempt([](std::string_view) { return true; });
+  call->begin_attempt(kToday, [](std::string_view) { return true; });
   EXPECT_EQ(call->to().group, "api") << "whoever there is, of the group";
 }
 
@@ -227,7 +228,7 @@ TEST_F(DirectGroupCall, AReferralWithinTheGroupIsFollowed) {
       kStart, kToday);
   ASSERT_FALSE(call->finished());
   state.locator.on_map({8, {{"new", "h:9", true, "api", 1, false}}, {}, {}}, {"a2", "h:2"});
-  call->begin_attempt();
+  call->begin_attempt(kToday);
   EXPECT_EQ(call->to().server, "new");
   head = call->head();
   EXPECT_TRUE(sent("Tandem-Session: R"));

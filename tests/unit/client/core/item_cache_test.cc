@@ -40,7 +40,7 @@ TEST(ItemCache, GivesUpTheLeastRecentlyUsed) {
 TEST(ItemCache, CountsBytesExactly) {
   ItemCache cache(100'000);
   cache.store("/a", item_of(1000));
-  cache.refresh("/a", {{"Date", "now"}}, 5);
+  cache.refresh("/a", cache.find("/a"), {{"Date", "now"}}, 5);
   EXPECT_EQ(cache.find("/a")->validated, 5);
   cache.store("/b", item_of(10));
   cache.store("/a", item_of(20));
@@ -98,12 +98,12 @@ TEST(ItemCache, AnItemThatAnotherGroupServesFromNowOnIsEvictedForTheFormer) {
   EXPECT_EQ(cache.group_of("/none"), std::nullopt);
   item.group = "new";
   cache.store("/a", item);
-  cache.refresh("/b", {}, 5, "new");
+  cache.refresh("/b", cache.find("/b"), {}, 5, "new");
   EXPECT_EQ(cache.group_of("/a"), "new");
   EXPECT_EQ(cache.group_of("/b"), "new");
   EXPECT_EQ(cache.evicted(9, "old").keys, (std::vector{ItemKey::of("/a"), ItemKey::of("/b")}));
   EXPECT_TRUE(cache.evicted(9, "new").keys.empty());
-  cache.refresh("/b", {}, 6, "old");
+  cache.refresh("/b", cache.find("/b"), {}, 6, "old");
   EXPECT_EQ(cache.evicted(9, "old").keys, std::vector{ItemKey::of("/a")}) << "held again there";
   cache.remove("/a");
   cache.remove("/b");
@@ -120,8 +120,9 @@ TEST(ItemCache, WhatIsHeldAndVouchedForIsOfAGroup) {
   EXPECT_EQ(cache.held()[0].key, ItemKey::of("/a"));
   ASSERT_EQ(cache.held("api").size(), 1u);
   EXPECT_EQ(cache.held("api")[0].key, ItemKey::of("/b"));
-  const std::vector<ValidationRounds::Vouched> both = {{ItemKey::of("/a"), 9},
-                                                       {ItemKey::of("/b"), 9}};
+  const std::vector<ValidationRounds::Vouched> both = {
+      {ItemKey::of("/a"), 9, Validator::of_foreign("\"e\"")},
+      {ItemKey::of("/b"), 9, Validator::of_foreign("\"e\"")}};
   EXPECT_EQ(cache.vouch(both, 100, "api"), 1u);
   EXPECT_TRUE(cache.vouched("/b"));
   EXPECT_FALSE(cache.vouched("/a")) << "its group has not said so";
