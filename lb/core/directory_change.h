@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -83,6 +84,8 @@ struct DirectoryChange {
   std::vector<BuddiesRow> buddies;  // the same
   std::vector<ServerId> removed;    // out of the registry, with their buddies
   std::vector<MembershipEvent> events;
+  // The names of all that an administrator has drained, plain servers as well; nothing: as before.
+  std::optional<std::set<std::string>> drained;
 
   bool operator==(const DirectoryChange&) const = default;
 };
@@ -95,6 +98,7 @@ struct DirectoryContents {
   std::vector<ServerRow> servers;
   std::vector<BuddiesRow> buddies;
   std::vector<MembershipEvent> events;  // the newest, oldest first; `at` is not known
+  std::set<std::string> drained;        // names
 };
 
 }  // namespace tandem

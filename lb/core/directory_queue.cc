@@ -32,6 +32,7 @@ void coalesce(DirectoryChange& older, DirectoryChange newer) {
   older.removed.assign(removed.begin(), removed.end());
   overlay(older.servers, std::move(newer.servers), id_of);
   overlay(older.buddies, std::move(newer.buddies), server_of);
+  if (newer.drained) older.drained = std::move(newer.drained);
   std::move(newer.events.begin(), newer.events.end(), std::back_inserter(older.events));
 }
 
@@ -60,6 +61,7 @@ void DirectoryQueue::push(DirectoryChange change) {
     truth_.servers.erase(id);
     truth_.buddies.erase(id);
   }
+  if (change.drained) truth_.drained = change.drained;
   for (const ServerRow& row : change.servers) truth_.servers.insert_or_assign(row.id, row);
   for (const BuddiesRow& row : change.buddies) {
     if (empty(row)) {
@@ -167,14 +169,16 @@ void DirectoryQueue::start_anew(const DirectoryContents& contents) {
     view_version_ = std::max(view_version_, contents.view_version);
     for (const ServerRow& row : contents.servers) truth_.servers.emplace(row.id, row);
     for (const BuddiesRow& row : contents.buddies) truth_.buddies.emplace(row.server, row);
+    if (!truth_.drained) truth_.drained = contents.drained;
   }
   std::vector<ServerId> without_buddies;
   change.view_version = view_version_;
   change.servers = difference(contents.servers, truth_.servers, id_of, change.removed);
   change.buddies = difference(contents.buddies, truth_.buddies, server_of, without_buddies);
   for (const ServerId id : without_buddies) change.buddies.push_back({id, {}, {}});
+  if (truth_.drained != contents.drained) change.drained = truth_.drained;
   if (change.servers.empty() && change.removed.empty() && change.buddies.empty() &&
-      change.events.empty()) {
+      change.events.empty() && !change.drained) {
     return;
   }
   add(std::move(change));

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,6 +76,7 @@ class DirectoryQueue {
   struct Rows {
     std::map<ServerId, ServerRow> servers;
     std::map<ServerId, BuddiesRow> buddies;
+    std::optional<std::set<std::string>> drained;  // nothing: nobody has told
   };
   void add(DirectoryChange change);
   void drop_events();

@@ -22,6 +22,7 @@ ServerRow row_of(const ServerRecord& record, ServerState state) {
 void DirectoryRecord::restore(const DirectoryContents& contents) {
   for (const ServerRow& row : contents.servers) servers_.insert_or_assign(row.id, row);
   for (const BuddiesRow& row : contents.buddies) buddies_.insert_or_assign(row.server, row);
+  drained_ = contents.drained;
 }
 
 void DirectoryRecord::note_event(Instant now, MembershipEvent::Kind kind, std::string_view name,
@@ -37,7 +38,8 @@ void DirectoryRecord::note_event(Instant now, MembershipEvent::Kind kind, std::s
 }
 
 std::optional<DirectoryChange> DirectoryRecord::take(const View& view,
-                                                     const std::set<ServerId>& held_back) {
+                                                     const std::set<ServerId>& held_back,
+                                                     const std::set<std::string>& drained) {
   DirectoryChange change;
   change.view_version = view.version;
   change.events = std::exchange(events_, {});
@@ -65,8 +67,9 @@ std::optional<DirectoryChange> DirectoryRecord::take(const View& view,
     servers_.erase(id);
     buddies_.erase(id);
   }
+  if (drained != drained_) change.drained = drained_ = drained;
   if (change.servers.empty() && change.buddies.empty() && change.removed.empty() &&
-      change.events.empty()) {
+      change.events.empty() && !change.drained) {
     return std::nullopt;
   }
   return change;

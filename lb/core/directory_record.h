@@ -28,13 +28,15 @@ class DirectoryRecord {
                   std::string_view text);
 
   // The change from what was told to `view`, of whose offline servers those in `held_back` are only
-  // that. Nothing if there is none, and no event.
-  std::optional<DirectoryChange> take(const View& view, const std::set<ServerId>& held_back = {});
+  // that, and to the names of the drained. Nothing if there is none, and no event.
+  std::optional<DirectoryChange> take(const View& view, const std::set<ServerId>& held_back = {},
+                                      const std::set<std::string>& drained = {});
 
  private:
   std::map<ServerId, ServerRow> servers_;
   std::map<ServerId, BuddiesRow> buddies_;
   std::vector<MembershipEvent> events_;
+  std::set<std::string> drained_;
 };
 
 }  // namespace tandem

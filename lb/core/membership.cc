@@ -85,7 +85,7 @@ void Membership::on_status(Member& member, Status status) {
   status.draining = status.draining || member.drain_wanted;
   status_urgent_ = status_urgent_ || changes_choice(member.record.status, status);
   const bool grown = member.record.status.capacity != status.capacity;
-  figures_new_ = figures_new_ || grown || member.record.status.threshold != status.threshold;
+  directory_new_ = directory_new_ || grown || member.record.status.threshold != status.threshold;
   // Capacities are the weights by which servers own types: all must know them by the same view.
   if (grown && member.record.kind == ServerKind::kTandem) {
     ++version_;
@@ -166,6 +166,12 @@ DrainOrder Membership::set_drain(Instant now, std::string_view name, bool draini
     return DrainOrder::kElsewhere;
   }
   member.drain_wanted = draining;
+  if (draining) {
+    drained_.insert(it->first);
+  } else {
+    drained_.erase(it->first);
+  }
+  directory_new_ = true;
   Status status = member.record.status;
   status.draining = draining;
   if (member.record.kind == ServerKind::kPlain) ++status.sequence;

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -144,7 +145,7 @@ class Membership {
   // What the workers counted for a plain server.
   void on_plain_count(Instant now, ServerId server, std::uint32_t primaries,
                       std::uint32_t alternates);
-  // An administrator's wish; kept while the name is known.
+  // An administrator's wish; kept while the name is known, in the directory, too.
   DrainOrder set_drain(Instant now, std::string_view name, bool draining,
                        MembershipActions& actions);
 
@@ -227,6 +228,7 @@ class Membership {
   void refuse(ConnectionId from, std::string reason, MembershipActions& actions);
   bool make_room(Instant now);
   void put_plain(Instant now, const PlainServer& plain);
+  void drain_as_before(Member& member);
   static bool gives_way(const Member& member);
   void give_way(Instant now, const PlainServer& plain);
   void remove(const std::string& name);
@@ -255,6 +257,7 @@ class Membership {
   Options options_;
   std::map<std::string, Member, std::less<>> members_;  // by name: the order of round robin
   std::map<ServerId, std::string> names_;               // of members_
+  std::set<std::string> drained_;                       // names; of some nothing may be known yet
   std::map<ConnectionId, Hello> hellos_;                // greeted, not registered yet
   std::map<ConnectionId, std::string> connections_;     // registered: the member's name
   std::map<ConnectionId, std::string> followers_;       // balancers: their names
@@ -272,7 +275,7 @@ class Membership {
   bool view_new_ = true;         // not told yet
   bool status_new_ = false;      // of some members, not told yet
   bool status_urgent_ = false;   // at once
-  bool figures_new_ = false;     // capacities or thresholds, which the directory has not been told
+  bool directory_new_ = false;   // something that the directory has not been told
   bool n_plus_one_new_ = false;  // not judged since the last that was published
   Instant view_sent_;
   Instant status_sent_;

@@ -7,9 +7,9 @@ namespace tandem {
 
 void Membership::publish(Instant now, MembershipActions& actions) {
   const bool view_due = (view_new_ || teller_.awaited()) && view_sent_ + kViewGap <= now;
-  if (view_due || (figures_new_ && !view_new_)) {
-    figures_new_ = false;
-    if (auto change = directory_.take(view(), master_.held_back()))
+  if (view_due || (directory_new_ && !view_new_)) {
+    directory_new_ = false;
+    if (auto change = directory_.take(view(), master_.held_back(), drained_))
       actions.push_back(StoreChange{std::move(*change)});
   }
   if (view_due) publish_view(now, actions);

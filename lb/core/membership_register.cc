@@ -50,6 +50,8 @@ Result<void> Membership::configure(Instant now, Options options,
     view_new_ = true;
   }
   for (const PlainServer& server : plain) put_plain(now, server);
+  std::erase_if(drained_, [&](const std::string& name) { return members_.count(name) == 0; });
+  directory_new_ = true;
   return {};
 }
 
@@ -64,6 +66,7 @@ void Membership::put_plain(Instant now, const PlainServer& plain) {
     record.data_address = plain.address;
     record.online = true;
     record.status = Status{};
+    drain_as_before(member);
     ++record.incarnation;
     member.serial = 0;
     member.check = HealthCheck(options_.check, now);
@@ -180,6 +183,7 @@ void Membership::on_register(Instant now, ConnectionId from, const Register& mes
     n_plus_one_.forget(id);
   }
   record.incarnation = hello.incarnation;
+  drain_as_before(member);
   member.says_draining = message.status.draining;
   on_status(member, message.status);
   master_.on_registered(now, id, record.zone, record.incarnation, orders_);

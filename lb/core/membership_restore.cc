@@ -7,8 +7,19 @@
 
 namespace tandem {
 
+// An administrator has drained it, in an earlier life of this process maybe.
+void Membership::drain_as_before(Member& member) {
+  if (drained_.count(member.record.name) == 0) return;
+  member.drain_wanted = member.record.status.draining = true;
+}
+
 void Membership::restore(Instant now, const DirectoryContents& contents) {
   if (members_.empty()) directory_.restore(contents);
+  drained_.insert(contents.drained.begin(), contents.drained.end());
+  for (auto& [name, member] : members_) {
+    // Of a server that is registered its own word counts: it was restarted since, or it drains.
+    if (member.connection == 0 || member.says_draining) drain_as_before(member);
+  }
   for (const ServerRow& row : contents.servers) {
     if (members_.size() == kMembersMax) break;
     if (!valid_name(row.name) || names_.count(row.id) != 0 || members_.count(row.name) != 0) {
@@ -29,6 +40,7 @@ void Membership::restore(Instant now, const DirectoryContents& contents) {
     record.status.threshold = row.threshold;
     record.online = row.state == ServerState::kOnline;
     record.left = row.state == ServerState::kLeft;
+    drain_as_before(member);
     member.is_new = false;
     master_.adopt(now, row.id, row.zone, row.incarnation, row.state);
   }

@@ -62,7 +62,13 @@ INSERT INTO meta VALUES
   ('schema_version', 0), ('view_version', 0), ('writer', 0), ('last_change', 0);
 )sql";
 
-constexpr const char* kSchema[] = {kVersion1};
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE drained (
+  name TEXT PRIMARY KEY
+) WITHOUT ROWID;
+)sql";
+
+constexpr const char* kSchema[] = {kVersion1, kVersion2};
 
 }  // namespace
 

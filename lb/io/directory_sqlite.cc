@@ -162,6 +162,9 @@ Result<void> SqliteDirectory::load_servers(DirectoryContents& contents) {
              state_of_word(row.text(8)).value_or(ServerState::kOffline), loaded(row.integer(9))});
       });
   if (!done) return done;
+  done = each_row(*database_, "SELECT name FROM drained",
+                  [&](const Statement& row) { contents.drained.emplace(row.text(0)); });
+  if (!done) return done;
   return each_row(
       *database_, "SELECT server, first, second FROM buddies ORDER BY server",
       [&](const Statement& row) {
@@ -215,6 +218,7 @@ Result<void> SqliteDirectory::write(const NumberedChange& numbered) {
   auto done = write_servers(change);
   if (done) done = write_buddies(change);
   if (done) done = write_events(change.events);
+  if (done && change.drained) done = write_drained(*change.drained);
   const std::pair<const char*, std::uint64_t> meta[] = {{"writer", numbered.writer},
                                                         {"last_change", numbered.number},
                                                         {"view_version", change.view_version}};
@@ -290,6 +294,13 @@ Result<void> SqliteDirectory::write_events(const std::vector<MembershipEvent>& e
       events_ - options_.events_max);
   events_ = options_.events_max;
   return database_->execute(sql.c_str());
+}
+
+// They are few, and all of them are told.
+Result<void> SqliteDirectory::write_drained(const std::set<std::string>& names) {
+  if (auto done = database_->execute("DELETE FROM drained"); !done) return done;
+  return for_each(*database_, "INSERT INTO drained VALUES (?)", names,
+                  [](Statement& statement, const std::string& name) { statement.bind(1, name); });
 }
 
 // --- whether it is still there ------------------------------------------------------------------

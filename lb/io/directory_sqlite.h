@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -50,6 +51,7 @@ class SqliteDirectory final : public DirectoryStore {
   Result<void> write_servers(const DirectoryChange& change);
   Result<void> write_buddies(const DirectoryChange& change);
   Result<void> write_events(const std::vector<MembershipEvent>& events);
+  Result<void> write_drained(const std::set<std::string>& names);
 
   std::string path_;
   Options options_;

@@ -281,6 +281,7 @@ void World::store(Balancer& balancer, const DirectoryChange& change) {
     parts.push_back(fmt::format("event \"{}\"{}{}", kind_word(event.kind),
                                 event.name.empty() ? "" : " of ", event.name));
   }
+  if (change.drained) directory.drained = *change.drained;
   if (parts.empty()) return;
   say(fmt::format("{}: one transaction: {}", balancer.name, fmt::join(parts, "; ")));
 }

@@ -56,6 +56,7 @@ void SimBalancer::after(Duration delay, std::function<void()> work) {
 
 void SimBalancer::Directory::store(const DirectoryChange& change) {
   version = change.view_version;
+  if (change.drained) drained = *change.drained;
   for (const ServerRow& row : change.servers) servers[row.id] = row;
   for (const BuddiesRow& row : change.buddies) buddies[row.server] = row;
   for (const ServerId server : change.removed) {
@@ -67,6 +68,7 @@ void SimBalancer::Directory::store(const DirectoryChange& change) {
 DirectoryContents SimBalancer::Directory::contents() const {
   DirectoryContents contents;
   contents.view_version = version;
+  contents.drained = drained;
   for (const auto& [id, row] : servers) contents.servers.push_back(row);
   for (const auto& [id, row] : buddies) {
     if (row.first) contents.buddies.push_back(row);

@@ -81,6 +81,7 @@ class SimBalancer {
     std::uint64_t version = 0;
     std::map<ServerId, ServerRow> servers;
     std::map<ServerId, BuddiesRow> buddies;
+    std::set<std::string> drained;
 
     void store(const DirectoryChange& change);
     DirectoryContents contents() const;

@@ -47,6 +47,7 @@ struct Store {
       if (one.first || one.second) contents.buddies.push_back(one);
     }
     for (const MembershipEvent& one : change.change.events) contents.events.push_back(one);
+    if (change.change.drained) contents.drained = *change.change.drained;
     return !std::exchange(loses_answer, false);
   }
   void remove(ServerId id) {
@@ -103,6 +104,13 @@ class DirectoryQueueTest : public ::testing::Test {
     }
     now_ = end;
   }
+  void drain(std::set<std::string> names) {
+    DirectoryChange change;
+    change.view_version = ++version_;
+    change.drained = std::move(names);
+    queue_->push(std::move(change));
+    pump();
+  }
   void push(std::vector<ServerRow> servers, std::vector<std::int64_t> events = {},
             std::vector<ServerId> removed = {}) {
     DirectoryChange change;
@@ -131,6 +139,31 @@ TEST_F(DirectoryQueueTest, WritesChangesInOrderAndThenNothing) {
   EXPECT_EQ(queue_->next_deadline(), kNever);
   pass(24h);
   EXPECT_EQ(store_.transactions, 2U);
+}
+
+TEST_F(DirectoryQueueTest, WhoIsDrainedIsAsLastToldWhateverHappenedToTheDirectory) {
+  using Names = std::set<std::string>;
+  const DirectoryContents empty;
+  use({.pending_max = 2});
+  drain({"p"});
+  EXPECT_EQ(store_.contents.drained, Names{"p"});
+  store_.away = true;
+  for (int i = 0; i < 4; ++i) drain({"p", "q" + std::to_string(i)});
+  push({row(1)});
+  store_.away = false;
+  pass(1min);
+  EXPECT_EQ(store_.contents.drained, (Names{"p", "q3"}));
+  store_.contents = empty;  // another file
+  push({row(2)});
+  pass(1min);
+  EXPECT_EQ(store_.contents.drained, (Names{"p", "q3"}));
+  store_.contents.writer = 8;
+  use({});
+  push({row(3)});
+  pass(1min);
+  EXPECT_EQ(store_.contents.drained, (Names{"p", "q3"})) << "a new process knows of no wish yet";
+  drain({});
+  EXPECT_EQ(store_.contents.drained, Names{});
 }
 
 TEST_F(DirectoryQueueTest, ChangesWaitWhileItIsAwayAndNoneIsLostOrDoubled) {

@@ -67,6 +67,20 @@ TEST(DirectoryRecord, EventsGoWithTheNextChange) {
   EXPECT_FALSE(directory.take(View{}));
 }
 
+TEST(DirectoryRecord, WhoIsDrainedIsToldWholeWhenItChanges) {
+  DirectoryRecord directory;
+  const std::set<std::string> one{"p"}, none;
+  const auto change = directory.take(View{}, {}, one);
+  ASSERT_TRUE(change);
+  EXPECT_EQ(change->drained, one);
+  EXPECT_FALSE(directory.take(View{}, {}, one));
+  EXPECT_EQ(directory.take(View{}, {}, none)->drained, none);
+  DirectoryContents contents;
+  contents.drained = one;
+  directory.restore(contents);
+  EXPECT_FALSE(directory.take(View{}, {}, one));
+}
+
 TEST(DirectoryRecord, WhatIsRestoredIsNotToldAgain) {
   View view{5, 1, {server("a")}};
   DirectoryContents contents;

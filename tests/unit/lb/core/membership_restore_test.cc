@@ -105,6 +105,50 @@ TEST(MembershipRestore, ThoseOnlineAreProbedAtOnce) {
   EXPECT_TRUE(balancer.find("a")->online);
 }
 
+TEST(MembershipRestore, WhoWasDrainedIsDrainedStillAndWhoIsNotKnownAnyMoreIsForgotten) {
+  DirectoryContents contents = two_of_three();
+  contents.drained = {"a", "p", "unknown"};
+  const PlainServer p{"p", "10.0.0.9:80", 1000, 800, ""}, q{"q", "10.0.0.9:81", 1000, 800, ""};
+  Restarted balancer(contents, {p, q});
+  EXPECT_TRUE(balancer.find("a")->status.draining);
+  EXPECT_FALSE(balancer.find("b")->status.draining);
+  EXPECT_TRUE(balancer.find("p")->status.draining);
+  EXPECT_FALSE(balancer.find("q")->status.draining);
+  EXPECT_TRUE(balancer.machine.state_of(ServerId::of("p")).drained);
+  const auto stored = all<StoreChange>(balancer.actions);
+  ASSERT_EQ(stored.size(), 1U);
+  EXPECT_EQ(stored[0].change.drained, (std::set<std::string>{"a", "p"}));
+  balancer.actions.clear();
+
+  Hello hello;
+  hello.name = "a";
+  hello.incarnation = 6;
+  balancer.machine.on_message(kStart, 1, hello, balancer.actions);
+  balancer.machine.on_message(kStart, 1, Register{"10.0.0.1:9101", "10.0.0.1:9201", "", "", {}},
+                              balancer.actions);
+  ASSERT_FALSE(all<SendMessage>(balancer.actions).empty());
+  EXPECT_EQ(std::get<Drain>(all<SendMessage>(balancer.actions).back().message), Drain{true});
+  balancer.actions.clear();
+  for (const char* name : {"a", "p"}) {
+    balancer.machine.set_drain(kStart, name, false, balancer.actions);
+    EXPECT_FALSE(balancer.find(name)->status.draining) << name;
+  }
+  balancer.machine.on_deadline(kStart + 1s, balancer.actions);
+  EXPECT_EQ(all<StoreChange>(balancer.actions).back().change.drained, std::set<std::string>{});
+}
+
+// The directory could not be read at first.
+TEST(MembershipRestore, WhoWasDrainedIsDrainedAgainWhenTheDirectoryIsReadLater) {
+  const PlainServer p{"p", "10.0.0.9:80", 1000, 800, ""};
+  Restarted balancer({}, {p});
+  EXPECT_FALSE(balancer.find("p")->status.draining);
+  DirectoryContents contents = two_of_three();
+  contents.drained = {"b", "p"};
+  balancer.machine.restore(kStart + 1s, contents);
+  EXPECT_TRUE(balancer.find("p")->status.draining);
+  EXPECT_TRUE(balancer.find("b")->status.draining);
+}
+
 TEST(MembershipRestore, AServerThatRegistersIsItself) {
   Restarted balancer(two_of_three());
   Hello hello;

@@ -73,6 +73,7 @@ NumberedChange two_servers(std::uint64_t number = 1) {
   change.change.buddies = {{ServerId::of("a"), ServerId::of("b"), ServerId::of("b")},
                            {ServerId::of("b"), ServerId::of("a"), ServerId::of("a")}};
   change.change.events = {event(1'700'000'000'500'000, "a")};
+  change.change.drained = {"a", "plain"};
   return change;
 }
 
@@ -106,6 +107,14 @@ TEST_F(DirectorySqliteTest, ReadsWhatItWrote) {
   EXPECT_EQ(contents->servers, two_servers().change.servers);
   EXPECT_EQ(contents->buddies.size(), 2U);
   EXPECT_EQ(contents->events, two_servers().change.events);
+  EXPECT_EQ(contents->drained, two_servers().change.drained);
+  NumberedChange change{7, 2, {}};
+  ASSERT_TRUE(directory.apply(change));
+  EXPECT_EQ(select("SELECT name FROM drained", 1), "a\nplain\n") << "they are as before";
+  change = {7, 3, {}};
+  change.change.drained = {{"b"}};
+  ASSERT_TRUE(directory.apply(change));
+  EXPECT_EQ(select("SELECT name FROM drained", 1), "b\n");
 }
 
 TEST_F(DirectorySqliteTest, AdministratorsCanAskIt) {
@@ -162,14 +171,30 @@ TEST_F(DirectorySqliteTest, AnOlderSchemaIsMigrated) {
     ASSERT_TRUE(directory.open());
     ASSERT_TRUE(directory.apply(two_servers()));
   }
-  const char* const next[] = {directory_schema()[0],
+  const char* const next[] = {directory_schema()[0], directory_schema()[1],
                               "ALTER TABLE servers ADD COLUMN rack TEXT NOT NULL DEFAULT 'r1'"};
   SqliteDirectory directory(file(), {.schema = next});
   const auto contents = directory.open();
   ASSERT_EQ(message(contents), "done");
   EXPECT_EQ(contents->servers, two_servers().change.servers);
   EXPECT_EQ(select("SELECT name, rack FROM servers", 2), "a r1\nb r1\n");
-  EXPECT_EQ(select("SELECT value FROM meta WHERE key = 'schema_version'", 1), "2\n");
+  EXPECT_EQ(select("SELECT value FROM meta WHERE key = 'schema_version'", 1), "3\n");
+}
+
+TEST_F(DirectorySqliteTest, TheFirstSchemaHadNobodyDrained) {
+  ASSERT_TRUE(other().execute(directory_schema()[0]));
+  ASSERT_TRUE(other().execute("UPDATE meta SET value = 1 WHERE key = 'schema_version'"));
+  ASSERT_TRUE(other().execute("INSERT INTO groups VALUES ('default')"));
+  ASSERT_TRUE(other().execute(
+      "INSERT INTO servers VALUES (1, 'a', 'x:1', 'x:2', '', 'default', 10, 8, 'online', 5)"));
+  SqliteDirectory directory(file());
+  const auto contents = directory.open();
+  ASSERT_EQ(message(contents), "done");
+  ASSERT_EQ(contents->servers.size(), 1U);
+  EXPECT_EQ(contents->servers[0].name, "a");
+  EXPECT_TRUE(contents->drained.empty());
+  ASSERT_EQ(message(directory.apply(two_servers())), "done");
+  EXPECT_EQ(select("SELECT name FROM drained", 1), "a\nplain\n");
 }
 
 TEST_F(DirectorySqliteTest, AMigrationThatFailsChangesNothing) {
@@ -178,12 +203,13 @@ TEST_F(DirectorySqliteTest, AMigrationThatFailsChangesNothing) {
     ASSERT_TRUE(directory.open());
     ASSERT_TRUE(directory.apply(two_servers()));
   }
-  const char* const next[] = {directory_schema()[0], "DELETE FROM servers", "no SQL"};
+  const char* const next[] = {directory_schema()[0], directory_schema()[1], "DELETE FROM servers",
+                              "no SQL"};
   SqliteDirectory directory(file(), {.schema = next});
   EXPECT_FALSE(directory.open());
   directory.close();
   EXPECT_EQ(select("SELECT name FROM servers", 1), "a\nb\n");
-  EXPECT_EQ(select("SELECT value FROM meta WHERE key = 'schema_version'", 1), "1\n");
+  EXPECT_EQ(select("SELECT value FROM meta WHERE key = 'schema_version'", 1), "2\n");
 }
 
 TEST_F(DirectorySqliteTest, ANewerSchemaIsRefused) {
@@ -191,7 +217,7 @@ TEST_F(DirectorySqliteTest, ANewerSchemaIsRefused) {
   ASSERT_TRUE(other().execute("UPDATE meta SET value = 7 WHERE key = 'schema_version'"));
   const auto refused = SqliteDirectory(file()).open();
   EXPECT_EQ(message(refused),
-            file() + ": its schema has version 7, and this tandem-lb knows only those up to 1");
+            file() + ": its schema has version 7, and this tandem-lb knows only those up to 2");
   EXPECT_EQ(refused.error().side, Side::kOperator);
 }
 
