@@ -336,6 +336,36 @@ class Restart(DirectoryCase):
         self.lb.start()
         self.assertEqual(self.lb.online(), {"a", "c"})
 
+    def test_who_was_drained_stays_drained(self):
+        """A plain server, too, which cannot say so itself."""
+        plain = [(name, f"127.0.0.1:{self.lb.port}") for name in ("p", "q")]
+        self.lb.process.kill()
+        self.lb.write_conf({"server": self.lb.plain_entries(plain)})
+        self.lb.start()
+        self.lb.wait_online([*self.cluster.names, "p", "q"])
+        self.lb.wait(lambda: self.lb.servers()["a"]["connected"], "meet a")
+        for name in ("a", "p"):
+            raw.fetch(self.lb.admin_port, f"/drain?server={name}&on=true", method="POST")
+        self.lb.wait(lambda: self.draining() == {"a", "p"}, "drain")
+        self.settle()
+        self.assertEqual(select(self.path, "SELECT name FROM drained"), [("a",), ("p",)])
+        self.lb.process.kill()
+        self.lb.start()
+        self.assertEqual(self.draining(), {"a", "p"})
+        self.lb.wait(lambda: self.lb.servers()["a"]["connected"], "meet a again")
+        for name in ("a", "p"):
+            raw.fetch(self.lb.admin_port, f"/drain?server={name}&on=false", method="POST")
+        self.lb.wait(lambda: self.draining() == set(), "drain nobody")
+        self.settle()
+        self.lb.process.kill()
+        del self.lb.sections["server"]
+        self.lb.write_conf()
+        self.lb.start()
+        self.assertEqual(self.draining(), set())
+
+    def draining(self):
+        return {name for name, server in self.lb.servers().items() if server["draining"]}
+
     def test_under_load_no_first_request_waits(self):
         """kill -9 of the balancer while clients ask: every request that it accepts afterwards is
         served, from the first on."""
