@@ -15,6 +15,7 @@ NodeState::NodeState(NodeOptions given, Instant now)
       freshness(options.fresh_items_max),
       table({.provisional_ttl = options.provisional_ttl,
              .idle_ttl = std::chrono::seconds(options.token_ttl) + options.idle_slack,
+             .copy_slack = sign_interval(),
              .sessions_max = options.sessions_max,
              .provisional_max = options.provisional_max},
             pool),

@@ -58,6 +58,9 @@ struct NodeState {
   bool is_fed(const Session& session) const {
     return sender.linked(session.fed_by) && session.fed_link == sender.link_number(session.fed_by);
   }
+  // A session that is used gives its copy a sign of life at least so often, and the copy lasts so
+  // much longer than the session would: it does not know of the uses in between.
+  Duration sign_interval() const { return std::chrono::seconds(options.token_ttl) / 8; }
   // Does the primary of a session of which we hold a copy still know it, as far as we can tell?
   bool primary_lives(const Session& session) const;
   // As now; but for orphans and reserve.

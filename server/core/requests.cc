@@ -52,6 +52,7 @@ Decision Requests::serve(Instant now, const RequestInfo& request, Session& sessi
     return {Decision::Kind::kWait, session.id, {}};
   }
   state_.table.use(now, session);
+  give_sign_of_life(now, session);
   const CacheId cache = mirrored_cache(request.cache);
   for (const ItemKey key : request.evicted) {
     if (cache && session.mirror.evict(cache, key)) {
@@ -60,6 +61,13 @@ Decision Requests::serve(Instant now, const RequestInfo& request, Session& sessi
   }
   ++session.requests;
   return {Decision::Kind::kServe, session.id, {}};
+}
+
+// That the session is in use its copy knows from batches alone, and there may be none to send.
+void Requests::give_sign_of_life(Instant now, Session& session) {
+  if (now < session.signed_at + state_.sign_interval()) return;
+  session.signed_at = now;
+  state_.sender.announce(session);
 }
 
 Decision Requests::decide_new(Instant now, UnixSeconds wall, const RequestInfo& request) {
@@ -227,7 +235,7 @@ Session& Requests::start_empty(Instant now, const SessionToken& token, Epoch epo
 }
 
 std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const SessionToken& request) {
-  Session* session = state_.table.find(request.session);
+  const Session* session = state_.table.find(request.session);
   if (session == nullptr || !session->serves() || session->epoch < request.epoch) {
     return std::nullopt;
   }
@@ -235,12 +243,6 @@ std::optional<SessionToken> Requests::token_to_set(UnixSeconds wall, const Sessi
   const bool as_is = !is_for_one_request(request.flags) && request.epoch == session->epoch &&
                      request.primary == state_.self && request.alternate == session->alternate();
   if (as_is && !renewal) return std::nullopt;
-  // A sign of life keeps the copy from idling; once is enough where the client cannot be given the
-  // new token.
-  if (renewal && wall - session->renewed >= state_.options.token_ttl / 2) {
-    session->renewed = wall;
-    state_.sender.announce(*session);
-  }
   return SessionToken{.session = session->id,
                       .epoch = session->epoch,
                       .primary = state_.self,

@@ -32,6 +32,7 @@ class Requests {
   Ruling rule_or_ask(Instant now, const RequestInfo& request);
   bool gone(const RequestInfo& request, ServerId server) const;
   Known known(Instant now, SessionId id) const;
+  void give_sign_of_life(Instant now, Session& session);
   Session& take_over(Instant now, Session& session, Epoch epoch);
   Session& start_empty(Instant now, const SessionToken& token, Epoch epoch);
   CacheId mirrored_cache(CacheId announced) const;

@@ -53,8 +53,8 @@ struct Session {
   SessionAccount::Came came = SessionAccount::Came::kUnknown;  // how we came to serve it
   Instant came_at{};
   Instant last_used{};
-  UnixSeconds renewed = 0;  // when its token was renewed last
-  Instant expires{};        // its place among the expiries (session_table)
+  Instant signed_at = Instant::min();  // when its copy was given a sign of life, last
+  Instant expires{};                   // its place among the expiries (session_table)
 
   // Who was primary before, the latest first, and who else may have an old copy: to be told when
   // they are met. Nobody among them: everyone is told. At most MirrorBatch::kFormersMax.

@@ -18,8 +18,7 @@ Session& SessionTable::create(Instant now, SessionId id, Role role) {
   session.role = role;
   session.last_used = now;
   ++counts_[static_cast<std::size_t>(role)];
-  const Duration ttl = role == Role::kProvisional ? limits_.provisional_ttl : limits_.idle_ttl;
-  session.expires = now + ttl;
+  session.expires = now + ttl_of(role);
   expiries(role).emplace(session.expires, id);
   return session;
 }
@@ -36,7 +35,7 @@ void SessionTable::set_role(Instant now, Session& session, Role role) {
   session.role = role;
   session.last_used = now;
   ++counts_[static_cast<std::size_t>(role)];
-  session.expires = now + (role == Role::kProvisional ? limits_.provisional_ttl : limits_.idle_ttl);
+  session.expires = now + ttl_of(role);
   expiries(role).emplace(session.expires, session.id);
 }
 
@@ -54,10 +53,15 @@ Session* SessionTable::to_displace(Role role) {
   return find(lasting_.begin()->second);
 }
 
+Duration SessionTable::ttl_of(Role role) const {
+  if (role == Role::kProvisional) return limits_.provisional_ttl;
+  return role == Role::kAlternate ? limits_.idle_ttl + limits_.copy_slack : limits_.idle_ttl;
+}
+
 // Gives the front its later place if it has been used since it got this one. Has it been?
 bool SessionTable::put_off_front() {
   Session& session = *find(lasting_.begin()->second);
-  const Instant expires = session.last_used + limits_.idle_ttl;
+  const Instant expires = session.last_used + ttl_of(session.role);
   if (expires <= session.expires) return false;
   lasting_.erase(lasting_.begin());
   session.expires = expires;

@@ -1,8 +1,8 @@
 // All sessions that this server knows, by id, with their roles counted and their idleness bounded.
 //
 // Provisional sessions go after a fixed time; the others when they have not been used for
-// `idle_ttl`. Both are bounded in number: who needs a place asks for the one to be displaced.
-// Pointers to sessions hold until erase().
+// `idle_ttl`, copies `copy_slack` later. Both are bounded in number: who needs a place asks for the
+// one to be displaced. Pointers to sessions hold until erase().
 #pragma once
 
 #include <array>
@@ -20,6 +20,7 @@ class SessionTable {
   struct Limits {
     Duration provisional_ttl;
     Duration idle_ttl;
+    Duration copy_slack;       // a copy hears so much later of a use, at most
     std::size_t sessions_max;  // but provisional ones
     std::size_t provisional_max;
   };
@@ -56,6 +57,7 @@ class SessionTable {
  private:
   using Expiries = std::set<std::pair<Instant, SessionId>>;
   Expiries& expiries(Role role) { return role == Role::kProvisional ? provisional_ : lasting_; }
+  Duration ttl_of(Role role) const;
   bool put_off_front();
   bool put_off_slow(Instant now);
 

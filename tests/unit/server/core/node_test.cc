@@ -386,7 +386,33 @@ TEST_F(NodeTest, IdleSessionExpiresOnPrimaryAndAlternate) {
   EXPECT_TRUE(node("b").report(kSession)) << "kept from idling by renewals";
   pass(1861s);
   EXPECT_FALSE(node("a").report(kSession));
+  pass(225s);  // it may have heard of the last use so much earlier
   EXPECT_FALSE(node("b").report(kSession));
+}
+
+// Of a body that is sent on as it comes each request has a token of its own, which is always young.
+TEST_F(NodeTest, ASessionWhoseTokensAreAlwaysYoungKeepsItsCopy) {
+  start({"a", "b"});
+  SessionToken held = confirmed("a");
+  for (int i = 0; i < 5; ++i) {
+    pass(600s);
+    SessionToken young = with_flags(held, kMustServe);
+    young.issued = wall_;
+    held = served("a", young);
+    ASSERT_EQ(held.issued, wall_);
+    EXPECT_TRUE(node("b").report(kSession)) << "it is in use";
+  }
+}
+
+TEST_F(NodeTest, ACopyIsKeptUntilNoTokenOfItsSessionIsGood) {
+  start({"a", "b"});
+  SessionToken held = confirmed("a");
+  pass(180s);  // no sign of life is due yet
+  held = served("a", with_flags(held, kMustServe));
+  ASSERT_EQ(held.issued, wall_);
+  pass(1800s);
+  EXPECT_TRUE(node("a").report(kSession));
+  EXPECT_TRUE(node("b").report(kSession));
 }
 
 TEST_F(NodeTest, WhoeverSeesANewerTokenServesNoOlderOneEvenWhileItAsks) {
@@ -415,7 +441,7 @@ TEST_F(CrowdedNodeTest, OfACopyThatHadToMakeRoomTheEpochIsRemembered) {
   start({"a", "b"});
   confirmed("a");
   ASSERT_TRUE(node("b").report(kSession));
-  pass(1s);
+  pass(300s);  // longer than a use may have stayed unknown
   confirmed("b", {8, 1});
   confirmed("b", {8, 2});
   EXPECT_FALSE(node("b").report(kSession));

@@ -10,8 +10,12 @@ class SessionTableTest : public ::testing::Test {
   static SessionId id(std::uint64_t n) { return {0, n}; }
   Instant now_{1h};
   MirrorPool pool_{MirrorOptions{}};
-  SessionTable table_{
-      {.provisional_ttl = 10s, .idle_ttl = 60s, .sessions_max = 3, .provisional_max = 2}, pool_};
+  SessionTable table_{{.provisional_ttl = 10s,
+                       .idle_ttl = 60s,
+                       .copy_slack = 8s,
+                       .sessions_max = 3,
+                       .provisional_max = 2},
+                      pool_};
 };
 
 TEST_F(SessionTableTest, CountsByRole) {
@@ -25,6 +29,19 @@ TEST_F(SessionTableTest, CountsByRole) {
   table_.erase(one);
   EXPECT_EQ(table_.count(Role::kPrimary), 0u);
   EXPECT_EQ(table_.find(id(1)), nullptr);
+}
+
+TEST_F(SessionTableTest, CopiesLastABitLonger) {
+  Session& one = table_.create(now_, id(1), Role::kAlternate);
+  EXPECT_EQ(table_.next_expiry(), now_ + 68s);
+  table_.set_role(now_, one, Role::kPrimary);
+  EXPECT_EQ(table_.next_expiry(), now_ + 60s);
+  table_.set_role(now_, one, Role::kAlternate);
+  EXPECT_EQ(table_.next_expiry(), now_ + 68s);
+  table_.use(now_ + 1s, one);
+  std::size_t steps = 10;
+  EXPECT_EQ(table_.expired(now_ + 68s, steps), nullptr);
+  EXPECT_EQ(table_.next_expiry(), now_ + 69s);
 }
 
 TEST_F(SessionTableTest, ExpiresTheIdleAndNotTheUsed) {
@@ -43,8 +60,12 @@ TEST_F(SessionTableTest, ExpiresTheIdleAndNotTheUsed) {
 
 TEST_F(SessionTableTest, ExpiryIsBoundedPerStep) {
   MirrorPool pool{MirrorOptions{}};
-  SessionTable table(
-      {.provisional_ttl = 10s, .idle_ttl = 60s, .sessions_max = 1000, .provisional_max = 2}, pool);
+  SessionTable table({.provisional_ttl = 10s,
+                      .idle_ttl = 60s,
+                      .copy_slack = 8s,
+                      .sessions_max = 1000,
+                      .provisional_max = 2},
+                     pool);
   for (std::uint64_t i = 0; i < 100; ++i) table.create(now_, id(i), Role::kPrimary);
   std::size_t steps = 30;
   std::size_t expired = 0;
