@@ -7,6 +7,13 @@
 #include "common/base/hash.h"
 
 namespace tandem {
+namespace {
+
+// Terms are whole seconds, wherever they come from: an end moves by so much, and nothing has
+// changed.
+constexpr Duration kTermStep = 1s;
+
+}  // namespace
 
 Freshness::Host Freshness::host_of(std::string_view authority) {
   std::string lower(authority);
@@ -25,16 +32,20 @@ void Freshness::record(Instant now, Host host, const HeldItem& item, const Promi
               .until = now + promise.lifetime,
               .first_until = now + promise.lifetime,
               .promise = promise,
-              .told = false,
+              .told_until = Instant::min(),
               .age = {}};
   if (const auto found = items_.find(item.key); found != items_.end()) {
     // What was known of it is older than this.
     const Known& before = found->second;
-    const bool goes_on = promises && before.host == host && before.validator == item.validator;
+    const bool elsewhere = before.host != host;
+    if (elsewhere && !promises) return;
+    const bool goes_on = promises && !elsewhere && before.validator == item.validator;
     if (goes_on && now < before.until) {
       known.first_until = std::min(before.first_until, known.until);
-      known.told = before.told;
-    } else if (!goes_on && before.host == host) {
+    }
+    if (elsewhere || (goes_on && before.told_until <= known.until + kTermStep)) {
+      known.told_until = before.told_until;
+    } else {
       note_ended(now, found);
     }
     forget(found);
@@ -47,6 +58,8 @@ void Freshness::invalidate(Instant now, ItemKey key) {
   if (const auto found = items_.find(key); found != items_.end()) {
     note_ended(now, found);
     forget(found);
+  } else if (now < forgotten_until_) {
+    tell_ended(key);
   }
 }
 
@@ -75,7 +88,9 @@ std::optional<Freshness::Shared> Freshness::shared(Instant now, const HeldItem& 
 }
 
 void Freshness::on_told(ItemKey key) {
-  if (const auto found = items_.find(key); found != items_.end()) found->second.told = true;
+  const auto found = items_.find(key);
+  if (found == items_.end()) return;
+  found->second.told_until = std::max(found->second.told_until, found->second.until);
 }
 
 // What ended after it was said, or may have, is not taken; but what one server says comes in its
@@ -90,13 +105,14 @@ void Freshness::learn(Instant now, ServerId from, const HeldItem& item, const Sh
               .until = promise.until,
               .first_until = promise.until,
               .promise = {},
-              .told = true,
+              .told_until = promise.until,
               .age = {}};
   if (const auto found = items_.find(item.key); found != items_.end()) {
     const Known& here = found->second;
     if (here.promise.version || here.until >= promise.until) return;
     const bool same = here.host == promise.host && here.validator == item.validator;
     if (same && now < here.until) known.first_until = here.first_until;
+    known.told_until = std::max(known.told_until, here.told_until);
     forget(found);
   }
   put(item.key, known);
@@ -118,7 +134,11 @@ Freshness::Ended Freshness::take_ended() {
 }
 
 void Freshness::put(ItemKey key, Known known) {
-  if (items_.size() >= items_max_) forget(items_.find(ages_.front()));
+  if (items_.size() >= items_max_) {
+    const auto longest = items_.find(ages_.front());
+    forgotten_until_ = std::max(forgotten_until_, longest->second.told_until);
+    forget(longest);
+  }
   ages_.push_back(key);
   known.age = std::prev(ages_.end());
   items_.emplace(key, known);
@@ -130,8 +150,12 @@ void Freshness::forget(Items::iterator at) {
 }
 
 void Freshness::note_ended(Instant now, Items::iterator at) {
-  if (!at->second.told || now >= at->second.until || all_ended_) return;
-  if (ended_.size() < kEndedMax) return ended_.push_back(at->first);
+  if (now < at->second.told_until) tell_ended(at->first);
+}
+
+void Freshness::tell_ended(ItemKey key) {
+  if (all_ended_) return;
+  if (ended_.size() < kEndedMax) return ended_.push_back(key);
   ended_.clear();
   all_ended_ = true;
 }

@@ -5,6 +5,9 @@
 // write through this server, or through one that told us of it; when another content is seen; and,
 // where the source has versions (a database), with the source's version. One thread; bounded, the
 // longest recorded going first.
+//
+// What others were told is remembered until its end, whatever is known here by then: a write, and
+// where the host is still the same another content or an earlier end, is told to them.
 #pragma once
 
 #include <array>
@@ -84,7 +87,7 @@ class Freshness {
     Instant until{};
     Instant first_until{};
     Promise promise;
-    bool told = false;  // to others, or by others
+    Instant told_until = Instant::min();  // others were told so, or told us; maybe of another host
     std::list<ItemKey>::iterator age;
   };
   using Items = std::unordered_map<ItemKey, Known>;
@@ -101,12 +104,14 @@ class Freshness {
   void put(ItemKey key, Known known);
   void forget(Items::iterator at);
   void note_ended(Instant now, Items::iterator at);
+  void tell_ended(ItemKey key);
 
   std::size_t items_max_;
   Items items_;
   std::list<ItemKey> ages_;  // the longest recorded in front
   std::uint64_t invalidations_ = 0;
   std::array<Invalidation, kSlots> invalidated_{};
+  Instant forgotten_until_ = Instant::min();  // the latest told_until of what had to make room
   std::vector<ItemKey> ended_;
   bool all_ended_ = false;
 };

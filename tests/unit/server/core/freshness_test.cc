@@ -74,6 +74,71 @@ TEST_F(FreshnessTest, IsBoundedTheLongestKnownGoing) {
   EXPECT_EQ(current(item(4)), 10s);
 }
 
+// --- what others were told, and have to know when it ends ---
+
+using Keys = std::vector<ItemKey>;
+
+TEST_F(FreshnessTest, ATermThatGetsShorterEndsWhatWasTold) {
+  record(item(1), 3600s);
+  known_.on_told(ItemKey{1});
+  record(item(1), 10s);
+  EXPECT_EQ(known_.take_ended().keys, Keys{ItemKey{1}});
+  record(item(1), 100s);
+  known_.on_told(ItemKey{1});
+  record(item(1), 90s, kNow + 10s);
+  EXPECT_FALSE(known_.has_ended()) << "that is the same end";
+  record(item(1), 89s + 900ms, kNow + 10s);
+  EXPECT_FALSE(known_.has_ended()) << "they count whole seconds";
+  record(item(1), 300s, kNow + 20s);
+  EXPECT_FALSE(known_.has_ended());
+  known_.invalidate(kNow + 99s, ItemKey{1});
+  EXPECT_EQ(known_.take_ended().keys, Keys{ItemKey{1}});
+}
+
+TEST_F(FreshnessTest, WhatWasToldEndsForOthersAtTheTimeThatTheyWereTold) {
+  record(item(1), 10s);
+  known_.on_told(ItemKey{1});
+  record(item(1), 3600s, kNow + 5s);  // nobody has been told
+  known_.invalidate(kNow + 11s, ItemKey{1});
+  EXPECT_FALSE(known_.has_ended());
+}
+
+TEST_F(FreshnessTest, TheSamePathOfAnotherHostEndsWhatWasTold) {
+  record(item(1), 3600s);
+  known_.on_told(ItemKey{1});
+  known_.record(kNow, kHost + 1, item(1), {3600s, {}}, known_.mark());
+  known_.invalidate(kNow + 1s, ItemKey{1});
+  EXPECT_EQ(known_.take_ended().keys, Keys{ItemKey{1}});
+}
+
+TEST_F(FreshnessTest, AnotherHostThatPromisesNothingLeavesWhatIsKnown) {
+  record(item(1), 3600s);
+  known_.record(kNow, kHost + 1, item(1, "b"), {0s, {}}, known_.mark());
+  EXPECT_EQ(current(item(1)), 3600s);
+}
+
+TEST_F(FreshnessTest, AWriteToWhatHadToMakeRoomEndsWhatWasTold) {
+  Freshness one{1};
+  one.record(kNow, kHost, item(1), {3600s, {}}, one.mark());
+  one.on_told(ItemKey{1});
+  one.record(kNow, kHost, item(2), {7200s, {}}, one.mark());
+  EXPECT_FALSE(one.has_ended()) << "reading alone tells nobody anything";
+  one.invalidate(kNow + 3599s, ItemKey{1});
+  EXPECT_EQ(one.take_ended().keys, Keys{ItemKey{1}});
+  one.invalidate(kNow + 3600s, ItemKey{1});
+  EXPECT_FALSE(one.has_ended()) << "its time is over everywhere";
+}
+
+TEST_F(FreshnessTest, AWriteToWhatWasLearnedIsToldToAll) {
+  record(item(1), 100s);
+  known_.on_told(ItemKey{1});
+  const Instant until = kNow + 200s;
+  known_.learn(kNow, ServerId{2}, item(1, "b"), {kHost, until, until}, kNow);
+  EXPECT_FALSE(known_.has_ended());
+  known_.invalidate(kNow + 199s, ItemKey{1});
+  EXPECT_EQ(known_.take_ended().keys, Keys{ItemKey{1}});
+}
+
 TEST(FreshnessHost, HasNoCase) {
   EXPECT_EQ(Freshness::host_of("Example.org:80"), Freshness::host_of("example.ORG:80"));
   EXPECT_NE(Freshness::host_of("a"), Freshness::host_of("b"));

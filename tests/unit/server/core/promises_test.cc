@@ -152,6 +152,18 @@ TEST_F(PromisesTest, AMethodThatIsSeenWhereTheCopyIsEndsItToo) {
   EXPECT_EQ(fresh("b", "other", ItemKey::of("/other")), std::nullopt) << "said before";
 }
 
+TEST_F(PromisesTest, ATermThatGetsShorterEndsItWhereTheCopyIs) {
+  begin();
+  fetch("a", "text", 3600s);
+  ASSERT_TRUE(fresh("b", "text"));
+  pass(1s);
+  fetch("a", "text", 11s);
+  pass(12s);
+  node("a").freshness().invalidate(now_, kItem);
+  settle();
+  EXPECT_EQ(fresh("b", "text"), std::nullopt);
+}
+
 TEST_F(PromisesTest, AnotherContentEndsIt) {
   begin();
   fetch("a", "text", 100s);
