@@ -120,7 +120,9 @@ void NodeState::tell(ServerId peer, const Session& session) {
 // Whoever holds our copy hears of the epoch with it, and would drop it if it heard it here first.
 void NodeState::tell_formers(const Session& session) {
   const auto& formers = session.formers;
-  for (const ServerId former : formers) tell(former, session);
+  for (const ServerId former : formers) {
+    if (!session.feeds(former)) tell(former, session);
+  }
   if (std::find(formers.begin(), formers.end(), ServerId{}) == formers.end()) return;
   for (const ServerId peer : sender.linked_peers()) {
     if (!session.feeds(peer)) tell(peer, session);

@@ -77,6 +77,35 @@ TEST_F(NodeTest, TakeoverFromOneEpochIsIdempotent) {
   EXPECT_EQ(counters, (std::set<std::uint32_t>{held.epoch.counter + 1}));
 }
 
+TEST_F(NodeTest, ATakeoverLeavesTheCopyOfTheCopyWhole) {
+  start({"a", "b", "c"});
+  const SessionToken held = confirmed("a");
+  retrieved("a", {}, "text");
+  const std::string second = name_of(held.alternate), third = second == "b" ? "c" : "b";
+  kill("a");
+  seats_["a"].online = false;
+  publish();
+  const SessionToken moved = served(second, with_flags(held, kTakeover));
+  ASSERT_EQ(moved.alternate, id(third));
+  restart("a");  // and knows of nothing
+  kill(second);
+  seats_[second].online = false;
+  publish();
+  ASSERT_TRUE(node("a").report(kSession)) << "the copy of the copy";
+  bool heard = false;  // of the new epoch, by the mirror
+  drop_ = [&](const std::string&, const std::string& to, const Message& message) {
+    heard = heard || (to == "a" && std::holds_alternative<MirrorBatch>(message));
+    EXPECT_TRUE(heard || to != "a" || !std::holds_alternative<SessionExchange>(message));
+    return false;
+  };
+  const SessionToken last = served(third, with_flags(moved, kTakeover));
+  EXPECT_TRUE(heard);
+  EXPECT_EQ(last.alternate, id("a"));
+  EXPECT_EQ(node(third).counters().mirror_gaps, 0u);
+  EXPECT_EQ(node("a").report(kSession)->epoch, last.epoch);
+  EXPECT_TRUE(node(third).report(kSession)->copy_complete);
+}
+
 TEST_F(NodeTest, RestartedPrimaryDoesNotKnowTheSessionAndRefersToItsAlternate) {
   start({"a", "b", "c"});
   const SessionToken held = confirmed("a");
