@@ -59,9 +59,10 @@ struct Case {
 
   Ruling as_alternate() const {
     const ServerId primary = known.epoch.server;
-    if (flag(kMustServe) || found_dead(known.epoch) || !can_go_to(primary)) {
+    if (found_dead(known.epoch) || !can_go_to(primary)) {
       return claim(Ruling::Kind::kTakeOver, known.epoch);
     }
+    if (flag(kMustServe)) return guest(primary, self, known.epoch);
     return refer(primary, self, known.epoch, false);
   }
 
@@ -107,9 +108,9 @@ struct Case {
     const bool primary_lives = can_go_to(found.primary) && !found_dead(newest);
     const bool holder_lives = can_go_to(found.holder);
     if (flag(kMustServe)) {
-      if (has_copy) return claim(Ruling::Kind::kTakeOver, newest);
+      if (has_copy && !primary_lives) return claim(Ruling::Kind::kTakeOver, newest);
       if (!primary_lives && !holder_lives) return start_empty(newest);
-      return guest(newest.server, found.holder, newest);
+      return guest(newest.server, has_copy ? self : found.holder, newest);
     }
     if (primary_lives) return refer(found.primary, found.holder, newest, false);
     if (has_copy) return claim(Ruling::Kind::kTakeOver, newest);

@@ -106,6 +106,29 @@ TEST_F(Takeover, WhatMustBeServedIsAGuestWhereItsSessionIsElsewhere) {
   EXPECT_EQ(ask(sent, note).kind, Kind::kGuest) << "they may only be out of reach";
 }
 
+TEST_F(Takeover, WhatMustBeServedIsAGuestAtTheHolderOfTheCopyWhileThePrimaryLives) {
+  // It gave the session away; the token still names it.
+  const SessionToken sent = token({4, kMe}, kPeer, kMustServe);
+  const Known copy{As::kAlternate, {5, kPeer}, {}};
+  const Ruling ruling = ask(sent, copy);
+  ASSERT_EQ(ruling.kind, Kind::kGuest);
+  EXPECT_EQ(ruling.refer.primary, kPeer);
+  EXPECT_EQ(ruling.refer.alternate, kMe);
+  EXPECT_EQ(ruling.refer.epoch, (Epoch{5, kPeer}));
+  EXPECT_EQ(ruling.refer.flags, kNoFlags) << "a client's token";
+  const Finding served{{5, kPeer}, kPeer, {}, {}};
+  const Ruling settled = ask(sent, {As::kAlternate, {5, kPeer}, {}, &served});
+  ASSERT_EQ(settled.kind, Kind::kGuest);
+  EXPECT_EQ(settled.refer.alternate, kMe);
+  const SessionToken met = token({5, kPeer}, kMe, kMustServe | kTakeover);
+  EXPECT_EQ(ask(met, copy).kind, Kind::kTakeOver) << "the balancer has met it in vain";
+  EXPECT_EQ(ask(met, {As::kAlternate, {5, kPeer}, {}, &served}).kind, Kind::kTakeOver);
+  const Finding forgotten{{5, kPeer}, {}, kMe, {kPeer}};
+  EXPECT_EQ(ask(sent, {As::kAlternate, {5, kPeer}, {}, &forgotten}).kind, Kind::kTakeOver);
+  online_.erase(kPeer);
+  EXPECT_EQ(ask(sent, copy).kind, Kind::kTakeOver);
+}
+
 TEST_F(Takeover, NothingIsStartedEmptyBeforePeersWereAsked) {
   for (const As as : {As::kNothing, As::kNote}) {
     for (const unsigned flags : {unsigned{kTakeover}, unsigned{kMustServe}}) {

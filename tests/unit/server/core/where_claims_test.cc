@@ -308,5 +308,23 @@ TEST_F(WhereClaims, WhatMustBeServedElsewhereTakesNothingFromAWarmSession) {
   expect_warm("a");
 }
 
+TEST_F(WhereClaims, WhatMustBeServedWhereTheCopyIsTakesNothingFromALivingPrimary) {
+  start({"a", "b", "c"});
+  const SessionToken held = idle_client();
+  const std::string second = name_of(held.alternate);
+  const Decision decision = request(second, with_flags(held, kMustServe));
+  ASSERT_EQ(decision.kind, Kind::kGuest);
+  EXPECT_EQ(decision.refer.primary, id("a"));
+  EXPECT_EQ(decision.refer.epoch, held.epoch);
+  EXPECT_EQ(node("a").report(kSession)->role, Role::kPrimary);
+  EXPECT_EQ(node("a").report(kSession)->epoch, held.epoch);
+  EXPECT_TRUE(node("a").report(kSession)->copy_complete);
+  expect_warm("a");
+  // Started anew it knows nothing of the session: the copy is all that is left.
+  kill("a");
+  restart("a");
+  EXPECT_EQ(request(second, with_flags(held, kMustServe)).kind, Kind::kServe);
+}
+
 }  // namespace
 }  // namespace tandem
