@@ -16,9 +16,12 @@ void ContentWants::link_down(ServerId id) {
   if (found == peers_.end()) return;
   const Peer peer = std::move(found->second);
   peers_.erase(found);
-  counters_.mirror_contents_given_up += peer.asked.size() + peer.queue.size();
+  counters_.mirror_contents_given_up += peer.asked.size();
   for (const Validator& validator : peer.asked) fail(id, validator);
-  for (const Validator& validator : peer.queue) fail(id, validator);
+  for (const auto& [session, queue] : peer.queues) {
+    counters_.mirror_contents_given_up += queue.size();
+    for (const Validator& validator : queue) fail(id, validator);
+  }
   for (auto& [session, lacking] : lacking_) {
     if (lacking.answer && lacking.answer->first == id) lacking.answer.reset();
   }
@@ -33,18 +36,31 @@ void ContentWants::mentioned(ServerId id, SessionId session, const Validator& va
   auto awaited = awaited_.find(validator);
   if (awaited == awaited_.end()) {
     if (pool_.contents.find(validator) != nullptr) return;
-    if (awaited_.size() >= options.awaited_max || waiters_ >= options.waiters_max) {
+    if (!has_room(awaited_.size(), options.awaited_max, session) ||
+        !has_room(waiters_, options.waiters_max, session)) {
       ++counters_.mirror_contents_given_up;
       return;
     }
     awaited = awaited_.try_emplace(validator).first;
-    peer->second.queue.push_back(validator);
+    queue(peer->second, session, validator);
   }
-  if (waiters_ >= options.waiters_max) return;
+  if (!has_room(waiters_, options.waiters_max, session)) return;
   Lacking& lacking = lacking_[session];
   if (lacking.contents++ == 0) lacking.number = ++begun_;
   awaited->second.push_back({session, lacking.number, id});
   ++waiters_;
+}
+
+// However many sessions take all that they may, there is some left for the next one.
+bool ContentWants::has_room(std::size_t taken, std::size_t most, SessionId session) const {
+  const auto lacking = lacking_.find(session);
+  return taken + (lacking == lacking_.end() ? 0 : lacking->second.contents) < most;
+}
+
+void ContentWants::queue(Peer& peer, SessionId session, const Validator& validator) {
+  std::deque<Validator>& queue = peer.queues[session];
+  if (queue.empty()) peer.turns.push_back(session);
+  queue.push_back(validator);
 }
 
 void ContentWants::on_contents(ServerId from, const MirrorContents& answer) {
@@ -92,26 +108,48 @@ Instant ContentWants::next_deadline() const {
   if (!answers_.empty()) return Instant::min();
   Instant next = kNever;
   for (const auto& [id, peer] : peers_) {
-    if (peer.asked.empty() && !peer.queue.empty()) return Instant::min();
+    if (peer.asked.empty() && !peer.turns.empty()) return Instant::min();
     next = std::min(next, peer.patience);
   }
   return next;
 }
 
-void ContentWants::ask(Instant now, ServerId id, Peer& peer, Outbox<Message>& out) {
-  MirrorWant want{.number = peer.question + 1, .validators = {}};
+// One of each session, as long as there is room. Whose next one is too large for what is left of it
+// comes first in the next question.
+std::vector<Validator> ContentWants::next_question(Peer& peer) {
+  std::vector<Validator> wanted;
+  std::deque<SessionId> put_off;
   std::uint64_t bytes = 0;
   const std::size_t most = std::min(pool_.options.want_contents_max, MirrorWant::kValidatorsMax);
-  for (; !peer.queue.empty() && want.validators.size() < most; peer.queue.pop_front()) {
-    const Validator& validator = peer.queue.front();
-    if (pool_.contents.find(validator) != nullptr) {  // our own source has it meanwhile
+  while (!peer.turns.empty() && wanted.size() < most) {
+    const SessionId session = peer.turns.front();
+    peer.turns.pop_front();
+    const auto found = peer.queues.find(session);
+    const Validator validator = found->second.front();
+    const bool is_here = pool_.contents.find(validator) != nullptr;  // from our own source
+    if (!is_here && bytes > 0 && bytes + validator.length > pool_.options.want_bytes_max) {
+      put_off.push_back(session);
+      continue;
+    }
+    found->second.pop_front();
+    if (found->second.empty()) {
+      peer.queues.erase(found);
+    } else {
+      peer.turns.push_back(session);
+    }
+    if (is_here) {
       end(validator);
       continue;
     }
-    if (bytes > 0 && bytes + validator.length > pool_.options.want_bytes_max) break;
     bytes += validator.length;
-    want.validators.push_back(validator);
+    wanted.push_back(validator);
   }
+  peer.turns.insert(peer.turns.begin(), put_off.begin(), put_off.end());
+  return wanted;
+}
+
+void ContentWants::ask(Instant now, ServerId id, Peer& peer, Outbox<Message>& out) {
+  MirrorWant want{.number = peer.question + 1, .validators = next_question(peer)};
   if (want.validators.empty()) return;
   peer.question = want.number;
   peer.asked.insert(want.validators.begin(), want.validators.end());
@@ -140,7 +178,7 @@ void ContentWants::fail(ServerId id, const Validator& validator) {
   if (waiters.empty()) {
     awaited_.erase(found);
   } else {
-    peers_.at(waiters.front().feeder).queue.push_back(validator);
+    queue(peers_.at(waiters.front().feeder), waiters.front().session, validator);
   }
 }
 

@@ -8,6 +8,9 @@
 // pace. What does not come within `want_patience`, or is not what its validator says, costs a
 // comparison by validator later and nothing else.
 //
+// Sessions take turns in questions, and each may await at most as many contents as there is room
+// left for those of others. So one that names many, or such as nobody has, holds up itself alone.
+//
 // A copy is whole when its contents are here, too. So "applied" is answered to who feeds a session
 // once nothing is awaited any more that its batches have named: what came, and what was given up.
 // Of the answers that wait for that only the last one is sent; it stands for those before.
@@ -56,7 +59,8 @@ class ContentWants {
  private:
   using Validators = std::unordered_set<Validator, ValidatorHash>;
   struct Peer {
-    std::deque<Validator> queue;
+    std::map<SessionId, std::deque<Validator>> queues;  // to be asked for; none is empty
+    std::deque<SessionId> turns;                        // those that have one, each once
     std::uint64_t question = 0;
     Validators asked;  // in the question that is open; none: empty
     Instant patience = kNever;
@@ -72,6 +76,9 @@ class ContentWants {
     std::size_t contents = 0;
     std::optional<std::pair<ServerId, MirrorAck>> answer;
   };
+  bool has_room(std::size_t taken, std::size_t most, SessionId session) const;
+  static void queue(Peer& peer, SessionId session, const Validator& validator);
+  std::vector<Validator> next_question(Peer& peer);
   void ask(Instant now, ServerId id, Peer& peer, Outbox<Message>& out);
   void give_up(ServerId id, Peer& peer);
   void fail(ServerId id, const Validator& validator);

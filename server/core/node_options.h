@@ -41,7 +41,7 @@ struct MirrorOptions {
   // The receiver.
   std::size_t want_contents_max = 256;     // asked for in one question
   std::uint64_t want_bytes_max = 1 << 20;  // the same; a larger content alone
-  std::size_t awaited_max = 1 << 14;       // asked for or to be asked for; over it: not at all
+  std::size_t awaited_max = 1 << 15;       // asked for or to be asked for; over it: not at all
   std::size_t waiters_max = 1 << 16;  // mirrored items that wait for these; over it: not at all
   Duration want_patience = 5s;        // for the answer; what has not come then is given up
 };

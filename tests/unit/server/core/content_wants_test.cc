@@ -16,7 +16,7 @@ class ContentWantsTest : public ::testing::Test {
     options.content_sent_max = 2000;
     options.want_contents_max = 3;
     options.want_bytes_max = 1000;
-    options.awaited_max = 6;
+    options.awaited_max = 8;
     options.waiters_max = 8;
     return options;
   }
@@ -105,10 +105,33 @@ TEST_F(ContentWantsTest, QuestionsAreBoundedInBytesAndTheTooLargeIsNotAskedFor) 
   EXPECT_EQ(flush().at(0).second.validators.size(), 1u);
 }
 
-TEST_F(ContentWantsTest, NoMoreIsAwaitedThanTheBound) {
+TEST_F(ContentWantsTest, NoMoreIsAwaitedThanTheBoundAndHalfOfTheRoomIsLeftToOthers) {
   for (char letter = 'a'; letter < 'a' + 10; ++letter) mention(std::string(1, letter));
+  EXPECT_EQ(wants_.awaited(), 4u);
+  EXPECT_EQ(counters_.mirror_contents_given_up, 6u);
+  for (char letter = 'A'; letter < 'A' + 10; ++letter) mention({letter}, kPeer, kFirst);
   EXPECT_EQ(wants_.awaited(), 6u);
-  EXPECT_EQ(counters_.mirror_contents_given_up, 4u);
+  for (char digit = '0'; digit < '0' + 10; ++digit) mention({digit}, kPeer, kSecond);
+  EXPECT_EQ(wants_.awaited(), 7u);
+}
+
+TEST_F(ContentWantsTest, OneThatLacksMuchHoldsUpNoOther) {
+  for (char letter = 'a'; letter < 'a' + 3; ++letter) {
+    mention(std::string(1000, letter), kPeer, kFirst);
+  }
+  mention("x", kPeer, kSecond);
+  mention("y", kPeer, kSecond);
+  const auto first = flush();
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(first[0].second.validators.size(), 1u);
+  wants_.on_contents(kPeer, {first[0].second.number, {}, true});  // it has none of them
+  const auto second = flush();
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(second[0].second.validators, (std::vector{Validator::of("x"), Validator::of("y")}))
+      << "what fits goes along with what does not";
+  wants_.on_contents(kPeer, {second[0].second.number, {content("x"), content("y")}, true});
+  EXPECT_EQ(flush().at(0).second.validators, std::vector{Validator::of(std::string(1000, 'b'))});
+  EXPECT_FALSE(wants_.lacks(kSecond));
 }
 
 TEST_F(ContentWantsTest, KeepsOnlyWhatWasAskedForAndIsWhatItsValidatorSays) {
