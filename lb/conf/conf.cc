@@ -118,7 +118,10 @@ Table<MasterConf> master_table() {
       .reloads();
   table
       .option("verify_timeout", &MasterConf::verify_timeout, duration(10ms, 1min),
-              "How long all these probes together may take; they begin evenly spread over it.")
+              "How long all these probes together may take; they begin evenly spread over it. A "
+              "server that is heard, but answers none of them, may be slow only: before "
+              "it is offline it is probed for two seconds more, and each of these probes has as "
+              "long as timeout in [check].")
       .reloads();
   table
       .option("most_looks_dead_window", &MasterConf::most_looks_dead_window, duration(100ms, 1h),
