@@ -43,6 +43,13 @@ struct Candidate {
 
 }  // namespace
 
+bool has_slack(std::span<const ServerRecord> servers, const ServerRecord& of) {
+  const bool alone = std::none_of(servers.begin(), servers.end(), [&](const ServerRecord& other) {
+    return other.online && other.id != of.id && stand_in_for_each_other(other, of);
+  });
+  return alone || n_plus_one_slack(servers, of.kind, of.group) > 0;
+}
+
 bool less_loaded(const Status& a, const Status& b) {
   if (int c = compare_ratio(a.primaries, a.capacity, b.primaries, b.capacity)) return c < 0;
   return compare_ratio(a.alternates, a.capacity, b.alternates, b.capacity) < 0;
@@ -50,17 +57,20 @@ bool less_loaded(const Status& a, const Status& b) {
 
 std::optional<SecondChoice> choose_second(std::span<const ServerRecord> servers,
                                           std::span<const ServerId> excluded) {
-  const bool slack[] = {n_plus_one_slack(servers, ServerKind::kTandem) > 0,
-                        n_plus_one_slack(servers, ServerKind::kPlain) > 0};
   const ServerRecord* best = nullptr;
+  const ServerRecord* judged = nullptr;  // whose kind and group `slack` is of
+  bool slack = false;
   SecondChoice choice;
   for (const ServerRecord& server : servers) {
     if (!server.takes_sessions() || at_capacity(server.status)) continue;
     if (contains(excluded, server.id)) continue;
-    const SecondChoice other{
-        .server = server.id,
-        .over_threshold = over_threshold(server.status),
-        .safe = slack[static_cast<std::size_t>(server.kind)] && keeps_reserve(server.status)};
+    if (judged == nullptr || !stand_in_for_each_other(*judged, server)) {
+      judged = &server;
+      slack = has_slack(servers, server);
+    }
+    const SecondChoice other{.server = server.id,
+                             .over_threshold = over_threshold(server.status),
+                             .safe = slack && keeps_reserve(server.status)};
     if (best != nullptr) {
       if (other.over_threshold != choice.over_threshold) {
         if (other.over_threshold) continue;
@@ -83,7 +93,7 @@ ServerId choose_alternate(const View& view, ServerId primary, const AlternateSha
   std::optional<Candidate> best;
   for (const ServerRecord& server : view.servers) {
     if (server.id == primary || !server.takes_sessions() || contains(excluded, server.id)) continue;
-    if (from != nullptr && from->kind != server.kind) continue;
+    if (from != nullptr && !stand_in_for_each_other(*from, server)) continue;
     const auto share = shares.find(server.id);
     const Status& status = server.status;
     const Candidate candidate{

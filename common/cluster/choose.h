@@ -21,6 +21,11 @@ inline bool at_capacity(const Status& status) { return status.primaries >= statu
 // After one more session as primary: room for what the death of any single server would bring it?
 inline bool keeps_reserve(const Status& status) { return room_of(status) > status.reserve; }
 
+// Can a server of this one's kind and group be given a session so that they stay N+1-safe
+// (n_plus_one_slack)? Who is alone there has nobody to stand in for it wherever sessions go: that
+// must not keep them away.
+bool has_slack(std::span<const ServerRecord> servers, const ServerRecord& of);
+
 // Has `a` fewer sessions for its capacity than `b`; if as many, fewer as alternate? A server
 // without capacity is the most loaded of all.
 bool less_loaded(const Status& a, const Status& b);
@@ -34,14 +39,15 @@ struct SecondChoice {
 
 // The best by status of those that take sessions and are not in `excluded`: of those within their
 // threshold if there are any, else of those under their capacity; nothing if all are at capacity.
-// Best is: safe (keeps_reserve, and its kind has n_plus_one_slack); less_loaded; first in the view.
+// Best is: safe (keeps_reserve and has_slack); less_loaded; first in the view.
 std::optional<SecondChoice> choose_second(std::span<const ServerRecord> servers,
                                           std::span<const ServerId> excluded = {});
 
 // How many sessions of one primary have their alternate on each server.
 using AlternateShares = std::unordered_map<ServerId, std::uint32_t>;
 
-// The alternate of a session of `primary`, or nobody if no other server of its kind takes sessions.
+// The alternate of a session of `primary`, or nobody if no other server of its kind and group takes
+// sessions.
 //
 // In this order: not on a server that would pass its capacity if the primary died, while another
 // would not (N+1-safe); in another zone than the primary's, where zones are named; spread over all

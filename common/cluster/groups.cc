@@ -21,11 +21,12 @@ View part(const View& view, Belongs belongs) {
 }  // namespace
 
 ViewPtr part_of_group(const ViewPtr& view, std::string_view group, ServerId self) {
-  const auto belongs = [&](const ServerRecord& server) {
-    return server.group == group || server.id == self;
-  };
+  const auto belongs = [&](const ServerRecord& server) { return server.group == group; };
   if (std::all_of(view->servers.begin(), view->servers.end(), belongs)) return view;
-  return std::make_shared<const View>(part(*view, belongs));
+  View result =
+      part(*view, [&](const ServerRecord& server) { return belongs(server) || server.id == self; });
+  for (ServerRecord& server : result.servers) server.group = group;
+  return std::make_shared<const View>(std::move(result));
 }
 
 View part_of_pool(const View& view, const Routes& routes, PoolNumber pool) {

@@ -11,8 +11,9 @@
 
 namespace tandem {
 
-// The servers of one group, and `self` whatever its record says: a server that was restarted knows
-// its group before its balancers do. The same view again if nobody else is in it.
+// The servers of one group, with `self` among them whatever the view says of its group: a server
+// that was restarted knows that before its balancers do. The same view again if nobody else is in
+// it.
 ViewPtr part_of_group(const ViewPtr& view, std::string_view group, ServerId self);
 
 // The servers of one pool.

@@ -15,6 +15,10 @@ Index index_of(const View& view) {
   return index;
 }
 
+bool is_heir(const ServerRecord& heir, const ServerRecord& dying) {
+  return heir.online && heir.id != dying.id && stand_in_for_each_other(heir, dying);
+}
+
 // `inherits`: by place in the view.
 void inherit(const Index& index, const View& view, const Backing& backing,
              const ServerRecord& dying, IfDies& result, std::vector<std::uint64_t>& inherits) {
@@ -22,7 +26,7 @@ void inherit(const Index& index, const View& view, const Backing& backing,
     const auto found = index.find(entry.server);
     if (found == index.end()) continue;
     const ServerRecord& heir = *found->second;
-    if (!heir.online || heir.kind != dying.kind || heir.id == dying.id) continue;
+    if (!is_heir(heir, dying)) continue;
     const std::uint64_t sessions = std::min<std::uint64_t>(entry.sessions, result.unbacked);
     inherits[static_cast<std::size_t>(&heir - view.servers.data())] += sessions;
     result.unbacked -= sessions;
@@ -41,7 +45,7 @@ IfDies judge(const Index& index, const View& view, const Backings& backings,
   std::uint64_t room_left = 0;
   for (std::size_t i = 0; i < view.servers.size(); ++i) {
     const ServerRecord& heir = view.servers[i];
-    if (!heir.online || heir.kind != dying.kind || heir.id == dying.id) continue;
+    if (!is_heir(heir, dying)) continue;
     const std::uint64_t room = room_of(heir.status);
     if (heir.takes_sessions() && room > inherits[i]) room_left += room - inherits[i];
     result.heirs.push_back({heir.id, answers_for(heir.status), inherits[i], heir.status.capacity});
@@ -61,7 +65,7 @@ std::uint64_t room_left(const ServerRecord& heir, std::uint64_t inherits) {
   return room - std::min(room, inherits);
 }
 
-// Of all that are online of one kind, while nobody dies.
+// Of all that are online and stand in for each other, while nobody dies.
 struct Sum {
   std::uint64_t over = 0;
   std::uint64_t room = 0;
@@ -123,10 +127,10 @@ const NPlusOne::Death* NPlusOne::worst() const {
 
 NPlusOne n_plus_one(const View& view, const Backings& backings) {
   const Index index = index_of(view);
-  std::map<ServerKind, Sum> sums;
+  std::map<std::pair<ServerKind, std::string_view>, Sum> sums;
   for (const ServerRecord& server : view.servers) {
     if (!server.online) continue;
-    Sum& sum = sums[server.kind];
+    Sum& sum = sums[{server.kind, server.group}];
     sum.over += over_of(server, 0);
     sum.room += room_left(server, 0);
   }
@@ -134,16 +138,18 @@ NPlusOne n_plus_one(const View& view, const Backings& backings) {
   NPlusOne result;
   for (const ServerRecord& server : view.servers) {
     if (!server.online) continue;
+    const Sum& sum = sums[{server.kind, server.group}];
     result.deaths.push_back(
-        {server.id, over_if_dies(index, view, backings, server, sums[server.kind], inherits)});
+        {server.id, over_if_dies(index, view, backings, server, sum, inherits)});
   }
   return result;
 }
 
-std::int64_t n_plus_one_slack(std::span<const ServerRecord> servers, ServerKind kind) {
+std::int64_t n_plus_one_slack(std::span<const ServerRecord> servers, ServerKind kind,
+                              std::string_view group) {
   std::uint64_t room = 0, needed = 0;
   for (const ServerRecord& server : servers) {
-    if (!server.online || server.kind != kind) continue;
+    if (!server.online || server.kind != kind || server.group != group) continue;
     const std::uint64_t own_room = server.takes_sessions() ? room_of(server.status) : 0;
     room += own_room;
     needed = std::max(needed, own_room + answers_for(server.status));

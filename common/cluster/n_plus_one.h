@@ -7,13 +7,14 @@
 // (answers_for). It dies, and each of these goes where its copy is, as the server itself has told
 // (Backing). Those of which no copy is known, or only one on a server that is offline, may go
 // anywhere: to the room that is left. So do all sessions of plain servers, whose alternates only
-// tokens know. Servers of one kind stand in for each other, not for those of the other kind.
+// tokens know. Servers of one kind and group stand in for each other, and for nobody else.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -35,6 +36,11 @@ struct Backing {
   bool operator==(const Backing&) const = default;
 };
 
+// Can either take over what the other serves?
+inline bool stand_in_for_each_other(const ServerRecord& one, const ServerRecord& other) {
+  return one.kind == other.kind && one.group == other.group;
+}
+
 // By the server that answers for the sessions.
 using Backings = std::map<ServerId, Backing>;
 
@@ -54,7 +60,7 @@ struct IfDies {
   std::uint64_t sessions = 0;  // that it answers for
   std::uint64_t unbacked = 0;  // of these, without a copy on a server that is online
   std::uint64_t homeless = 0;  // of these, those for which no server has room
-  std::vector<Heir> heirs;     // all others of its kind that are online, in the order of the view
+  std::vector<Heir> heirs;     // all that are online and stand in for it, in the order of the view
 
   // Sessions over capacity on all heirs, and the homeless: 0 is safe.
   std::uint64_t over() const;
@@ -82,11 +88,12 @@ struct NPlusOne {
 
 NPlusOne n_plus_one(const View& view, const Backings& backings);
 
-// How many more sessions the servers of a kind can be given so that alternates still can be chosen
-// N+1-safe; negative: they cannot now. It does not matter who gets them: a server's death is
-// survived if its sessions fit into the room of the others, that is, if the room of all (its own
+// How many more sessions the servers of a kind in a group can be given so that alternates still can
+// be chosen N+1-safe; negative: they cannot now. It does not matter who gets them: a server's death
+// is survived if its sessions fit into the room of the others, that is, if the room of all (its own
 // included) is its capacity at least, and every new session takes one place of that room. So
 // assignment cannot spoil N+1 by its choice, it can only make alternates move.
-std::int64_t n_plus_one_slack(std::span<const ServerRecord> servers, ServerKind kind);
+std::int64_t n_plus_one_slack(std::span<const ServerRecord> servers, ServerKind kind,
+                              std::string_view group);
 
 }  // namespace tandem

@@ -53,9 +53,15 @@ void list_table(const TableSpec& table, std::string& out) {
   for (const auto& part : table.tables) list_table(part, out);
 }
 
+// An entry of a list that sets nothing would be one all the same: it is commented out.
+bool is_example(const TableSpec& table) {
+  return table.repeated && std::none_of(table.options.begin(), table.options.end(),
+                                        [](const OptionSpec& option) { return option.sample_set; });
+}
+
 void sample_table(const TableSpec& table, std::string& out) {
   out += "\n" + wrapped(table.help, "# ");
-  if (!table.key.empty()) out += heading_of(table) + "\n";
+  if (!table.key.empty()) out += (is_example(table) ? "#" : "") + heading_of(table) + "\n";
   for (const auto& option : table.options) {
     const std::string default_words =
         option.default_text.empty() ? "" : "; default: " + option.default_text;

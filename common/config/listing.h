@@ -11,7 +11,8 @@ namespace tandem {
 std::string list_options(const TableSpec& top);
 
 // A conf file with every option and its help. Options that have a sample value are set to it; all
-// others stand commented, with their default.
+// others stand commented, with their default, and so does the heading of a list none of which is
+// set.
 std::string sample_conf(const TableSpec& top);
 
 // The option list of the manual page, in mdoc.

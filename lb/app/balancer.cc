@@ -183,6 +183,7 @@ Cluster::Options Balancer::cluster_options() const {
                            conf_.upstream.resolve_interval};
   options.membership.first_version = first_version_;
   options.membership.maker = maker_;
+  options.routes = routes(conf_);
   options.membership.master.seed = random_u64();  // the first is used: it seeds once
   return options;
 }
@@ -260,6 +261,7 @@ std::string Balancer::reload() {
     merged.master = reading->conf.master;
     merged.master.address = conf_.master.address;
     merged.servers = reading->conf.servers;
+    merged.routes = reading->conf.routes;
     std::swap(conf_, merged);
     const auto done = cluster_->configure(cluster_options(), plain_servers(conf_));
     if (!done) {
@@ -321,6 +323,7 @@ AdminSnapshot Balancer::snapshot() {
     snapshot.servers.push_back({std::move(record), resolved ? resolved.text() : std::string{},
                                 state.connected, state.left, state.drain_wanted, state.drained});
   }
+  if (cluster_->routes() != nullptr) snapshot.routes = cluster_->routes()->rules();
   snapshot.counts = workers_->counts();
   snapshot.counts.push_back({"access_log_lost_total", "Access lines that could not be written",
                              access_log_ ? access_log_->lost() : 0});

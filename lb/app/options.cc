@@ -86,10 +86,20 @@ Membership::Options membership_options(const lb::Conf& conf) {
 std::vector<PlainServer> plain_servers(const lb::Conf& conf) {
   std::vector<PlainServer> servers;
   for (const lb::PlainServerConf& server : conf.servers) {
-    servers.push_back(
-        {server.name, server.address.text(), server.capacity, server.threshold, server.zone});
+    servers.push_back({server.name, server.address.text(), server.capacity, server.threshold,
+                       server.zone, server.group});
   }
   return servers;
+}
+
+RoutesPtr routes(const lb::Conf& conf) {
+  std::vector<RouteRule> rules;
+  for (const lb::RouteConf& route : conf.routes) {
+    rules.push_back({route.host, route.path, route.group});
+  }
+  auto made = Routes::make(std::move(rules));
+  TANDEM_CHECK(made);  // the conf's rules let nothing else through
+  return std::make_shared<const Routes>(std::move(*made));
 }
 
 Checker::Options check_options(const lb::Conf& conf) {

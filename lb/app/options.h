@@ -14,6 +14,7 @@ namespace tandem {
 FrontOptions front_options(const lb::Conf& conf, ClusterKeys keys);
 Membership::Options membership_options(const lb::Conf& conf);
 std::vector<PlainServer> plain_servers(const lb::Conf& conf);
+RoutesPtr routes(const lb::Conf& conf);
 Checker::Options check_options(const lb::Conf& conf);
 
 // The directory's file; empty: none.

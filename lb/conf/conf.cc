@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
 #include <string_view>
+#include <utility>
 
 #include "common/base/ids.h"
+#include "common/cluster/routes.h"
 #include "common/config/section_tables.h"
 #include "common/http/chars.h"
 #include "common/http/field.h"
@@ -329,6 +333,30 @@ Table<PlainServerConf> server_table() {
       .example("800");
   table.option("zone", &PlainServerConf::zone, name(),
                "Where it stands. An alternate is chosen in another zone where zones are named.");
+  table.option("group", &PlainServerConf::group, name(),
+               "The group that it belongs to: servers of a group stand in for each other, and for "
+               "nobody else. See [[route]].");
+  return table;
+}
+
+Table<RouteConf> route_table() {
+  Table<RouteConf> table(
+      "Which group of servers serves a request. The most specific route decides, whatever their "
+      "order: first by host, then by the longest path. What no route matches goes to the servers "
+      "whose group no route names; without routes everything goes to all. One table for each.");
+  table
+      .option("host", &RouteConf::host, text(),
+              "The host of the request, without its port: a name, an address, or \"*.NAME\" for "
+              "all names beneath. \"\": any.")
+      .example("\"*.shop.example\"");
+  table
+      .option("path", &RouteConf::path, text(),
+              "A prefix of the request's path, by segments: \"/api\" is /api and what is beneath "
+              "it, \"/api/\" only the latter. \"\": any.")
+      .example("\"/api\"");
+  table.option("group", &RouteConf::group, name(), "The group that serves it.")
+      .must()
+      .example("\"api\"");
   return table;
 }
 
@@ -347,6 +375,7 @@ Table<Conf> top_table() {
   table.table("check", &Conf::check, check_table());
   table.table("admin", &Conf::admin, admin_table());
   table.table("log", &Conf::log, log_table());
+  table.tables("route", &Conf::routes, route_table(), true);
   table.tables("server", &Conf::servers, server_table(), true);
   return table;
 }
@@ -490,13 +519,57 @@ void settle_servers(Conf& conf, Rules& rules) {
   }
 }
 
+// Complaints of the one route. True: it is sound.
+bool check_route(const RouteConf& route, const std::string& path, Rules& rules) {
+  bool sound = rules.sound(path + "host") && rules.sound(path + "path") &&
+               rules.given(path + "group") && rules.sound(path + "group");
+  const auto complain = [&](const char* key, const std::string& what) {
+    if (what.empty()) return;
+    sound = false;
+    rules.complain(path + key, what);
+  };
+  complain("host", Routes::complaint_of_host(route.host));
+  complain("path", Routes::complaint_of_path(route.path));
+  if (rules.given(path + "group") && rules.sound(path + "group") && route.group.empty()) {
+    complain("group", "must not be empty");
+  }
+  return sound;
+}
+
+void settle_routes(Conf& conf, Rules& rules) {
+  std::map<std::pair<std::string, std::string>, std::size_t> known;  // by host and path
+  std::set<std::string> groups;
+  for (std::size_t i = 0; i < conf.routes.size(); ++i) {
+    const RouteConf& route = conf.routes[i];
+    const std::string path = fmt::format("route[{}].", i);
+    if (i == Routes::kRoutesMax) {
+      return rules.complain(path + "group",
+                            fmt::format("is of one route too many: {} may be", Routes::kRoutesMax));
+    }
+    if (!check_route(route, path, rules)) continue;
+    const RouteRule rule = Routes::normal({route.host, route.path, route.group});
+    const auto [other, fresh] = known.emplace(std::pair(rule.host, rule.path), i);
+    if (!fresh) {
+      const bool by_path = rules.given(path + "path");
+      rules.complain(path + (by_path                      ? "path"
+                             : rules.given(path + "host") ? "host"
+                                                          : "group"),
+                     fmt::format("is of the same host and path as route[{}]", other->second));
+    }
+    if (groups.insert(rule.group).second && groups.size() == Routes::kGroupsMax + 1) {
+      rules.complain(path + "group", fmt::format("is one group too many: routes may lead to {}",
+                                                 Routes::kGroupsMax));
+    }
+  }
+}
+
 }  // namespace
 
 const Schema<Conf>& schema() {
   static const Schema<Conf> schema{"tandem-lb.toml",
                                    top_table(),
                                    {settle_front, settle_listeners, settle_control, settle_session,
-                                    settle_master, settle_check, settle_servers}};
+                                    settle_master, settle_check, settle_routes, settle_servers}};
   return schema;
 }
 

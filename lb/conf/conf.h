@@ -105,6 +105,13 @@ struct PlainServerConf {
   std::uint32_t capacity = 1000;
   std::uint32_t threshold = 0;  // as read: never 0; 80 % of capacity where the file is silent
   std::string zone;
+  std::string group = "default";
+};
+
+struct RouteConf {
+  std::string host;
+  std::string path;
+  std::string group;
 };
 
 struct Conf {
@@ -119,6 +126,7 @@ struct Conf {
   CheckConf check;
   AdminConf admin;
   LogConf log;
+  std::vector<RouteConf> routes;
   std::vector<PlainServerConf> servers;
 };
 

@@ -39,6 +39,9 @@ void Assignment::on_view(const View& view) {
   believed_ = view_.servers;
   entries_ = std::move(entries);
   for (std::size_t i = 0; i < entries_.size(); ++i) refresh(i);
+  one_group_ = std::all_of(view_.servers.begin(), view_.servers.end(), [&](const auto& server) {
+    return server.group == view_.servers.front().group;
+  });
   if (started_ || entries_.empty()) return;
   started_ = true;
   for (std::uint64_t skip = random_.below(entries_.size()); skip > 0; --skip) next_turn({});
@@ -76,16 +79,26 @@ Choice Assignment::take(std::size_t index) {
 // Does one more session there leave every server within its capacity after the death of any other,
 // or is that not to be had anywhere?
 bool Assignment::safe(std::size_t index) const {
-  const bool slack = slack_[static_cast<std::size_t>(view_.servers[index].kind)];
-  if (slack && keeps_reserve(believed_[index].status)) return true;
-  return !slack_[0] && !slack_[1];
+  if (entries_[index].slack && keeps_reserve(believed_[index].status)) return true;
+  return !any_slack_;
 }
 
-std::optional<ServerId> Assignment::choose_takeover(std::span<const ServerId> tried) {
+std::optional<ServerId> Assignment::choose_takeover(std::span<const ServerId> tried,
+                                                    std::string_view group) {
+  if (!one_group_ && !group.empty()) {
+    if (const auto member = least_loaded(tried, group)) return member;
+  }
   if (const auto choice = choose(tried)) return choice->server;
+  return least_loaded(tried, {});
+}
+
+// Of a group; empty: of all.
+std::optional<ServerId> Assignment::least_loaded(std::span<const ServerId> tried,
+                                                 std::string_view group) {
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < believed_.size(); ++i) {
     if (!believed_[i].takes_sessions() || contains(tried, believed_[i].id)) continue;
+    if (!group.empty() && believed_[i].group != group) continue;
     if (!best || less_loaded(believed_[i].status, believed_[*best].status)) best = i;
   }
   if (!best) return std::nullopt;
@@ -143,9 +156,7 @@ std::optional<std::size_t> Assignment::next_turn(std::span<const ServerId> tried
 
 void Assignment::weigh() {
   weighed_ = true;
-  for (const ServerKind kind : {ServerKind::kTandem, ServerKind::kPlain}) {
-    slack_[static_cast<std::size_t>(kind)] = n_plus_one_slack(view_.servers, kind) > 0;
-  }
+  find_slack();
   const double arrivals = kHorizon * expected();
   const double line = level(arrivals);
   double capacity = 0, sum = 0;
@@ -163,6 +174,21 @@ void Assignment::weigh() {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const double part = sum > 0 ? room(view_.servers[i].status) / sum : 0;
     entries_[i].weight = view_.servers[i].takes_sessions() ? std::llround(kTurn * part) : 0;
+  }
+}
+
+void Assignment::find_slack() {
+  any_slack_ = false;
+  const ServerRecord* judged = nullptr;  // whose kind and group `slack` is of
+  bool slack = false;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const ServerRecord& server = view_.servers[i];
+    if (judged == nullptr || !stand_in_for_each_other(*judged, server)) {
+      judged = &server;
+      slack = has_slack(view_.servers, server);
+    }
+    entries_[i].slack = slack;
+    any_slack_ = any_slack_ || slack;
   }
 }
 

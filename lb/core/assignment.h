@@ -16,11 +16,11 @@
 // sessions: they move a choice, they never refuse a session; only what the servers say does.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -62,8 +62,10 @@ class Assignment {
   std::optional<Choice> choose(std::span<const ServerId> tried = {});
 
   // The server for a session whose primary and alternate are both gone, and counts it: capacity
-  // does not matter. Nothing: no server takes sessions.
-  std::optional<ServerId> choose_takeover(std::span<const ServerId> tried = {});
+  // does not matter. One of `group`, where others may know the session, if any of it takes
+  // sessions; empty: it is not known. Nothing: no server takes sessions.
+  std::optional<ServerId> choose_takeover(std::span<const ServerId> tried = {},
+                                          std::string_view group = {});
 
   // The alternate for a session whose primary is the plain server `primary` (tandem-servers choose
   // their own), and counts it; nobody if there is no other. `dice`: some bits of the session's id.
@@ -80,6 +82,7 @@ class Assignment {
     std::uint32_t own = 0;    // assigned here since its status
     std::optional<std::uint64_t> told;  // assigned_ when its last status came
     double pace = -1;  // assigned here to all between two status of this one, averaged; -1: unknown
+    bool slack = false;      // its kind and group may be given a session and stay N+1-safe
     AlternateShares shares;  // plain: alternates chosen here for its sessions, halved now and then
   };
 
@@ -96,14 +99,17 @@ class Assignment {
   void refresh(std::size_t index);
   void settle(std::size_t index);
   void weigh();
+  void find_slack();
+  std::optional<ServerId> least_loaded(std::span<const ServerId> tried, std::string_view group);
   double expected() const;
   double level(double arrivals) const;
 
   Random random_;
   std::uint32_t workers_;
   bool started_ = false;
-  std::array<bool, 2> slack_{};         // of each kind: may be given a session and stay N+1-safe
   bool weighed_ = false;                // the weights are those of the status now known
+  bool any_slack_ = false;              // of entries_
+  bool one_group_ = true;               // all servers are of one
   std::uint64_t assigned_ = 0;          // here, ever
   View view_;                           // as told
   std::vector<ServerRecord> believed_;  // of view_.servers, with our own assignments added

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
-#include "common/session/validation.h"
+#include "common/session/group_fields.h"
 
 namespace tandem {
 
 bool Exchange::repeatable(http::Method method, std::string_view path) {
-  return http::is_idempotent(method) || (method == http::Method::kPost && path == kValidationPath);
+  return http::is_idempotent(method) || (method == http::Method::kPost && validation_group(path));
 }
 
 void Exchange::on_attempt(ServerId server, bool reused, bool kept) {

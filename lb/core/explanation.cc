@@ -182,8 +182,8 @@ class Explainer {
     if (!first && !second) return;
     if (!out_.next) {
       return say(
-          "{} and {} are both gone: the next request goes to any server, which asks who has "
-          "the session.",
+          "{} and {} are both gone: the next request goes to any server of their group, which asks "
+          "who has the session.",
           name(first), name(second));
     }
     if (out_.next != first)

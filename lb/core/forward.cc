@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/http/chars.h"
+#include "common/session/group_fields.h"
 #include "common/session/token_codec.h"
 #include "lb/core/head_copy.h"
 
@@ -63,11 +64,29 @@ class CookiePairs {
   std::string_view pair_;
 };
 
-// What is left of a Cookie field when every cookie of that name is cut out; no field if nothing is.
-void put_cookies_without(std::string_view value, std::string_view name, Writer& out) {
+// Is this cookie the one that carries tokens, or that of a group?
+bool is_ours(const CookiePairs& pairs, std::string_view name, const Routes* routes) {
+  if (pairs.is(name)) return true;
+  if (routes == nullptr || routes->empty() || !pairs.pair().starts_with(name)) return false;
+  const std::string_view rest = pairs.pair().substr(name.size());
+  const std::size_t equals = rest.find('=');
+  return rest.starts_with('-') && equals != rest.npos &&
+         routes->routed(rest.substr(1, equals - 1)).has_value();
+}
+
+bool has_ours(std::string_view value, std::string_view name, const Routes* routes) {
+  for (CookiePairs pairs(value); pairs.next();) {
+    if (is_ours(pairs, name, routes)) return true;
+  }
+  return false;
+}
+
+// What is left of a Cookie field when every cookie of ours is cut out; no field if nothing is.
+void put_cookies_without(std::string_view value, std::string_view name, const Routes* routes,
+                         Writer& out) {
   bool begun = false;
   for (CookiePairs pairs(value); pairs.next();) {
-    if (pairs.is(name)) continue;
+    if (is_ours(pairs, name, routes)) continue;
     out.put(begun ? "; " : "Cookie: ");
     out.put(pairs.pair());
     begun = true;
@@ -96,11 +115,19 @@ std::size_t find_affinity_mark(std::string_view value) {
   return plausible ? at : value.npos;
 }
 
-ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity) {
+std::string cookie_name(const std::string& name, std::string_view group) {
+  return group.empty() ? name : name + "-" + std::string(group);
+}
+
+ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity,
+                         std::string_view group) {
   ClientClaim claim;
   if (head.has(FieldId::kTandemSession) || head.has(FieldId::kTandemCache)) {
     claim.with_library = true;
     claim.token = head.value(FieldId::kTandemSession);
+    // One token alone is that of pool 0, as it stands.
+    const bool alone = group.empty() && claim.token.size() <= kTokenLength;
+    if (!alone) claim.token = find_session(claim.token, group);
     return claim;
   }
   if (!affinity.header.empty()) {
@@ -158,9 +185,9 @@ std::size_t write_request_head(const http::RequestHead& head, const RequestEdits
     }
     if (f.id != FieldId::kCookie) return false;
     const std::string_view value = head.value(f);
-    if (!find_cookie(value, affinity.cookie.name)) return false;
+    if (!has_ours(value, affinity.cookie.name, edits.routes)) return false;
     flush();
-    put_cookies_without(value, affinity.cookie.name, out);
+    put_cookies_without(value, affinity.cookie.name, edits.routes, out);
     return true;
   });
   if (head.upgrades()) out.put("Connection: upgrade\r\n");

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/cluster/routes.h"
 #include "common/http/head.h"
 
 namespace tandem {
@@ -45,7 +46,13 @@ struct ClientClaim {
   std::string_view token;     // as sent, in the head's buffer; empty: none
   bool with_library = false;  // speaks Tandem-Session and Tandem-Cache; wants no cookie
 };
-ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity);
+// `affinity` and `group` are those of the request's pool. A library client may bring a token for
+// each group (common/session/group_fields.h), a browser a cookie.
+ClientClaim client_claim(const http::RequestHead& head, const AffinityOptions& affinity,
+                         std::string_view group = {});
+
+// Of a group that routes name, the cookie's name is NAME-GROUP; else (`group` is empty) NAME.
+std::string cookie_name(const std::string& name, std::string_view group);
 
 // The value of the first cookie of that name in a Cookie field's value (RFC 6265, 5.4).
 std::optional<std::string_view> find_cookie(std::string_view field_value, std::string_view name);
@@ -55,6 +62,7 @@ struct RequestEdits {
   bool to_tandem = false;          // the server is a tandem-server: Tandem-Cache is for it
   // Of what carries tokens: the cookie is cut out of Cookie, the suffix off the header's value.
   const AffinityOptions* affinity = nullptr;
+  const Routes* routes = nullptr;   // the cookies of their groups are cut as well; null: none
   std::string_view client_host;     // the client's address, in numbers
   bool tls = false;                 // the client's side
   std::string_view server_address;  // Host for a request (HTTP/1.0) that names none
@@ -81,6 +89,7 @@ struct ResponseEdits {
   bool with_library = false;  // as Tandem-Session, else as the affinity says
   bool client_tls = false;    // for Secure
   const AffinityOptions* affinity = nullptr;
+  std::string_view group;  // Tandem-Group for library clients; empty: not
   Persistence persistence = Persistence::kSilent;
   bool from_tandem = false;  // Tandem-Reuse and Tandem-Server of a tandem-server are passed on
   bool unchunk = false;      // the client (HTTP/1.0) gets the payload alone
@@ -102,11 +111,12 @@ struct OwnResponse {
   Persistence persistence = Persistence::kSilent;
   // The client's token is taken back: its cookie is made to expire, or the library is told so.
   const AffinityOptions* forget = nullptr;
+  std::string_view group;  // as of ResponseEdits
   bool with_library = false;
   bool client_tls = false;
 };
 inline constexpr std::size_t kCookiePathBytesMax = 512;
-inline constexpr std::size_t kOwnResponseBytesMax = 2048;
+inline constexpr std::size_t kOwnResponseBytesMax = 2304;
 std::size_t write_own_response(const OwnResponse& response, char* out);
 
 }  // namespace tandem

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/session/group_fields.h"
 #include "common/session/token_codec.h"
 #include "lb/core/forward.h"
 #include "lb/core/head_copy.h"
@@ -141,6 +142,13 @@ std::string_view reason_phrase(int status) {
   }
 }
 
+// Which of its sessions a library client is told of.
+void put_group(std::string_view group, Writer& out) {
+  if (group.empty()) return;
+  out.put(kGroupField);
+  out.field(": ", group);
+}
+
 void put_persistence(Persistence persistence, Writer& out) {
   if (persistence == Persistence::kClose) out.put("Connection: close\r\n");
   if (persistence == Persistence::kKeepAlive) out.put("Connection: keep-alive\r\n");
@@ -149,7 +157,7 @@ void put_persistence(Persistence persistence, Writer& out) {
 }  // namespace
 
 std::size_t response_head_bound(const http::ResponseHead& head, const ResponseEdits& edits) {
-  std::size_t bound = 2 * head.end() + edits.token.size() + kFixedBytes;
+  std::size_t bound = 2 * head.end() + edits.token.size() + edits.group.size() + kFixedBytes;
   if (edits.affinity != nullptr) {
     const CookieOptions& cookie = edits.affinity->cookie;
     bound += cookie.name.size() + cookie.path.size() + cookie.domain.size();
@@ -202,6 +210,7 @@ std::size_t write_response_head(const http::ResponseHead& head, const ResponseEd
       put_cookie(edits.affinity->cookie, edits.token, edits.client_tls, out);
     }
   }
+  if (edits.with_library) put_group(edits.group, out);
   out.put(head.version_minor() == 1 ? "Via: 1.1 tandem\r\n" : "Via: 1.0 tandem\r\n");
   put_persistence(edits.persistence, out);
   out.put("\r\n");
@@ -227,6 +236,7 @@ std::size_t write_own_response(const OwnResponse& response, char* out_bytes) {
   } else if (response.forget != nullptr && response.forget->header.empty()) {
     put_cookie(response.forget->cookie, "", response.client_tls, out);
   }
+  if (response.with_library) put_group(response.group, out);
   put_persistence(response.persistence, out);
   out.put("\r\n");
   if (!response.head_only) {

@@ -47,6 +47,7 @@ struct PlainServer {
   std::uint32_t capacity = 1000;
   std::uint32_t threshold = 800;
   std::string zone;
+  std::string group = "default";
 
   bool operator==(const PlainServer&) const = default;
 };

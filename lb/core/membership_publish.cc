@@ -25,7 +25,7 @@ void Membership::judge_n_plus_one(Instant now, bool published, MembershipActions
   if (!n_plus_one_new_ || now < n_plus_one_judged_ + options_.status_interval) return;
   n_plus_one_new_ = false;
   n_plus_one_judged_ = now;
-  if (auto text = n_plus_one_.judge(now, view())) actions.push_back(Note{std::move(*text)});
+  for (std::string& line : n_plus_one_.judge(now, view())) actions.push_back(Note{std::move(line)});
 }
 
 void Membership::publish_view(Instant now, MembershipActions& actions) {

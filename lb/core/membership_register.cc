@@ -77,8 +77,9 @@ void Membership::put_plain(Instant now, const PlainServer& plain) {
     member.check->set_options(options_.check, now);
   }
   checks_.set(record.id, member.check->next_check());
-  if (record.zone != plain.zone) {
+  if (record.zone != plain.zone || record.group != plain.group) {
     record.zone = plain.zone;
+    record.group = plain.group;
     ++version_;
     view_new_ = true;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/cluster/routes.h"
 #include "common/cluster/view.h"
 #include "common/session/token.h"
 #include "lb/core/assignment.h"
@@ -22,7 +23,7 @@ class ViewIndex {
   static constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
 
   ViewIndex() : ViewIndex(std::make_shared<const View>()) {}
-  explicit ViewIndex(ViewPtr view);
+  explicit ViewIndex(ViewPtr view, const Routes& routes = {});
 
   std::uint32_t slot(ServerId id) const {
     for (std::uint32_t at = id.value & mask_;; at = (at + 1) & mask_) {
@@ -35,6 +36,9 @@ class ViewIndex {
     const std::uint32_t found = id ? slot(id) : kNoSlot;
     return found != kNoSlot && view_->servers[found].online ? found : kNoSlot;
   }
+  // In which pool the server is. Without routes there is one for all, and nothing to look up.
+  PoolNumber pool(std::uint32_t slot) const { return one_pool() ? 0 : pools_[slot]; }
+  bool one_pool() const { return pools_.empty(); }
   const ServerRecord& at(std::uint32_t slot) const { return view_->servers[slot]; }
   std::size_t size() const { return view_->servers.size(); }
   const ViewPtr& view() const { return view_; }
@@ -47,6 +51,7 @@ class ViewIndex {
   ViewPtr view_;
   std::uint32_t mask_ = 0;
   std::vector<Entry> table_;
+  std::vector<PoolNumber> pools_;  // by slot; empty: there is one pool
 };
 
 enum class RouteKind : std::uint8_t {
@@ -83,10 +88,16 @@ struct Route {
 // lead back to who referred, who does not know of the failure.
 bool supersedes(const SessionToken& referral, const SessionToken* known);
 
+// May a request that goes to this pool be routed by the token? Not if the server that it names is
+// of another pool: a session is of one group. Who has gone to another group is as good as gone, so
+// it may be, too, if the alternate is of this pool.
+bool is_of_pool(const SessionToken& token, const ViewIndex& index, PoolNumber pool);
+
 // Where a request with this token (null: none) goes. `failed` are the servers that have failed for
-// this request already; they count as offline.
+// this request already; they count as offline, as do those of other pools than `pool`, whose the
+// assignment is.
 Route route(const SessionToken* token, const ViewIndex& index, Assignment& assignment,
-            std::span<const ServerId> failed = {}, LossPolicy on_lost = {});
+            std::span<const ServerId> failed = {}, LossPolicy on_lost = {}, PoolNumber pool = 0);
 
 // The token for this one request, to be sealed for a tandem-server: `client` is the token that it
 // was routed by, null for a new session, which gets the id `fresh`.

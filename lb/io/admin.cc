@@ -8,6 +8,7 @@
 #include "common/base/json_writer.h"
 #include "common/base/metrics_text.h"
 #include "lb/io/admin_cluster.h"
+#include "lb/io/admin_groups.h"
 
 namespace tandem {
 namespace {
@@ -191,6 +192,7 @@ std::string status_json(const AdminSnapshot& snapshot) {
   for (const auto& server : snapshot.servers) write_server(json, snapshot, server);
   json.end_array().end_object();
   write_keys(json, snapshot.keys);
+  write_groups(json, snapshot);
   write_n_plus_one(json, snapshot);
   if (snapshot.directory) write_directory(json, *snapshot.directory);
   json.key("counts").begin_object();
@@ -226,6 +228,7 @@ std::string status_table(const AdminSnapshot& snapshot) {
                     state_name(server), record.data_address, addresses, record.status.primaries,
                     record.status.threshold, record.status.capacity, record.status.alternates);
   }
+  table += groups_table(snapshot);
   if (const NPlusOne::Death* worst = snapshot.n_plus_one.worst()) {
     table += fmt::format("\nnot N+1-safe: if {} died, {} sessions would be over capacity\n",
                          name_of(snapshot, worst->server), worst->over);
@@ -263,6 +266,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
                 [](const auto& s) { return s.record.status.capacity; });
   write_servers(text, snapshot, "server_threshold", "Over it, new sessions go elsewhere",
                 [](const auto& s) { return s.record.status.threshold; });
+  write_groups(text, snapshot);
   write_n_plus_one(text, snapshot);
   if (snapshot.directory) write_directory(text, *snapshot.directory);
   return text.text();

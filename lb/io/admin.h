@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "common/cluster/n_plus_one.h"
+#include "common/cluster/routes.h"
 #include "common/cluster/view.h"
 #include "common/crypto/cluster_key.h"
 #include "common/net/admin_server.h"
@@ -63,6 +64,7 @@ struct AdminSnapshot {
   };
   Master master;
   std::vector<Server> servers;
+  std::vector<RouteRule> routes;  // in force
   NPlusOne n_plus_one;
   std::vector<Count> counts;  // sums over the workers
   std::uint64_t probes = 0, probes_failed = 0;

@@ -7,6 +7,14 @@
 #include "common/net/clock.h"
 
 namespace tandem {
+namespace {
+
+bool same_routes(const RoutesPtr& one, const RoutesPtr& other) {
+  if (one == nullptr || other == nullptr) return one == other;
+  return one->rules() == other->rules();
+}
+
+}  // namespace
 
 Cluster::Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Audience& audience)
     : loop_(loop),
@@ -17,12 +25,16 @@ Cluster::Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Au
           [this](ServerId server, std::uint64_t serial, ProbeResult result,
                  const std::string& detail) { on_probe_result(server, serial, result, detail); }),
       addresses_(loop, resolver, options.resolve_interval, [this] { tell_view(); }),
+      routes_(options.routes),
       timer_(loop, [this] { pump(); }) {}
 
 Result<void> Cluster::configure(const Options& options, const std::vector<PlainServer>& plain) {
   auto result = machine_.configure(loop_.now(), options.membership, plain);
   if (result) checker_.set_options(options.check);
+  const bool rerouted = result && !same_routes(routes_, options.routes);
+  if (rerouted) routes_ = options.routes;
   pump();
+  if (rerouted) tell_view();
   return result;
 }
 
@@ -188,6 +200,7 @@ void Cluster::tell_view() {
   if (view_ == nullptr) return;
   auto routed = std::make_shared<RoutedView>();
   routed->view = view_;
+  routed->routes = routes_;
   addresses_.begin_round();
   for (const ServerRecord& server : view_->servers) {
     routed->addresses.push_back(addresses_.find(server.data_address));

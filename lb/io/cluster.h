@@ -62,6 +62,7 @@ class Cluster {
     Membership::Options membership;
     Checker::Options check;
     Duration resolve_interval = 10s;
+    RoutesPtr routes{};  // null: none
   };
 
   Cluster(EventLoop& loop, Resolver& resolver, const Options& options, Audience& audience);
@@ -70,7 +71,7 @@ class Cluster {
   void set_directory(Directory* directory) { directory_ = directory; }
   // As Membership::restore().
   void restore(const DirectoryContents& contents);
-  // As Membership::configure().
+  // As Membership::configure(). Other routes are told to the audience at once.
   Result<void> configure(const Options& options, const std::vector<PlainServer>& plain);
   // Null (at first): there are no registered servers to send to.
   void set_sender(ControlSender* sender) { sender_ = sender; }
@@ -97,6 +98,7 @@ class Cluster {
   bool verify(std::string_view name, OnVerified done);
 
   const Membership& membership() const { return machine_; }
+  const RoutesPtr& routes() const { return routes_; }
   const EventLog& events() const { return events_; }
   SocketAddress address_of(const std::string& address) { return addresses_.find(address); }
   const Checker& checker() const { return checker_; }
@@ -125,6 +127,7 @@ class Cluster {
   std::uint64_t last_verification_ = kVerifications;
   Checker checker_;
   AddressBook addresses_;
+  RoutesPtr routes_;
   ViewPtr view_;
   MembershipActions actions_;
   Timer timer_;

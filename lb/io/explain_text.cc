@@ -105,6 +105,7 @@ std::string explanation_table(const ExplanationInput& input, const Explanation& 
 std::string if_dies_json(const View& view, const IfDies& loss) {
   JsonWriter json;
   json.begin_object().member("server", name(view, loss.server)).member("sessions", loss.sessions);
+  if (const ServerRecord* dying = view.find(loss.server)) json.member("group", dying->group);
   json.member("unbacked", loss.unbacked).member("homeless", loss.homeless);
   json.member("over", loss.over()).key("heirs").begin_array();
   for (const IfDies::Heir& heir : loss.heirs) {
@@ -123,6 +124,11 @@ std::string if_dies_table(const View& view, const IfDies& loss) {
     text += fmt::format("Of {} no copy is known: they would go wherever there is room.\n",
                         loss.unbacked);
   }
+  const ServerRecord* dying = view.find(loss.server);
+  const bool groups = std::any_of(view.servers.begin(), view.servers.end(), [&](const auto& other) {
+    return dying != nullptr && other.group != dying->group;
+  });
+  if (groups) text += fmt::format("Only servers of its group stand in: {}.\n", dying->group);
   text += loss.over() == 0 ? "Every other server would stay within its capacity.\n"
                            : fmt::format("{} session(s) would be over capacity.\n", loss.over());
   std::size_t names = 6;

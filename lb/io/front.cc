@@ -17,7 +17,7 @@ FrontState::FrontState(EventLoop& loop_, FrontOptions options_, FrontReports& re
       options(std::move(options_)),
       reports(reports_),
       log(log_),
-      assignment(Random(random_u64()), options.workers),
+      assignments(Random(random_u64()), options.workers),
       codec(options.keys),
       tokens(codec, TokenCache::Options{.ttl = options.token_ttl}),
       plain_sessions(options.token_ttl, loop.unix_now()),
@@ -29,9 +29,21 @@ FrontState::FrontState(EventLoop& loop_, FrontOptions options_, FrontReports& re
   request_parser = http::HeadParser(request_limits);
   response_parser = http::HeadParser(response_limits);
   spare_relays.reserve(64);
+  set_routes(nullptr);
 }
 
 FrontState::~FrontState() = default;
+
+void FrontState::set_routes(RoutesPtr next) {
+  if (next == nullptr) next = std::make_shared<const Routes>();
+  if (routes != nullptr && next->rules() == routes->rules()) return;
+  routes = std::move(next);
+  ++routes_generation;
+  affinities.assign(routes->pools(), options.affinity);
+  for (PoolNumber pool = 0; pool < affinities.size(); ++pool) {
+    affinities[pool].cookie.name = cookie_name(options.affinity.cookie.name, routes->group(pool));
+  }
+}
 
 const std::string& FrontState::server_list() {
   if (listed_view != index.view()) {
@@ -157,8 +169,9 @@ bool Front::is_proxy(const IpAddress& peer) const {
 }
 
 void Front::set_view(const RoutedView& routed) {
-  state_.index = ViewIndex(routed.view);
-  state_.assignment.on_view(*routed.view);
+  state_.set_routes(routed.routes);
+  state_.index = ViewIndex(routed.view, *state_.routes);
+  state_.assignments.on_view(*routed.view, *state_.routes);
   const auto& servers = routed.view->servers;
   state_.pools.assign(servers.size(), nullptr);
   std::vector<ServerPool*> gone;
@@ -182,7 +195,7 @@ void Front::set_view(const RoutedView& routed) {
 }
 
 void Front::set_status(ServerId server, const Status& status) {
-  state_.assignment.on_status(server, status);
+  state_.assignments.on_status(server, status);
 }
 
 void Front::set_keys(const ClusterKeys& keys) { state_.codec.replace_keys(keys); }

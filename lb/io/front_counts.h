@@ -53,6 +53,7 @@ class SingleWriterCounter {
   X(server_idle, "server_connections_idle", "Pooled connections to servers")                       \
   X(server_active, "server_connections_active", "Connections to servers that carry a request")     \
   X(tokens_bad, "tokens_refused_total", "Tokens that were forged, cut, expired or not a client's") \
+  X(tokens_foreign, "tokens_of_other_groups_total", "Tokens of servers of another group")          \
   X(tokens_sealed, "tokens_sealed_total", "Tokens sealed by the balancer")                         \
   X(client_reports, "client_reports_total", "Servers that clients reported")                       \
   X(client_returns, "client_returns_total", "Servers that clients reported to answer again")       \

@@ -9,6 +9,7 @@
 #include "common/base/ip.h"
 #include "common/base/retry_budget.h"
 #include "common/base/time.h"
+#include "common/cluster/routes.h"
 #include "common/cluster/view.h"
 #include "common/config/sections.h"
 #include "common/crypto/cluster_key.h"
@@ -55,11 +56,15 @@ struct FrontOptions {
   bool server_list = false;      // clients get the list of tandem-servers, and may report one
 };
 
-// What workers route by: the view, and where its servers are. addresses[i] is that of
-// view->servers[i]; one without an address (a name not resolved yet) cannot be reached.
+using RoutesPtr = std::shared_ptr<const Routes>;
+
+// What workers route by: the view, where its servers are, and which of them serve what.
+// addresses[i] is that of view->servers[i]; one without an address (a name not resolved yet) cannot
+// be reached.
 struct RoutedView {
   ViewPtr view;
   std::vector<SocketAddress> addresses;
+  RoutesPtr routes{};  // null: none
 };
 using RoutedViewPtr = std::shared_ptr<const RoutedView>;
 

@@ -12,7 +12,7 @@
 #include "common/net/event_loop.h"
 #include "common/session/token_cache.h"
 #include "common/session/token_codec.h"
-#include "lb/core/assignment.h"
+#include "lb/core/pools.h"
 #include "lb/core/replaced_tokens.h"
 #include "lb/core/report_limit.h"
 #include "lb/core/route.h"
@@ -66,7 +66,11 @@ struct FrontState {
   FrontCounts counts;
 
   ViewIndex index;
-  Assignment assignment;
+  RoutesPtr routes;  // not null
+  // Grows with every change of the routes: pools' numbers are of one generation.
+  std::uint32_t routes_generation = 0;
+  Pools assignments;                        // by pool
+  std::vector<AffinityOptions> affinities;  // by pool: each has a cookie of its own
   TokenCodec codec;
   TokenCache tokens;
   TokenCounter plain_sessions;
@@ -100,6 +104,8 @@ struct FrontState {
     if (head_out.size() < size) head_out.resize(size);
     return head_out.data();
   }
+  // Other routes than before, if these are others.
+  void set_routes(RoutesPtr next);
   // As clients get it (common/cluster/server_list.h); made once a view.
   const std::string& server_list();
   void refuse_address(std::string_view client);  // counted and logged; it has its connections

@@ -1,7 +1,7 @@
 #include "lb/io/relay.h"
 
 #include "common/http/method.h"
-#include "common/session/validation.h"
+#include "common/session/group_fields.h"
 
 namespace tandem {
 
@@ -70,16 +70,37 @@ bool Relay::refused(const http::RequestHead& head) {
     answer(405, "CONNECT is not served here");
     return true;
   }
-  if (head.path().starts_with(kReservedPath) && !is_validation(head)) {
+  if (!head.path().starts_with(kReservedPath)) return false;
+  if (!is_validation(head)) {
     answer_reserved(head);
     return true;
   }
-  return false;
+  const std::string_view group = *validation_group(head.path());
+  if (group.empty() || state_.routes->routed(group)) return false;
+  answer(404, "no route leads to such a group");
+  return true;
+}
+
+// Whose the request is: looked for when it is first asked for. When the routes change under a
+// request that is under way, it stays with the group that has it.
+PoolNumber Relay::pool_number() {
+  if (routes_generation_ == state_.routes_generation) return pool_number_;
+  routes_generation_ = state_.routes_generation;
+  pool_number_ = 0;
+  if (state_.routes->empty()) return pool_number_;
+  if (pool_ != nullptr) {
+    const std::uint32_t slot = state_.index.slot(pool_->id());
+    if (slot != ViewIndex::kNoSlot) return pool_number_ = state_.index.pool(slot);
+  }
+  const http::RequestHead& request = head();
+  pool_number_ = validates_ ? state_.routes->pool_of(*validation_group(request.path()))
+                            : state_.routes->pool(request.authority(), request.path());
+  return pool_number_;
 }
 
 // The one reserved path that goes to servers. It may be sent again as if it were a GET.
 bool Relay::is_validation(const http::RequestHead& head) {
-  validates_ = method_ == http::Method::kPost && head.path() == kValidationPath;
+  validates_ = method_ == http::Method::kPost && validation_group(head.path()).has_value();
   if (!validates_) return false;
   idempotent_ = Exchange::repeatable(method_, head.path());
   exchange_ = Exchange(idempotent_);
@@ -202,6 +223,7 @@ void Relay::recycle() {
       false;
   write_broken_ = input_ended_ = output_ended_ = validates_ = false;
   forget_token_ = false;
+  routes_generation_ = 0;
   route_ = Route{};
   bytes_out_ = 0;
   status_ = 0;
@@ -255,13 +277,14 @@ void Relay::on_upstream_ready() { send_request(); }
 void Relay::send_request() {
   prepare_token();
   const http::RequestHead& request = head();
-  const RequestEdits edits{session_token(),
-                           pool_->is_tandem(),
-                           &state_.options.affinity,
-                           client_->host(),
-                           client_->tls(),
-                           pool_->address_text(),
-                           has_token_ && state_.options.on_lost.rejects()};
+  const RequestEdits edits{.session_token = session_token(),
+                           .to_tandem = pool_->is_tandem(),
+                           .affinity = &state_.options.affinity,
+                           .routes = state_.routes.get(),
+                           .client_host = client_->host(),
+                           .tls = client_->tls(),
+                           .server_address = pool_->address_text(),
+                           .known_only = has_token_ && state_.options.on_lost.rejects()};
   char* out = state_.compose(request_head_bound(request, edits));
   const std::size_t size = write_request_head(request, edits, out);
   stage_ = Stage::kSending;

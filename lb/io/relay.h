@@ -82,6 +82,10 @@ class Relay final : private UpstreamHandler {
   bool refused(const http::RequestHead& head);
   bool bad_body() const { return request_body_.error() != nullptr; }
   bool is_validation(const http::RequestHead& head);
+  PoolNumber pool_number();
+  Assignment& assignment() { return state_.assignments.assignment(pool_number()); }
+  const AffinityOptions& affinity() { return state_.affinities[pool_number()]; }
+  std::string_view group() { return state_.routes->group(pool_number()); }
   void attempt(ServerPool::Want want);
   void send_request();
   void keep_body(std::string_view bytes);
@@ -156,6 +160,8 @@ class Relay final : private UpstreamHandler {
   bool impatient_ = false;     // its server is offline, and the client can ask again
 
   // The session
+  PoolNumber pool_number_ = 0;           // see pool_number()
+  std::uint32_t routes_generation_ = 0;  // of pool_number_; 0: not looked for yet
   bool library_ = false;
   bool has_token_ = false;
   bool seal_request_ = false;  // request_token_ is to be sent, not the client's own

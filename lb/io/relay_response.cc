@@ -38,7 +38,8 @@ void Relay::pass_head(const http::ResponseHead& head, http::Framing framing, std
   edits.token = token_for_client(head);
   edits.with_library = library_;
   edits.client_tls = client_->tls();
-  edits.affinity = &state_.options.affinity;
+  edits.affinity = &affinity();
+  edits.group = group();
   edits.from_tandem = pool_->is_tandem();
   edits.unchunk = client_minor_ == 0;  // of HEAD and 304, too
   edits.upgrade = tunnel_;
@@ -147,7 +148,8 @@ void Relay::answer(int status, std::string_view text, std::string_view allow) {
   own.head_only = method_ == http::Method::kHead;
   own.with_library = library_;
   own.client_tls = client_->tls();
-  if (forget_token_) own.forget = &state_.options.affinity;
+  if (forget_token_) own.forget = &affinity();
+  if (library_) own.group = group();
   if (!keep_) own.persistence = Persistence::kClose;
   if (keep_ && client_minor_ == 0) own.persistence = Persistence::kKeepAlive;
   char out[kOwnResponseBytesMax];

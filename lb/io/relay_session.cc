@@ -7,7 +7,7 @@ namespace tandem {
 // The token is looked for in three places, the nearest first: what this connection sent last, the
 // table of opened tokens, the seal itself.
 void Relay::read_claim(const http::RequestHead& head) {
-  const ClientClaim claim = client_claim(head, state_.options.affinity);
+  const ClientClaim claim = client_claim(head, affinity(), group());
   library_ = claim.with_library;
   if (claim.token.empty()) return;
   const UnixSeconds wall = state_.loop.unix_now();
@@ -25,6 +25,10 @@ void Relay::read_claim(const http::RequestHead& head) {
     last.token = opened.token;
     last.generation = state_.codec.generation();
   }
+  if (!is_of_pool(last.token, state_.index, pool_number())) {
+    state_.counts.tokens_foreign.add();
+    return;
+  }
   has_token_ = true;
   client_token_ = newest_token_ = last.token;
   client_text_ = last.text;
@@ -35,7 +39,7 @@ void Relay::route_first() {
   auto& made = client_->new_session();
   if (!has_token_) {
     const auto slot = made.overlaps ? state_.index.online_slot(made.server) : ViewIndex::kNoSlot;
-    if (slot != ViewIndex::kNoSlot) {
+    if (slot != ViewIndex::kNoSlot && state_.index.pool(slot) == pool_number()) {
       fresh_ = made.id;
       route_ = Route{RouteKind::kNew, slot, kNewSession};
       return attempt(wanted());
@@ -48,8 +52,8 @@ void Relay::route_first() {
 
 // Routes by what is known of the session and what has failed so far; at first nothing has.
 void Relay::take_over() {
-  route_ = route(newest_token(), state_.index, state_.assignment, exchange_.failed(),
-                 state_.options.on_lost);
+  route_ = route(newest_token(), state_.index, assignment(), exchange_.failed(),
+                 state_.options.on_lost, pool_number());
   switch (route_.kind) {
     case RouteKind::kUnavailable:
       state_.counts.no_server.add();
@@ -141,8 +145,8 @@ std::string_view Relay::seal_plain_token(bool lasting) {
   if (route_.slot == ViewIndex::kNoSlot) return {};
   const UnixSeconds wall = state_.loop.unix_now();
   const UnixSeconds ttl = state_.options.token_ttl;
-  const PlainToken plain = plain_token(route_, client_token(), state_.index, state_.assignment,
-                                       fresh_, wall, ttl, lasting);
+  const PlainToken plain =
+      plain_token(route_, client_token(), state_.index, assignment(), fresh_, wall, ttl, lasting);
   SessionToken replaced;
   replaced.session = plain.token.session;
   if (has_token_) replaced = client_token_;

@@ -42,7 +42,7 @@ Server::Server(std::string conf_file, Loaded<Conf> loaded)
       signals_(loop_, {SIGHUP, SIGTERM, SIGINT}, [this](int number) { on_signal(number); }),
       resolver_(loop_),
       self_(hello(conf_)),
-      driver_(loop_, node_options(conf_)),
+      driver_(loop_, node_options(conf_), conf_.group),
       buddies_(loop_, buddies_options(conf_)),
       leave_timer_(loop_, [this] { go_on_leaving(); }),
       drain_timer_(loop_, [this] { watch_drain(); }),

@@ -314,7 +314,9 @@ Table<Conf> top_table() {
   table.option("zone", &Conf::zone, name(),
                "Where it stands. An alternate is chosen in another zone where zones are named.");
   table.option("group", &Conf::group, name(),
-               "The group of servers that it belongs to, told in the balancers' /status.");
+               "The group of servers that it belongs to. They stand in for each other, and for "
+               "nobody else: a session and its copies stay in its group. Which requests come to "
+               "it is said by [[route]] in the balancer's conf.");
   table.option("status_interval", &Conf::status_interval, duration(10ms, 1h),
                "The status is told to the balancers at least this often. Keep it at their "
                "status_interval: a server that is silent for three of theirs is offline if it "

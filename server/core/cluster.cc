@@ -71,6 +71,7 @@ void Cluster::add_own_record() {
   ServerRecord own;
   own.id = self_;
   own.zone = zone_;
+  if (!view_.servers.empty()) own.group = view_.servers.front().group;
   own.online = true;
   index_.emplace(self_, view_.servers.size());
   view_.servers.push_back(std::move(own));

@@ -15,7 +15,8 @@ class Cluster {
  public:
   Cluster(ServerId self, std::string zone) : self_(self), zone_(std::move(zone)) {}
 
-  // Takes the place of the former view. A status that is newer than the view's is kept.
+  // Takes the place of the former view: of one group. A status that is newer than the view's is
+  // kept.
   void apply(const View& view);
   void apply(const StatusUpdate& update);
   void set_own(const Status& status);

@@ -175,7 +175,7 @@ std::string metrics_text(const AdminSnapshot& snapshot) {
   gauge(text, "draining", "1: takes no new sessions.", snapshot.status.draining);
   gauge(text, "forwarding_notes", "Sessions known to be elsewhere.", now.notes);
   gauge(text, "questions_open", "Sessions that peers are being asked about.", now.questions);
-  gauge(text, "peer_links", "Servers linked with.", now.links);
+  gauge(text, "peer_links", "Servers of the group linked with.", now.links);
   gauge(text, "balancers_connected", "Balancers registered with.", snapshot.balancers_connected);
   gauge(text, "mirror_entries", "Items in all mirrors.", now.mirror_entries);
   gauge(text, "mirror_bytes", "Bytes of all mirrors, without contents.", now.mirror_bytes);

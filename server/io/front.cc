@@ -5,6 +5,7 @@
 
 #include "common/cluster/server_list.h"
 #include "common/net/entropy.h"
+#include "common/session/group_fields.h"
 #include "server/core/cache_field.h"
 #include "server/io/front_request.h"
 #include "server/io/validation_call.h"
@@ -86,7 +87,7 @@ void Front::refer(HttpExchange& exchange, const SessionToken& token, bool direct
 
 void Front::on_request(HttpExchange& exchange, const http::RequestHead& head,
                        const http::Framing& framing) {
-  const bool validates = head.path() == kValidationPath;
+  const bool validates = validation_group(head.path()).has_value();
   if (validates && !ValidationCall::accepts(exchange, head, framing)) return;
   if (!validates && head.path().starts_with(kOwnPaths)) {
     return answer_own(exchange, head);
@@ -158,7 +159,7 @@ void Front::decide(HttpExchange& exchange, const http::RequestHead& head,
     case Decision::Kind::kGuest:
       break;
   }
-  if (head.path() == kValidationPath) {
+  if (validation_group(head.path())) {
     driver_.node().on_request_end(decision.session);  // it changes no mirror: nobody waits for it
     auto call = std::make_unique<ValidationCall>(*this, exchange, token, decision, info.cache);
     ValidationCall& started = *call;

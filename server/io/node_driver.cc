@@ -4,8 +4,11 @@
 
 namespace tandem::server {
 
-NodeDriver::NodeDriver(EventLoop& loop, NodeOptions options)
-    : loop_(loop), node_(std::move(options), loop.now()), timer_(loop, [this] { on_timer(); }) {}
+NodeDriver::NodeDriver(EventLoop& loop, NodeOptions options, std::string group)
+    : loop_(loop),
+      node_(std::move(options), loop.now()),
+      group_(node_.self(), std::move(group)),
+      timer_(loop, [this] { on_timer(); }) {}
 
 NodeDriver::~NodeDriver() { loop_.cancel_round_end(*this); }
 
@@ -15,24 +18,38 @@ void NodeDriver::touched() {
 }
 
 void NodeDriver::peer_connected(ServerId peer, std::uint64_t incarnation) {
+  if (!group_.on_connected(peer, incarnation)) return;
   node_.on_peer_connected(loop_.now(), peer, incarnation, out_);
   carry();
 }
 
 void NodeDriver::peer_disconnected(ServerId peer) {
+  if (!group_.on_disconnected(peer)) return;
   node_.on_peer_disconnected(loop_.now(), peer, out_);
   carry();
 }
 
 void NodeDriver::deliver(ServerId from, const Message& message) {
+  if (!group_.counts(from)) return;
   node_.on_message(loop_.now(), from, message, out_);
   carry();
 }
 
 void NodeDriver::view(const ViewPtr& view) {
   view_ = view;
-  node_.on_view(loop_.now(), view, out_);
-  carry();
+  const GroupLinks::Change change = group_.on_view(view);
+  const Instant now = loop_.now();
+  node_.on_view(now, change.view, out_);
+  send_envelopes();
+  for (const ServerId peer : change.left) {
+    node_.on_peer_disconnected(now, peer, out_);
+    send_envelopes();
+  }
+  for (const auto& [peer, incarnation] : change.joined) {
+    node_.on_peer_connected(now, peer, incarnation, out_);
+    send_envelopes();
+  }
+  touched();
 }
 
 void NodeDriver::status(const StatusUpdate& update) {

@@ -1,13 +1,16 @@
 // Drives a Node from an event loop: hands it the time, messages and views, arms its deadline, lets
-// it flush at the end of each round, and carries its envelopes to the peers.
+// it flush at the end of each round, and carries its envelopes to the peers. The node hears of the
+// servers of its group alone (server/core/group_links.h).
 //
 // One thread, the loop's. Whoever asks the node something on the data wire (node().on_request(),
 // on_retrieved(), ...) calls touched() afterwards.
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "common/net/event_loop.h"
+#include "server/core/group_links.h"
 #include "server/core/node.h"
 
 namespace tandem::server {
@@ -23,8 +26,8 @@ class PeerCarrier {
 
 class NodeDriver final : private RoundEnd {
  public:
-  // The loop must outlive the driver.
-  NodeDriver(EventLoop& loop, NodeOptions options);
+  // The loop must outlive the driver. `group`: this server's.
+  NodeDriver(EventLoop& loop, NodeOptions options, std::string group = {});
   ~NodeDriver();
 
   // Set before the first message; both outlive their use. `on_urgent` is called at the end of a
@@ -45,7 +48,7 @@ class NodeDriver final : private RoundEnd {
   void peer_disconnected(ServerId peer);
   void deliver(ServerId from, const Message& message);
   void view(const ViewPtr& view);
-  // The newest, or null.
+  // The newest, of all groups, or null.
   const ViewPtr& current_view() const { return view_; }
   void status(const StatusUpdate& update);
 
@@ -57,6 +60,7 @@ class NodeDriver final : private RoundEnd {
 
   EventLoop& loop_;
   Node node_;
+  GroupLinks group_;
   PeerOutbox out_;
   PeerCarrier* carrier_ = nullptr;
   std::function<void()> on_urgent_;

@@ -168,7 +168,7 @@ class Golden(unittest.TestCase):
         """What stands commented may be uncommented, all at once."""
         for whose in ("lb", "server"):
             text = read(os.path.join(ROOT, "conf", f"tandem-{whose}.toml"))
-            text = re.sub(r"^#(\w+ = )", r"\1", text, flags=re.M)
+            text = re.sub(r"^#(\w+ = |\[\[)", r"\1", text, flags=re.M)
             # These two belong together, and their default is none.
             text = text.replace("tls_listen = []", 'tls_listen = ["127.0.0.1:8443"]')
             text = text.replace("certificates = []", 'certificates = ["site.pem"]')

@@ -95,6 +95,25 @@ TEST(ChooseAlternate, OfTheSameKind) {
   EXPECT_EQ(alternate_of(view, "b"), "nobody");
 }
 
+TEST(ChooseAlternate, OfTheSameGroup) {
+  View view = view_of({server("a", 10), server("b", 90), server("c", 10)});
+  view.servers[0].group = view.servers[1].group = "api";
+  EXPECT_EQ(alternate_of(view, "a"), "b");
+  EXPECT_EQ(alternate_of(view, "c"), "nobody");
+}
+
+TEST(ChooseSecond, EachGroupHasAReserveOfItsOwn) {
+  // a and b could not take over each other's sessions, c and d could: a session more is safe there.
+  View view = view_of({server("a", 70), server("b", 60), server("c", 65), server("d", 5)});
+  view.servers[0].group = view.servers[1].group = "api";
+  view.servers[3].status.draining = true;  // its room is nobody's, but it may die
+  EXPECT_EQ(second_of(view), "b");         // nowhere is it safe
+  view.servers[3].status.draining = false;
+  EXPECT_EQ(second_of(view), "d");
+  view.servers[3].status.primaries = 64;
+  EXPECT_EQ(second_of(view), "b");
+}
+
 TEST(ChooseAlternate, SessionsAsPrimaryChangeTheChoice) {
   EXPECT_EQ(alternate_of(view_of({server("a", 0), server("b", 20), server("c", 30)}), "a"), "b");
   EXPECT_EQ(alternate_of(view_of({server("a", 0), server("b", 40), server("c", 30)}), "a"), "c");

@@ -45,6 +45,7 @@ TEST(Groups, OneselfIsInItWhateverTheViewSays) {
   const ViewPtr all = view_of({server("a1", "a"), server("b1", "b"), server("b2", "b")});
   const ViewPtr part = part_of_group(all, "a", ServerId::of("b2"));
   EXPECT_EQ(names(*part), (std::vector<std::string>{"a1", "b2"}));
+  EXPECT_EQ(part->find(ServerId::of("b2"))->group, "a");
 }
 
 TEST(Groups, OfOneGroupThePartIsTheWhole) {

@@ -87,6 +87,21 @@ TEST(IfDies, OneKindDoesNotStandInForTheOther) {
   EXPECT_EQ(if_dies(view, {{id("a"), {{{id("b"), 60}}}}}, id("a")).homeless, 60U);
 }
 
+TEST(IfDies, OneGroupDoesNotStandInForTheOther) {
+  View view = view_of({server("a", 50, 100), server("b", 70, 100), server("c", 0, 100)});
+  view.servers[0].group = view.servers[1].group = "api";
+  const Backings backings = {{id("a"), {{{id("c"), 50}}}}};  // an old one, of another group
+  const IfDies then = if_dies(view, backings, id("a"));
+  ASSERT_EQ(then.heirs.size(), 1U);
+  EXPECT_EQ(then.heirs[0], (IfDies::Heir{id("b"), 70, 0, 100}));
+  EXPECT_EQ(then.homeless, 20U);
+  const NPlusOne all = n_plus_one(view, backings);
+  ASSERT_NE(all.worst(), nullptr);
+  EXPECT_EQ(*all.worst(), (NPlusOne::Death{id("a"), 20}));
+  EXPECT_EQ(n_plus_one_slack(view.servers, ServerKind::kTandem, "api"), -20);
+  EXPECT_EQ(n_plus_one_slack(view.servers, ServerKind::kTandem, ""), 0);
+}
+
 TEST(NPlusOneTest, TheWorstDeathIsNamed) {
   const View view = view_of({server("a", 60, 100), server("b", 70, 100), server("c", 60, 100)});
   const Backings backings = {{id("a"), {{{id("b"), 30}, {id("c"), 30}}}},
@@ -193,7 +208,7 @@ TEST(NPlusOneProperty, AlternatesChosenOneByOneAreSafeWheneverThatIsPossible) {
 TEST(NPlusOneProperty, SlackSaysWhetherItIsPossible) {
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
     const View view = Dice(seed).cluster();
-    ASSERT_EQ(n_plus_one_slack(view.servers, ServerKind::kTandem) >= 0, possible(view))
+    ASSERT_EQ(n_plus_one_slack(view.servers, ServerKind::kTandem, {}) >= 0, possible(view))
         << "seed " << seed;
   }
 }
@@ -201,11 +216,12 @@ TEST(NPlusOneProperty, SlackSaysWhetherItIsPossible) {
 TEST(NPlusOneProperty, EverySessionTakesOneOfTheSlackWhereverItGoes) {
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
     View view = Dice(seed).cluster();
-    const std::int64_t before = n_plus_one_slack(view.servers, ServerKind::kTandem);
+    const std::int64_t before = n_plus_one_slack(view.servers, ServerKind::kTandem, {});
     for (ServerRecord& server : view.servers) {
       if (!server.takes_sessions() || room_of(server.status) == 0) continue;
       ++server.status.primaries;
-      ASSERT_EQ(n_plus_one_slack(view.servers, ServerKind::kTandem), before - 1) << "seed " << seed;
+      ASSERT_EQ(n_plus_one_slack(view.servers, ServerKind::kTandem, {}), before - 1)
+          << "seed " << seed;
       --server.status.primaries;
     }
   }

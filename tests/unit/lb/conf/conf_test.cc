@@ -74,6 +74,64 @@ TEST(LbConf, AFollowerNeedsTheKeyAndNothingElse) {
   EXPECT_FALSE(read(kFront + kServer + "[master]\naddress = \"lb1:7400\"\n"));
 }
 
+TEST(LbConf, RoutesAndGroups) {
+  const auto reading = read(kFront + kServer + "group = \"api\"\n" + R"([[route]]
+host = "*.shop.example"
+path = "/api"
+group = "api"
+[[route]]
+group = "rest"
+)");
+  ASSERT_TRUE(reading) << reading.error();
+  EXPECT_EQ(reading->conf.servers[0].group, "api");
+  EXPECT_EQ(read(kFront + kServer)->conf.servers[0].group, "default");
+  ASSERT_EQ(reading->conf.routes.size(), 2u);
+  EXPECT_EQ(reading->conf.routes[0].host, "*.shop.example");
+  EXPECT_EQ(reading->conf.routes[0].path, "/api");
+  EXPECT_EQ(reading->conf.routes[1].group, "rest");
+  EXPECT_TRUE(restart_needed(schema(), read(kFront + kServer)->conf, reading->conf).empty());
+}
+
+TEST(LbConf, RoutesThatCannotBeAreComplainedOf) {
+  const auto reading = read(kFront + kServer + R"([[route]]
+host = "shop.example:80"
+path = "api?x"
+group = ""
+[[route]]
+host = "Shop.example"
+path = "/"
+group = "a"
+[[route]]
+host = "shop.example."
+group = "b"
+[[route]]
+path = "/x"
+)");
+  ASSERT_FALSE(reading);
+  for (const char* wanted :
+       {"route[0].host: must be a name such as", "route[0].path: must begin with \"/\"",
+        "route[0].group: must not be empty",
+        "route[2].host: is of the same host and path as route[1]", "route[3].group: is missing"}) {
+    EXPECT_NE(reading.error().find(wanted), std::string::npos) << wanted << "\n" << reading.error();
+  }
+}
+
+TEST(LbConf, RoutesAreBounded) {
+  std::string text = kFront + kServer;
+  for (int i = 0; i < 1025; ++i) {
+    text += "[[route]]\npath = \"/" + std::to_string(i) + "\"\ngroup = \"g" +
+            std::to_string(i % 64) + "\"\n";
+  }
+  EXPECT_NE(read(text).error().find("is of one route too many: 1024 may be"), std::string::npos);
+  text = kFront + kServer;
+  for (int i = 0; i < 65; ++i) {
+    text += "[[route]]\npath = \"/" + std::to_string(i) + "\"\ngroup = \"g" + std::to_string(i) +
+            "\"\n";
+  }
+  EXPECT_NE(read(text).error().find("is one group too many: routes may lead to 64"),
+            std::string::npos);
+}
+
 TEST(LbConf, ThresholdFollowsTheCapacity) {
   const auto reading = read(kFront + kServer + "capacity = 10\n");
   ASSERT_TRUE(reading) << reading.error();

@@ -151,6 +151,22 @@ TEST(WriteRequestHead, EveryCookieOfThatNameIsCutOut) {
   }
 }
 
+TEST(WriteRequestHead, TheCookiesOfAllGroupsAreCutOut) {
+  const auto routes = Routes::make({{"", "/api", "api"}, {"", "/s", "shop"}});
+  ASSERT_TRUE(routes);
+  const Request request(
+      "GET / HTTP/1.1\r\nHost: h\r\nCookie: tandem-api=1; a=2; tandem-=3; tandem=4; tandem-x=5; "
+      "tandem-shop=6; tandemapi=7\r\nCookie: tandem-shop=8\r\n\r\n");
+  RequestEdits edits = plain_edits();
+  edits.routes = &*routes;
+  EXPECT_EQ(written(request, edits),
+            std::string("GET / HTTP/1.1\r\nHost: h\r\nCookie: a=2; tandem-=3; tandem-x=5; "
+                        "tandemapi=7\r\n") +
+                kTail);
+  edits.routes = nullptr;
+  EXPECT_NE(written(request, edits).find("tandem-api=1"), std::string::npos);
+}
+
 TEST(WriteRequestHead, Http10BecomesHttp11) {
   const Request request(
       "PUT http://h/x HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n");
@@ -181,6 +197,32 @@ TEST(ClientClaim, TheHeaderComesBeforeTheCookie) {
   const Request first("GET / HTTP/1.1\r\nHost: h\r\nTandem-Cache: 1\r\n\r\n");
   EXPECT_EQ(client_claim(first.head, affinity).token, "");
   EXPECT_TRUE(client_claim(first.head, affinity).with_library);
+}
+
+TEST(ClientClaim, OfALibrarysTokensThatOfTheGroupIsTaken) {
+  const std::string own(kTokenLength, 'o'), api(kTokenLength, 'a');
+  const auto claimed = [](const std::string& value, std::string_view group) {
+    const Request request("GET / HTTP/1.1\r\nHost: h\r\nTandem-Session: " + value + "\r\n\r\n");
+    const ClientClaim claim = client_claim(request.head, {}, group);
+    EXPECT_TRUE(claim.with_library);
+    return std::string(claim.token);
+  };
+  const std::string both = own + ", " + api + ";group=api";
+  EXPECT_EQ(claimed(both, ""), own);
+  EXPECT_EQ(claimed(both, "api"), api);
+  EXPECT_EQ(claimed(both, "shop"), "");
+  EXPECT_EQ(claimed(own, ""), own);
+  EXPECT_EQ(claimed(own, "api"), "") << "a token without a group is pool 0's";
+  EXPECT_EQ(claimed(api + ";group=api", ""), "");
+}
+
+TEST(ClientClaim, EachGroupHasACookieOfItsOwn) {
+  AffinityOptions affinity;
+  affinity.cookie.name = cookie_name("t", "api");
+  EXPECT_EQ(affinity.cookie.name, "t-api");
+  EXPECT_EQ(cookie_name("t", ""), "t");
+  const Request browser("GET / HTTP/1.1\r\nHost: h\r\nCookie: t=a; t-api=b; t-a=c\r\n\r\n");
+  EXPECT_EQ(client_claim(browser.head, affinity, "api").token, "b");
 }
 
 // --- responses
@@ -332,12 +374,36 @@ TEST(OwnResponse, TakesATokenBack) {
   affinity.header = "Mcp-Session-Id";  // the application's clients know what to do
   EXPECT_EQ(text().find("Set-Cookie"), std::string::npos);
   affinity = {};
-  affinity.cookie.name = std::string(64, 'n');
+  affinity.cookie.name = cookie_name(std::string(64, 'n'), std::string(64, 'g'));
   affinity.cookie.path = std::string(kCookiePathBytesMax, '/');
   affinity.cookie.domain = std::string(64, 'd');
   const std::string longest(10'000, 'x');
   response.text = longest;
   EXPECT_LE(text().size(), kOwnResponseBytesMax);
+}
+
+TEST(WriteResponseHead, ALibraryIsToldTheGroup) {
+  AffinityOptions affinity;
+  ResponseEdits edits;
+  edits.affinity = &affinity;
+  edits.group = "api";
+  const std::string plain = "HTTP/1.1 200 OK\r\n\r\n";
+  EXPECT_EQ(written(plain, edits).find("Tandem-Group"), std::string::npos) << "a browser is not";
+  edits.with_library = true;
+  EXPECT_NE(written(plain, edits).find("\r\nTandem-Group: api\r\n"), std::string::npos);
+  edits.group = {};
+  EXPECT_EQ(written(plain, edits).find("Tandem-Group"), std::string::npos) << "pool 0 has no name";
+}
+
+TEST(OwnResponse, ALibraryIsToldTheGroup) {
+  char out[kOwnResponseBytesMax];
+  OwnResponse response;
+  response.status = 503;
+  response.group = "api";
+  const auto text = [&] { return std::string(out, write_own_response(response, out)); };
+  EXPECT_EQ(text().find("Tandem-Group"), std::string::npos);
+  response.with_library = true;
+  EXPECT_NE(text().find("\r\nTandem-Group: api\r\n"), std::string::npos);
 }
 
 TEST(WriteResponseHead, SaysWhatBecomesOfTheConnection) {

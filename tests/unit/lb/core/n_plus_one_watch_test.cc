@@ -21,7 +21,9 @@ class NPlusOneWatchTest : public ::testing::Test {
   std::string at(Duration when, std::uint32_t sessions, std::uint32_t on_b) {
     view_.servers[0].status.primaries = sessions;
     watch_.on_backing(ServerId::of("a"), {{{ServerId::of("b"), on_b}}});
-    return watch_.judge(Instant{1h} + when, view_).value_or("");
+    std::string text;
+    for (const std::string& line : watch_.judge(Instant{1h} + when, view_)) text += line;
+    return text;
   }
   View view_;
   NPlusOneWatch watch_;
@@ -46,6 +48,20 @@ TEST_F(NPlusOneWatchTest, NotMoreThanOneLineInTenSeconds) {
   EXPECT_EQ(at(9s, 101, 101), "");
   EXPECT_TRUE(at(10s, 101, 101).empty());
   EXPECT_EQ(at(11s, 50, 50), kSafe);
+}
+
+TEST_F(NPlusOneWatchTest, EachGroupIsJudgedAndToldOfByItself) {
+  view_.servers[2].group = "api";  // c, alone with its sessions: nobody stands in for it
+  EXPECT_EQ(at(0s, 60, 60), "");
+  view_.servers[2].status.primaries = 5;
+  EXPECT_EQ(at(1s, 60, 60),
+            "N+1 in group api: if c died, 5 sessions would be over capacity (1 of 1 deaths are not "
+            "safe)");
+  const std::string of_the_others = at(2s, 101, 101);
+  EXPECT_EQ(of_the_others.find("N+1 in group : if a died, 1 sessions"), 0U) << of_the_others;
+  view_.servers[2].status.primaries = 0;
+  EXPECT_EQ(at(20s, 101, 101),
+            "N+1 in group api: the death of any single server leaves all others room");
 }
 
 TEST_F(NPlusOneWatchTest, TheStateIsAsJudgedLast) {

@@ -5,6 +5,8 @@
 #include <array>
 #include <string>
 
+#include "lb/core/pools.h"
+
 namespace tandem {
 namespace {
 
@@ -68,6 +70,87 @@ TEST(ViewIndex, FindsEveryServerAndNoOther) {
 TEST(ViewIndex, AnEmptyViewHasNobody) {
   EXPECT_EQ(ViewIndex().slot(kA), ViewIndex::kNoSlot);
   EXPECT_EQ(ViewIndex().size(), 0u);
+}
+
+// Pool 0 is a and b, pool "api" c and d.
+struct TwoPools {
+  TwoPools() {
+    for (const char* name : {"a", "b", "c", "d"}) view.servers.push_back(record(name));
+    view.servers[2].group = view.servers[3].group = "api";
+    show();
+  }
+  void show() {
+    index = ViewIndex(std::make_shared<const View>(view), routes);
+    pools.on_view(view, routes);
+  }
+  Route to(PoolNumber pool, const SessionToken* token, LossPolicy on_lost = {}) {
+    return route(token, index, pools.assignment(pool), {}, on_lost, pool);
+  }
+  std::string at(const Route& r) const {
+    return r.slot == ViewIndex::kNoSlot ? "nobody" : index.at(r.slot).name;
+  }
+
+  View view;
+  Routes routes = *Routes::make({{"", "/api", "api"}});
+  ViewIndex index;
+  Pools pools{Random(1), 1};
+};
+
+TEST(RoutePools, ANewSessionGoesToAServerOfItsPool) {
+  TwoPools world;
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_LT(world.to(0, nullptr).slot, 2U);
+    EXPECT_GE(world.to(1, nullptr).slot, 2U);
+  }
+  world.view.servers[2].online = world.view.servers[3].online = false;
+  world.show();
+  EXPECT_EQ(world.to(1, nullptr).kind, RouteKind::kUnavailable);
+  EXPECT_EQ(world.to(0, nullptr).kind, RouteKind::kNew);
+}
+
+TEST(RoutePools, ATokenIsOfThePoolOfItsServers) {
+  TwoPools world;
+  const ServerId d = ServerId::of("d"), unknown = ServerId::of("x");
+  EXPECT_TRUE(is_of_pool(token(kA, kB), world.index, 0));
+  EXPECT_FALSE(is_of_pool(token(kA, kB), world.index, 1));
+  EXPECT_FALSE(is_of_pool(token(kA, {}), world.index, 1));
+  EXPECT_FALSE(is_of_pool(token(kC, d), world.index, 0));
+  EXPECT_TRUE(is_of_pool(token(unknown, {}), world.index, 1));
+  EXPECT_TRUE(is_of_pool(token(unknown, kC), world.index, 1));
+  EXPECT_FALSE(is_of_pool(token(unknown, kC), world.index, 0));
+  EXPECT_TRUE(is_of_pool(token(kA, kC), world.index, 1)) << "its primary has gone to another group";
+  EXPECT_TRUE(is_of_pool(token(kA, kB), ViewIndex(world.index.view()), 7)) << "there are no routes";
+}
+
+TEST(RoutePools, TakeoversStayInThePool) {
+  TwoPools world;
+  const ServerId d = ServerId::of("d");
+  world.view.servers[2].online = false;
+  world.show();
+  const SessionToken with_alternate = token(kC, d), without = token(kC, {}), moved = token(kA, d);
+  EXPECT_EQ(world.to(1, &with_alternate).kind, RouteKind::kTakeover);
+  EXPECT_EQ(world.at(world.to(1, &with_alternate)), "d");
+  EXPECT_EQ(world.to(1, &without).kind, RouteKind::kLost);
+  EXPECT_EQ(world.at(world.to(1, &without)), "d");
+  EXPECT_EQ(world.to(1, &moved).kind, RouteKind::kTakeover) << "a is online, but of another group";
+  world.view.servers[3].online = false;
+  world.show();
+  for (const SessionToken* one : {&with_alternate, &without}) {
+    EXPECT_EQ(world.to(1, one).kind, RouteKind::kUnavailable);
+    EXPECT_EQ(world.to(1, one, {404}).kind, RouteKind::kUnavailable) << "an outage of the group";
+  }
+}
+
+TEST(RoutePools, ALostSessionStaysInItsGroupWhereAPoolHasSeveral) {
+  TwoPools world;
+  world.routes = *Routes::make({{"", "/shop", "shop"}});
+  world.view.servers[2].online = false;
+  world.show();
+  const SessionToken lost = token(kC, {});
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(world.at(world.to(0, &lost)), "d");
+  world.view.servers[3].online = false;
+  world.show();
+  EXPECT_EQ(world.to(0, &lost).kind, RouteKind::kLost);
 }
 
 TEST(Route, WithAPrimaryOnlineTheClientsTokenWillDo) {

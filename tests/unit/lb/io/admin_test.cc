@@ -91,6 +91,41 @@ TEST_F(AdminTest, NPlusOneIsToldEverywhere) {
             std::string::npos);
 }
 
+TEST_F(AdminTest, GroupsAndTheirRoutes) {
+  EXPECT_EQ(ask("GET", "/status", "format=table").body.find("GROUP"), std::string::npos);
+  target.now.servers[0].record.group = "default";
+  AdminSnapshot::Server other = target.now.servers[0];
+  other.record.id = ServerId{8};
+  other.record.name = "b";
+  other.record.group = "api";
+  other.record.online = false;
+  target.now.servers.push_back(other);
+  target.now.routes = {{"", "/api", "api"}, {"*.x", "", "api"}, {"", "/z", "zoo"}};
+  target.now.n_plus_one.deaths = {{ServerId{7}, 3}};
+  const std::string json = ask("GET", "/status").body;
+  EXPECT_NE(json.find(R"("routes":[{"host":"","path":"/api","group":"api"},)"), std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"({"name":"api","routed":true,"servers":1,"online":0,)"
+                      R"("n_plus_one_safe":true})"),
+            std::string::npos)
+      << json;
+  EXPECT_NE(json.find(R"({"name":"default","routed":false,"servers":1,"online":1,)"
+                      R"("n_plus_one_safe":false})"),
+            std::string::npos)
+      << json;
+  const std::string metrics = ask("GET", "/metrics").body;
+  EXPECT_NE(metrics.find("tandem_group_servers_online{group=\"zoo\"} 0\n"), std::string::npos);
+  EXPECT_NE(metrics.find("tandem_group_servers_online{group=\"default\"} 1\n"), std::string::npos);
+  EXPECT_NE(metrics.find("tandem_group_n_plus_one_safe{group=\"default\"} 0\n"), std::string::npos);
+  const std::string table = ask("GET", "/status", "format=table").body;
+  EXPECT_NE(table.find("GROUP    SERVERS  ONLINE  SERVES\n"
+                       "api            1       0  */api, *.x/\n"
+                       "default        1       1  all other requests\n"
+                       "zoo            0       0  */z\n"),
+            std::string::npos)
+      << table;
+}
+
 TEST_F(AdminTest, StatusAsATable) {
   const std::string table = ask("GET", "/status", "format=table").body;
   EXPECT_NE(

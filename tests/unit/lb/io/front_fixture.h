@@ -124,9 +124,10 @@ class Peer {
 // A server that the test plays.
 class Origin {
  public:
-  explicit Origin(std::string name, ServerKind kind = ServerKind::kPlain)
+  explicit Origin(std::string name, ServerKind kind = ServerKind::kPlain, std::string group = {})
       : name_(std::move(name)),
         kind_(kind),
+        group_(std::move(group)),
         socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const SocketAddress any = SocketAddress::loopback(0);
     EXPECT_EQ(::bind(socket_.get(), any.raw(), any.size()), 0);
@@ -156,6 +157,7 @@ class Origin {
     server.id = id();
     server.name = name_;
     server.kind = kind_;
+    server.group = group_;
     server.data_address = address_.text();
     server.online = online;
     server.status.capacity = 1000;
@@ -166,6 +168,7 @@ class Origin {
  private:
   std::string name_;
   ServerKind kind_;
+  std::string group_;
   Descriptor socket_;
   SocketAddress address_;
 };
@@ -200,6 +203,7 @@ class FrontTest : public ::testing::Test, public FrontReports {
       routed->addresses.push_back(origin->address());
     }
     routed->view = view;
+    routed->routes = routes_;
     worker_->post_view(routed);
   }
   // Posts a view in which this server is no more.
@@ -279,6 +283,7 @@ class FrontTest : public ::testing::Test, public FrontReports {
 
   FrontOptions options_ = default_options();
   AccessLog* log_ = nullptr;
+  RoutesPtr routes_;  // of the next view; null: none
   std::unique_ptr<Worker> worker_;
   std::uint16_t port_ = 0;
   std::uint16_t tls_port_ = 0;

@@ -164,7 +164,7 @@ TEST_F(NPlusOneClaims, SafeWheneverThatIsPossible) {
       for (const ServerRecord& server : seen.servers) {
         if (server.online && answers_for(server.status) > server.status.capacity) return false;
       }
-      return n_plus_one_slack(seen.servers, ServerKind::kTandem) >= 0;
+      return n_plus_one_slack(seen.servers, ServerKind::kTandem, {}) >= 0;
     };
     ASSERT_EQ(judged().safe(), possible()) << "seed " << seed;
     ++(judged().safe() ? safe : unsafe);
