@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/net/clock.h"
 #include "common/net/entropy.h"
@@ -184,6 +185,11 @@ Cluster::Options Balancer::cluster_options() const {
   options.membership.first_version = first_version_;
   options.membership.maker = maker_;
   options.routes = routes(conf_);
+  for (const RouteRule& rule : options.routes->rules()) {
+    for (const std::string* part : {&rule.host, &rule.path, &rule.group}) {
+      options.membership.routes = stable_hash(*part, options.membership.routes + 1);
+    }
+  }
   options.membership.master.seed = random_u64();  // the first is used: it seeds once
   return options;
 }

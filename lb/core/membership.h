@@ -114,6 +114,9 @@ class Membership {
     bool has_master = false;  // its own views are a stand-in's
     // Of the view; greater than any of an earlier process, so that a restart is seen as a change.
     std::uint64_t first_version = 1;
+    // A fingerprint of the routes. Others make another view, so that direct clients, who know the
+    // routes with the list of servers, ask for it again.
+    std::uint64_t routes = 0;
   };
   static constexpr std::size_t kMembersMax = 16'384;  // more are refused
   static constexpr std::size_t kFollowersMax = 64;    // balancers; more are refused

@@ -32,7 +32,7 @@ Result<void> Membership::configure(Instant now, Options options,
                             "\" have the same id: change one of them"));
   }
   for (const PlainServer& server : plain) give_way(now, server);
-  if (options.balancers != options_.balancers) {
+  if (options.balancers != options_.balancers || options.routes != options_.routes) {
     ++version_;
     view_new_ = true;
   }

@@ -39,6 +39,7 @@ void FrontState::set_routes(RoutesPtr next) {
   if (routes != nullptr && next->rules() == routes->rules()) return;
   routes = std::move(next);
   ++routes_generation;
+  listed_view = nullptr;
   affinities.assign(routes->pools(), options.affinity);
   for (PoolNumber pool = 0; pool < affinities.size(); ++pool) {
     affinities[pool].cookie.name = cookie_name(options.affinity.cookie.name, routes->group(pool));
@@ -48,7 +49,7 @@ void FrontState::set_routes(RoutesPtr next) {
 const std::string& FrontState::server_list() {
   if (listed_view != index.view()) {
     listed_view = index.view();
-    listed = server_list_json(*listed_view);
+    listed = server_list_json(*listed_view, nullptr, routes.get());
   }
   return listed;
 }

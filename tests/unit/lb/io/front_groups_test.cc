@@ -1,4 +1,5 @@
 // Several groups behind one front: which request goes where, and with which of a client's tokens.
+#include "common/cluster/server_list.h"
 #include "common/session/group_fields.h"
 #include "tests/unit/lb/io/front_fixture.h"
 
@@ -165,6 +166,29 @@ TEST_F(FrontGroups, OverlappingRequestsOfTwoGroupsAreTwoSessions) {
   second.send(ok("x"));
   client.read_response();
   EXPECT_EQ(counts().sessions_new.value(), 2u);
+}
+
+TEST_F(FrontGroups, TheListOfServersTellsTheRoutes) {
+  options_.server_list = true;
+  start_all();
+  const auto listed = [this] {
+    Peer client = this->client();
+    client.send(get(kServerListPath));
+    const std::string response = client.read_response();
+    const auto read =
+        parse_server_list(std::string_view(response).substr(response.find("\r\n\r\n") + 4));
+    EXPECT_TRUE(read) << response;
+    return read ? *read : ServerListing{};
+  };
+  ServerListing list = listed();
+  EXPECT_EQ(list.routes, routes_->rules());
+  ASSERT_EQ(list.servers.size(), 4u);
+  EXPECT_EQ(list.servers[2].group, "api");
+  routes_ = nullptr;
+  show();
+  for (int tries = 0; !list.routes->empty() && tries < 1000; ++tries) list = listed();
+  ASSERT_TRUE(list.routes) << "that there are none is told, too";
+  EXPECT_TRUE(list.routes->empty());
 }
 
 // A request that is under way stays with the group that has it; the next one goes by the new
