@@ -95,6 +95,13 @@ TEST_F(FreshnessTest, ATermThatGetsShorterEndsWhatWasTold) {
   EXPECT_EQ(known_.take_ended().keys, Keys{ItemKey{1}});
 }
 
+TEST_F(FreshnessTest, AnotherContentEndsWhatWasToldEvenIfItIsPromisedForLonger) {
+  record(item(1), 100s);
+  known_.on_told(ItemKey{1});
+  record(item(1, "b"), 200s);
+  EXPECT_EQ(known_.take_ended().keys, Keys{ItemKey{1}});
+}
+
 TEST_F(FreshnessTest, WhatWasToldEndsForOthersAtTheTimeThatTheyWereTold) {
   record(item(1), 10s);
   known_.on_told(ItemKey{1});
