@@ -48,6 +48,7 @@ class Writer {
  public:
   explicit Writer(char* out) : begin_(out), at_(out) {}
   void put(std::string_view text) {
+    if (text.empty()) return;  // it may be of nothing, which memcpy does not take
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }

@@ -128,7 +128,7 @@ class Hostile(Case):
             return self.origin.plain_answer(connection, head)
         self.origin.answer = answer
         request = raw.request_text("GET", "/", [("X-Padding", "x" * 16000)])
-        count = 32 * MIB // len(request)
+        count = 64 * MIB // len(request)
         before = self.lb.process.memory_bytes()
         with self.client() as client:
             sender = threading.Thread(target=client.send, args=(request * count,))
@@ -137,7 +137,7 @@ class Hostile(Case):
                 self.assertEqual(client.read_response().status, 200)
             grown = self.lb.process.memory_bytes() - before
             sender.join()
-        self.assertLess(grown, 8 * MIB)
+        self.assertLess(grown, 24 * MIB)  # with what a sanitizer keeps of its own
 
     def test_a_client_that_ends_its_side_gets_all_that_it_asked_for(self):
         def answer(connection, head):
