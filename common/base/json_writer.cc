@@ -2,30 +2,9 @@
 
 #include <fmt/core.h>
 
+#include "common/base/text.h"
+
 namespace tandem {
-namespace {
-
-// The length of the UTF-8 character that begins at `at` (RFC 3629); 0 if none does.
-std::size_t character_length(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  const unsigned first = byte(at), second = byte(at + 1);
-  const auto follows = [&](std::size_t i) { return (byte(at + i) & 0xc0U) == 0x80U; };
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first < 0xe0) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first < 0xf0) {
-    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second >= 0xa0)) return 0;
-    return follows(1) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first < 0xf5) {
-    if ((first == 0xf0 && second < 0x90) || (first == 0xf4 && second >= 0x90)) return 0;
-    return follows(1) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
-}  // namespace
 
 JsonWriter& JsonWriter::open(char bracket) {
   put({&bracket, 1});
@@ -66,7 +45,7 @@ void JsonWriter::quote(std::string_view text) {
   text_ += '"';
   for (std::size_t i = 0; i < text.size();) {
     const char c = text[i];
-    const std::size_t length = character_length(text, i);
+    const std::size_t length = utf8_length(text, i);
     if (length == 0) {
       text_ += "\xef\xbf\xbd";
     } else if (c == '"' || c == '\\') {

@@ -4,6 +4,8 @@
 #include <array>
 #include <tuple>
 
+#include "common/base/text.h"
+
 namespace tandem {
 namespace {
 
@@ -89,10 +91,17 @@ std::string Routes::complaint_of_path(std::string_view path) {
   if (path.find_first_of("?#") != std::string_view::npos) {
     return "must have no \"?\" and no \"#\": the query is no part of it";
   }
+  if (!is_utf8(path)) return "must be UTF-8";
   if (path.size() > kPathBytesMax) {
     return "has more than " + std::to_string(kPathBytesMax) + " bytes";
   }
   return {};
+}
+
+// It stands in headers: Tandem-Session, and the name of a cookie.
+std::string Routes::complaint_of_group(std::string_view group) {
+  if (group.empty()) return "must not be empty";
+  return is_name(group) ? "" : "must be a name";
 }
 
 RouteRule Routes::normal(RouteRule rule) {
@@ -108,8 +117,9 @@ Result<Routes> Routes::make(std::vector<RouteRule> rules) {
   }
   Routes routes;
   for (RouteRule& rule : rules) {
-    if (rule.group.empty()) return fail(Error::conf("a route without a group"));
-    std::string what = complaint_of_host(rule.host);
+    std::string what = complaint_of_group(rule.group);
+    if (!what.empty()) return fail(Error::conf("the group of a route " + what));
+    what = complaint_of_host(rule.host);
     if (!what.empty()) return fail(Error::conf("the host of a route " + what));
     what = complaint_of_path(rule.path);
     if (!what.empty()) return fail(Error::conf("the path of a route " + what));

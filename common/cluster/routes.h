@@ -50,9 +50,10 @@ class Routes {
   // many.
   static Result<Routes> make(std::vector<RouteRule> rules);
 
-  // What is wrong with a host or a path, as in "host WHAT"; empty: nothing.
+  // What is wrong with a host, a path or a group, as in "host WHAT"; empty: nothing.
   static std::string complaint_of_host(std::string_view host);
   static std::string complaint_of_path(std::string_view path);
+  static std::string complaint_of_group(std::string_view group);
   // As routes are compared and told: the host in small letters without a dot at its end, the path
   // "/" as none.
   static RouteRule normal(RouteRule rule);

@@ -4,18 +4,12 @@
 
 #include <algorithm>
 
+#include "common/base/text.h"
 #include "common/config/suggest.h"
 #include "common/config/units.h"
 
 namespace tandem {
 namespace {
-
-constexpr std::size_t kNameBytesMax = 64;
-
-bool is_name_character(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-         c == '_' || c == '.';
-}
 
 // The string that `node` is, or nothing and a complaint.
 const std::string* text_of(const ConfNode& node, const std::string& expected,
@@ -150,8 +144,7 @@ Codec<std::string> name() {
   auto read = [](const ConfNode& node, ReadContext& context) -> std::optional<std::string> {
     const auto* written = text_of(node, "a string", context);
     if (written == nullptr) return std::nullopt;
-    if (written->size() > kNameBytesMax ||
-        !std::all_of(written->begin(), written->end(), is_name_character)) {
+    if (!is_name(*written)) {
       context.complain(node.where,
                        fmt::format("{} is not a name: letters, digits and -_. only, at most {}",
                                    in_quotes(*written), kNameBytesMax));

@@ -110,7 +110,9 @@ TEST(Routes, RulesAreToldInTheirNormalForm) {
 }
 
 TEST(Routes, WhatCannotBeIsAnError) {
-  EXPECT_EQ(complaint({{"", "/a", ""}}), "a route without a group");
+  EXPECT_EQ(complaint({{"", "/a", ""}}), "the group of a route must not be empty");
+  EXPECT_EQ(complaint({{"", "/a", "a\r\nX: b"}}), "the group of a route must be a name");
+  EXPECT_EQ(Routes::complaint_of_path("/\xff"), "must be UTF-8");
   EXPECT_EQ(complaint({{"A.example", "/", "a"}, {"a.example.", "", "b"}}),
             "two routes of one host and path");
   EXPECT_EQ(complaint({{"", "/a", "a"}, {"", "/a", "a"}}), "two routes of one host and path");
