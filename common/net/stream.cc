@@ -97,9 +97,10 @@ IoResult Stream::fail_write(int error_number) {
   return {IoResult::Kind::kError, 0};
 }
 
-IoResult Stream::raw_read(std::span<char> into) {
+IoResult Stream::raw_read(std::span<char> into, bool takes) {
   for (;;) {
-    const ssize_t n = ::recv(fd(), into.data(), into.size(), 0);
+    const ssize_t n = ::recv(fd(), into.data(), into.size(), takes ? 0 : MSG_PEEK);
+    if (n > 0 && !takes) return {IoResult::Kind::kOk, static_cast<std::size_t>(n)};
     if (n > 0) {
       bytes_received_ += static_cast<std::uint64_t>(n);
       // A short read has emptied the socket; but if the peer has hung up, the end is still to read.
@@ -152,18 +153,7 @@ IoResult Stream::read(std::span<char> into) {
 IoResult Stream::peek(std::span<char> into) {
   if (failed()) return {IoResult::Kind::kError, 0};
   TANDEM_CHECK(tls_ == nullptr);
-  for (;;) {
-    const ssize_t n = ::recv(fd(), into.data(), into.size(), MSG_PEEK);
-    if (n > 0) return {IoResult::Kind::kOk, static_cast<std::size_t>(n)};
-    if (n == 0) {
-      hung_up_ = true;
-      return {IoResult::Kind::kEnd, 0};
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) return fail_with(errno);
-    may_read_ = false;
-    return {IoResult::Kind::kWouldBlock, 0};
-  }
+  return raw_read(into, false);
 }
 
 IoResult Stream::write(std::string_view bytes) {

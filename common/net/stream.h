@@ -151,7 +151,7 @@ class Stream final : private Watcher {
   void finish_connect();
   IoResult fail_with(int error_number);
   IoResult fail_write(int error_number);
-  IoResult raw_read(std::span<char> into);
+  IoResult raw_read(std::span<char> into, bool takes = true);  // or leaves it to be read
   IoResult raw_writev(std::span<const iovec> parts);
 
   EventLoop& loop_;

@@ -399,6 +399,8 @@ void ClientConnection::close(bool by_client) {
   state_.clients[place]->place = place;
   state_.clients.pop_back();
   state_.counts.connections.sub();
+  counted_ =
+      {};  // not when this is destroyed: the front, and the limit with it, may be gone by then
   state_.loop.dispose(std::unique_ptr<Disposable>(this));
 }
 

@@ -84,6 +84,19 @@ TEST_F(FrontAddresses, OneMoreIsClosedAndLeavesItsPlaceToNobody) {
   }
 }
 
+// Connections are destroyed with their loop, after the front.
+TEST_F(FrontAddresses, TheLimitGoesWithTheFrontThoughConnectionsAreOpen) {
+  const std::weak_ptr<AddressLimit> limit = options_.address_limit;
+  start({});
+  options_.address_limit = nullptr;
+  Peer first = client();
+  first.send(get("/"));
+  EXPECT_TRUE(first.read_response().starts_with("HTTP/1.1 503 "));
+  EXPECT_FALSE(limit.expired());
+  worker_ = nullptr;
+  EXPECT_TRUE(limit.expired());
+}
+
 TEST_F(FrontAddresses, BehindAnotherLoadBalancerTheClientsOwnCounts) {
   options_.proxies = {IpNetwork::parse("127.0.0.1").value()};
   start({});

@@ -95,8 +95,5 @@ TEST_F(FrontTimeout, OfAPooledConnectionClosesIt) {
   EXPECT_TRUE(server.at_end());
 }
 
-// --- bounds and the end
-// ---------------------------------------------------------------------------
-
 }  // namespace
 }  // namespace tandem
